@@ -1,0 +1,47 @@
+// codegen/compiler.h - the pipeline, as a list of passes. Read compiler.cc to know the compiler.
+#pragma once
+#include <string>
+#include <vector>
+
+#include "codegen/target.h"
+#include "importer/evaluate.h"
+#include "importer/quant/quantize.h"
+#include "planner/plan.h"
+
+namespace onnx2mcu {
+
+struct CompileOptions {
+  std::string model;
+  std::string target = "cortex-m4", board;
+  int64_t ram = 0, flash = 0;          // bytes; 0: the board's, or none
+  std::vector<std::string> calibrate;  // FILE or NAME=FILE
+  std::string mean, std;
+  std::string optimize = "balanced", residual = "auto", gelu = "lut";
+  int32_t rows = 0;
+  std::string dump;    // pass name or "all"; text goes to stderr
+  std::string output;  // -o DIR
+  bool example = false, selftest = false;
+};
+
+// A model after the last pass: the chosen graph and plan, and what was priced.
+struct Compilation {
+  Graph graph;
+  Plan plan;
+  Target target;
+  Board board;                            // id empty: none given
+  std::vector<Alternative> alternatives;  // the chosen one first; their graphs are empty
+  int64_t calibration_inputs = 0;
+};
+
+absl::StatusOr<Graph> ImportFloat(const CompileOptions &options);  // read .. canonical
+absl::StatusOr<Compilation> Compile(const CompileOptions &options, const Registry &registry, Host &host);
+// One generated file.
+struct GeneratedFile {
+  std::string name, text;
+};
+absl::StatusOr<std::vector<GeneratedFile>> EmitProgram(const Compilation &compilation, const CompileOptions &options,
+                                                       Host &host);
+// Writes all files into DIR: into a temporary folder beside it, then renamed. Complete or absent.
+absl::Status WriteFolder(const std::string &folder, const std::vector<GeneratedFile> &files);
+
+}  // namespace onnx2mcu

@@ -1,0 +1,23 @@
+// codegen/emulator.h - builds the generated C for a core and runs it under QEMU, on the board's exact RAM and flash.
+#pragma once
+#include <string>
+#include <vector>
+
+#include "codegen/compiler.h"
+
+namespace onnx2mcu {
+
+struct EmulatorRun {
+  std::vector<std::vector<uint8_t>> outputs;        // per sample: all outputs' bytes, in graph order
+  int64_t instructions = 0;                         // of one NAME_run, exact (median sample)
+  int64_t arena = 0, data = 0, bss = 0, stack = 0;  // bytes; stack painted and read back
+  int64_t text = 0, rodata = 0, weights = 0;        // from the ELF
+  int selftest = -1;                                // result of NAME_selftest, -1 if absent
+};
+
+// samples: per sample, all inputs' bytes in graph order, concatenated. The host target builds with cc and runs
+// directly.
+absl::StatusOr<EmulatorRun> RunOnEmulator(const Compilation &compilation, const std::vector<GeneratedFile> &files,
+                                          const std::vector<std::vector<uint8_t>> &samples);
+
+}  // namespace onnx2mcu

@@ -1,0 +1,39 @@
+// importer/passes.h - the passes of the importer, in the order codegen/compiler.cc runs them. Each edits the graph in
+// place; --dump=NAME prints the graph after the pass of that name.
+#pragma once
+#include <string>
+
+#include "importer/ir/graph.h"
+#include "importer/ir/status.h"
+#include "plugins/registry.h"
+
+namespace onnx2mcu {
+
+// "read". The ONNX file as a Graph: checked, functions inlined, batch fixed to 1, external data loaded, node and tensor
+// ids in topological order. Shapes of intermediate tensors may still be unknown (dims empty) until FoldConstants.
+struct ReadOptions {
+  std::string name;  // C identifier; empty: from the file's stem
+};
+absl::StatusOr<Graph> ReadOnnx(const std::string &path, const ReadOptions &options = {});
+
+// "fold". Evaluates everything that depends on constants only (shape arithmetic included), gives every tensor its
+// static dims by evaluating on zeros, removes no-ops and dead code. Afterwards no node has a computable output.
+absl::Status FoldConstants(Graph &graph);
+
+// "canonical". One spelling for each thing: LayerNormalization, Gelu, MatMul + Add for every linear layer, Softmax on
+// the last axis, scalar factors folded into weights, a linear layer that is read in slices cut into one per slice.
+// The function computed does not change (float rounding apart).
+absl::Status Canonicalize(Graph &graph);
+
+// "lower". Lets ops claim subgraphs of the float half, largest match first, from the outputs upward. Fills graph.nodes;
+// movement that no op claimed (Reshape, Transpose, Slice, Concat ...) becomes views, or copies where strides cannot
+// say it (ResolveViews). Unimplemented lists every node that no op claims.
+absl::Status LowerToOps(Graph &graph, const Registry &registry);
+
+// "views". Gives every tensor that the op nodes touch its base, offset and strides; inserts copies where needed.
+absl::Status ResolveViews(Graph &graph, const Registry &registry);
+
+// Renames nothing, computes nothing: drops nodes and warns of nothing whose outputs nobody reads; keeps order.
+void RemoveDeadFloatNodes(Graph &graph);
+
+}  // namespace onnx2mcu

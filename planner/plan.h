@@ -1,0 +1,88 @@
+// planner/plan.h - what the planner decides: in which order and loops the ops run, and where every byte lies.
+#pragma once
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "importer/ir/graph.h"
+#include "importer/ir/op_node.h"
+#include "importer/ir/status.h"
+
+namespace onnx2mcu {
+
+// One step of the program. steps > 0: `for (t = 0; t < steps; t += rows)`, each node called for steps [t, t + rows),
+// the last call maybe for fewer. steps == 0: one whole node, one call.
+struct Stage {
+  std::vector<NodeId> nodes;  // in execution order
+  int32_t steps = 0, rows = 0;
+};
+
+enum class BufferKind : uint8_t { kTensor, kScratch, kState };
+
+// A block of the arena. Time is the position of a node in the schedule (all stages' nodes in order), inclusive.
+// A tensor that lives inside one loop is a tile: it holds the steps of the current iteration only, first step at
+// offset.
+struct Buffer {
+  BufferKind kind = BufferKind::kTensor;
+  int32_t id = kNone;  // kTensor: the base TensorId; else the NodeId
+  int64_t bytes = 0, offset = 0;
+  int32_t first = 0, last = 0;  // time
+  int32_t first_stage = 0, last_stage = 0;
+  bool tile = false;
+};
+
+// y may be written over x: offset(x) - offset(y) >= distance, or they do not overlap (token overwriting).
+struct Overwrite {
+  int32_t x = 0, y = 0;  // buffer indices
+  int64_t distance = 0;  // bytes
+};
+
+struct Plan {
+  std::vector<Stage> stages;
+  std::vector<Buffer> buffers;
+  std::vector<Overwrite> overwrites;
+  std::vector<int32_t> buffer_of;             // by TensorId (of a base); kNone: constant, graph input, graph output
+  std::vector<int32_t> scratch_of, state_of;  // by NodeId; kNone: none
+  int64_t arena_bytes = 0;
+  int64_t lower_bound_bytes = 0;  // max over time of live bytes, from the lifetimes alone
+};
+
+struct PlanOptions {
+  int32_t rows = 0;                   // 0: the planner chooses
+  std::string optimize = "balanced";  // balanced | speed | ram | flash
+  int64_t arena_budget = 0;           // bytes; 0: none
+};
+
+// One entry of the search: a rewritten graph and its plan. `exact`: the same bytes out as the graph without rewrites.
+struct Alternative {
+  std::string name;  // "recompute rows=4"
+  bool exact = true;
+  Graph graph;
+  Plan plan;
+  int64_t instructions = 0;  // estimate
+};
+
+// A schedule alternative as data: a named pure function Graph -> Graph.
+struct Rewrite {
+  const char *name;
+  bool exact;
+  absl::StatusOr<Graph> (*apply)(const Graph &, Host &, const o2m_target &);
+};
+const std::vector<Rewrite> &Rewrites();
+
+// Orders the nodes, forms token loops, computes lifetimes, places. Pure.
+absl::StatusOr<Plan> MakePlan(const Graph &graph, const o2m_target &target, const PlanOptions &options);
+
+// Prices every rewrite and tile and returns the non-dominated ones (arena, instructions), the chosen one first.
+// ResourceExhausted names the stage that needs most and what would help.
+absl::StatusOr<std::vector<Alternative>> ChooseSchedule(const Graph &graph, Host &host, const o2m_target &target,
+                                                        const PlanOptions &options);
+
+// The O(n^2) check of a finished plan; shares no code with the placer.
+absl::Status ValidatePlan(const Graph &graph, const o2m_target &target, const Plan &plan);
+
+std::string PlanCsv(const Graph &graph, const Plan &plan);    // minimalloc's format: id,lower,upper,size,offset
+std::string MemoryMap(const Graph &graph, const Plan &plan);  // ASCII, one row per buffer
+int64_t EstimateInstructions(const Graph &graph, const Plan &plan, const o2m_target &target);
+
+}  // namespace onnx2mcu
