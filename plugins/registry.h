@@ -2,6 +2,7 @@
 #pragma once
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -29,7 +30,7 @@ class Registry {
   // Loads one plugin. InvalidArgument with the reason: no such file, not a shared object, symbol missing, NULL for our
   // ABI, another ABI, struct too small, no ops, an op without id, match, infer, run or emit, an id that is taken.
   absl::Status Load(const std::string &path);
-  // Loads every *.so of a folder in name order; what is refused is kept in refused().
+  // Loads every *.so of a folder in name order; what is refused, or a missing folder, is kept in refused().
   void LoadFolder(const std::string &folder);
 
   const std::vector<LoadedPlugin> &plugins() const { return plugins_; }
@@ -40,14 +41,17 @@ class Registry {
   const std::string &PathOf(const o2m_op *op) const;
 
  private:
+  absl::Status Add(const std::string &path);
+  absl::Status CheckOps(const o2m_plugin &plugin) const;
+
   std::vector<void *> handles_;
   std::vector<LoadedPlugin> plugins_;
   std::vector<RefusedPlugin> refused_;
   std::vector<const o2m_op *> ops_;
 };
 
-// The folders searched: DIR of the executable's own plugins ("$ORIGIN/plugins", then
-// "$ORIGIN/../lib/onnx2mcu/plugins"), then ONNX2MCU_PLUGIN_PATH (colon separated).
+// The folders searched: the executable's own plugins ("$ORIGIN/plugins", then "$ORIGIN/../lib/onnx2mcu/plugins", where
+// they exist), then those of ONNX2MCU_PLUGIN_PATH (colon separated).
 std::vector<std::string> DefaultPluginFolders();
 
 // An o2m_host whose error() keeps the last message; options answer "o2m.options/1".
