@@ -1,0 +1,76 @@
+/* o2m_fixedpoint.h - the one definition of rounding, saturation and integer roots that every kernel shares.
+ *
+ * A real factor s is held as multiplier / 2^shift. Rounding is always to nearest, halves up:
+ *   requantize(acc) = floor(acc * multiplier / 2^shift + 1/2)
+ * With an odd multiplier and |acc| < 2^(shift - 1) no half can occur, so that every core's rounding instruction gives
+ * these bits too. This is the only file that shifts negative numbers right (an arithmetic shift on every compiler
+ * we support, which the assertion below checks). */
+#ifndef O2M_FIXEDPOINT_H_
+#define O2M_FIXEDPOINT_H_
+#include <stdint.h>
+
+typedef char o2m_right_shift_is_arithmetic[(-3 >> 1) == -2 ? 1 : -1];
+
+/* floor(x / 2^shift), 0 <= shift <= 63 */
+static inline int64_t o2m_floor_shift(int64_t x, int32_t shift) { return x >> shift; }
+static inline int32_t o2m_floor_shift32(int32_t x, int32_t shift) { return x >> shift; }
+
+/* floor(x / 2^shift + 1/2), 1 <= shift <= 62, |x| < 2^62 */
+static inline int64_t o2m_round_shift(int64_t x, int32_t shift) { return (x + ((int64_t)1 << (shift - 1))) >> shift; }
+
+/* floor(acc * multiplier / 2^shift + 1/2), 1 <= shift <= 62. Precondition: the result fits int32. */
+static inline int32_t o2m_requantize(int32_t acc, int32_t multiplier, int32_t shift) {
+  return (int32_t)o2m_round_shift((int64_t)acc * multiplier, shift);
+}
+
+static inline int32_t o2m_min(int32_t a, int32_t b) { return a < b ? a : b; }
+static inline int32_t o2m_max(int32_t a, int32_t b) { return a > b ? a : b; }
+static inline int32_t o2m_clamp(int32_t x, int32_t low, int32_t high) { return o2m_min(o2m_max(x, low), high); }
+static inline int8_t o2m_saturate_s8(int32_t x) { return (int8_t)o2m_clamp(x, -128, 127); }
+static inline uint8_t o2m_saturate_u8(int32_t x) { return (uint8_t)o2m_clamp(x, 0, 255); }
+static inline int16_t o2m_saturate_s16(int32_t x) { return (int16_t)o2m_clamp(x, -32768, 32767); }
+static inline int32_t o2m_saturate_s32(int64_t x) {
+  return x < INT32_MIN ? INT32_MIN : x > INT32_MAX ? INT32_MAX : (int32_t)x;
+}
+
+/* floor(numerator / denominator + 1/2), denominator > 0, any sign of the numerator, |both| < 2^61 */
+static inline int64_t o2m_divide_round(int64_t numerator, int64_t denominator) {
+  const int64_t twice = 2 * numerator + denominator, by = 2 * denominator;
+  return twice >= 0 ? twice / by : -((by - 1 - twice) / by);
+}
+
+/* Bits of x: the n with 2^(n-1) <= x < 2^n; 0 for 0. */
+static inline int32_t o2m_bits(uint64_t x) {
+  int32_t n = 0;
+  for (int32_t step = 32; step > 0; step /= 2) {
+    if (x >> step) {
+      x >>= step;
+      n += step;
+    }
+  }
+  return n + (int32_t)x;
+}
+
+/* floor(sqrt(x)): Newton from above (I-BERT, Kim et al. 2021, algorithm 4), monotone, so the first non-decrease ends.
+ */
+static inline uint32_t o2m_sqrt(uint64_t x) {
+  if (x < 2) return (uint32_t)x;
+  uint64_t r = (uint64_t)1 << ((o2m_bits(x) + 1) / 2);
+  for (;;) {
+    const uint64_t next = (r + x / r) / 2;
+    if (next >= r) return (uint32_t)r;
+    r = next;
+  }
+}
+
+/* 2^45 / sqrt(x) for 2^30 <= x < 2^32: a result in (2^29, 2^30], relative error below 2^-27. A linear seed for
+ * y ~ 1/sqrt(t), t = x / 2^30 in [1, 4), at most 8.7 % off, then Newton's y += y * (1 - t * y^2) / 2, all in Q30. */
+static inline uint32_t o2m_rsqrt(uint32_t x) {
+  uint64_t y = 1144608784u - (((uint64_t)x * 163208757u) >> 30);
+  for (int32_t i = 0; i < 4; ++i) {
+    const uint64_t t_y2 = (((y * y) >> 30) * x) >> 30;
+    y = (y * ((uint64_t)3221225472u - t_y2)) >> 31;
+  }
+  return (uint32_t)y;
+}
+#endif

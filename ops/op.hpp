@@ -1,0 +1,563 @@
+// op.hpp - optional C++ sugar over onnx2mcu_op.h. An op is a struct of static functions:
+//
+//   struct HardSwish {
+//     static constexpr char kId[] = "com.example.hard_swish";
+//     using Params = HardSwishParams;                                     // plain data
+//     static o2m_status Match(const o2m_host *, const o2m_graph *, int32_t root, o2m_match *);
+//     static o2m_status Infer(const o2m_host *, const o2m_target *, o2m_node *);
+//     static void Run(const o2m_node *, const o2m_call *);
+//     static o2m_status Emit(const o2m_host *, const o2m_target *, const o2m_node *, const o2m_emitter *);
+//     // optional: kFlags, Memory, Pack, Split, Cost, QuantRule, FillTable, RunFloat, Cases, kVariants
+//   };
+//   O2M_PLUGIN("hard_swish", "1.0", HardSwish)
+//
+// What is present is found by name; an exception that leaves a function becomes O2M_INTERNAL with its message.
+#pragma once
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <cstring>
+#include <deque>
+#include <exception>
+#include <initializer_list>
+#include <string>
+#include <type_traits>
+#include <vector>
+
+#include "onnx2mcu_op.h"
+
+namespace o2m {
+
+// ---- Messages -------------------------------------------------------------------------------------------------------
+
+inline std::string ToText(const std::string &s) { return s; }
+inline std::string ToText(const char *s) { return s ? s : ""; }
+template <class T>
+requires std::is_arithmetic_v<T> std::string ToText(T value) { return std::to_string(value); }
+template <class... T>
+std::string Str(const T &...parts) {
+  return (std::string() + ... + ToText(parts));
+}
+
+// Tells the host why, and returns the status to return. One sentence: what, which operand, what would work.
+inline o2m_status Fail(const o2m_host *host, o2m_status status, const std::string &message) {
+  if (host && host->error) host->error(host, message.c_str());
+  return status;
+}
+inline o2m_status Reject(const o2m_host *host, const std::string &message) {
+  return Fail(host, O2M_INVALID_ARGUMENT, message);
+}
+
+// The value of a compile option, or `fallback` where it was not given or the host has no options.
+inline std::string Option(const o2m_host *host, const char *key, const std::string &fallback) {
+  if (!host || !host->get_extension) return fallback;
+  const auto *options = static_cast<const o2m_options *>(host->get_extension(host, "o2m.options/1"));
+  const char *value = options && options->get ? options->get(host, key) : nullptr;
+  return value ? value : fallback;
+}
+
+// ---- Tensors --------------------------------------------------------------------------------------------------------
+
+inline int64_t BytesOf(o2m_dtype dtype) {
+  constexpr int64_t kBytes[] = {0, 4, 1, 2, 4, 8, 1, 1};
+  return dtype >= 0 && dtype <= O2M_BOOL ? kBytes[dtype] : 0;
+}
+inline const char *NameOf(o2m_dtype dtype) {
+  constexpr const char *kNames[] = {"any", "f32", "s8", "s16", "s32", "s64", "u8", "bool"};
+  return dtype >= 0 && dtype <= O2M_BOOL ? kNames[dtype] : "?";
+}
+inline int32_t LowOf(o2m_dtype dtype) { return dtype == O2M_S8 ? -128 : dtype == O2M_S16 ? -32768 : 0; }
+inline int32_t HighOf(o2m_dtype dtype) {
+  return dtype == O2M_S8 ? 127 : dtype == O2M_U8 ? 255 : dtype == O2M_S16 ? 32767 : 0;
+}
+
+inline int64_t ElementCount(const o2m_tensor &t) {
+  int64_t n = 1;
+  for (int32_t i = 0; i < t.rank; ++i) n *= t.dims[i];
+  return n;
+}
+// Dimension i from the end: Dim(t, 1) is the last. 1 where the tensor has fewer.
+inline int32_t Dim(const o2m_tensor &t, int32_t from_end) { return t.rank >= from_end ? t.dims[t.rank - from_end] : 1; }
+inline int64_t Stride(const o2m_tensor &t, int32_t from_end) {
+  return t.rank >= from_end ? t.strides[t.rank - from_end] : 0;
+}
+inline std::string Shape(const o2m_tensor &t) {
+  std::string s = "[";
+  for (int32_t i = 0; i < t.rank; ++i) s += Str(i ? ", " : "", t.dims[i]);
+  return s + "]";
+}
+inline float ScaleOf(const o2m_tensor &t) { return t.quant.count > 0 ? t.quant.scale[0] : 0.0f; }
+inline int32_t ZeroPointOf(const o2m_tensor &t) { return t.quant.count > 0 ? t.quant.zero_point[0] : 0; }
+inline const float *Floats(const o2m_tensor &t) {
+  return t.is_constant && t.dtype == O2M_F32 ? static_cast<const float *>(t.data) : nullptr;
+}
+inline o2m_quant PerTensor(const float *scale, const int32_t *zero_point) { return {scale, zero_point, 1, O2M_NONE}; }
+
+inline void SetShape(o2m_tensor &t, std::initializer_list<int32_t> dims) {
+  t.rank = 0;
+  for (int32_t d : dims) t.dims[t.rank++] = d;
+}
+inline void SetShapeLike(o2m_tensor &t, const o2m_tensor &like) {
+  t.rank = like.rank;
+  std::memcpy(t.dims, like.dims, sizeof t.dims);
+}
+inline void SetDenseStrides(o2m_tensor &t) {
+  int64_t stride = 1;
+  for (int32_t i = t.rank - 1; i >= 0; --i) {
+    t.strides[i] = stride;
+    stride *= t.dims[i];
+  }
+}
+
+// The axis that steps walk along: the first of the first `leading` dims that is longer than one, else axis 0.
+inline int32_t StepAxis(const o2m_tensor &t, int32_t leading) {
+  for (int32_t i = 0; i < leading; ++i) {
+    if (t.dims[i] > 1) return i;
+  }
+  return 0;
+}
+// Matrix tensors: all but the last dim lead.
+inline int32_t StepAxis(const o2m_tensor &t) { return StepAxis(t, t.rank - 1); }
+
+// ---- Rows: operands of equal leading dims as loops over rows --------------------------------------------------------
+
+inline constexpr int kMaxRowOperands = 4;
+struct Loop {
+  int64_t count = 1;
+  int64_t strides[kMaxRowOperands] = {};  // elements, one per operand
+};
+// `for loops[0] .. for loops.back(): kernel(rows.count rows at rows.strides)`. The steps are `rows` itself, times
+// rows_per_step, where everything merges into one loop (the usual case, loops is empty); else they are loops[0].
+struct Rows {
+  std::vector<Loop> loops;
+  Loop rows;
+  int64_t rows_per_step = 1;
+  int64_t steps = 1;
+  bool merged() const { return loops.empty(); }
+  int64_t RowCount(int64_t step_count) const { return merged() ? step_count * rows_per_step : rows.count; }
+};
+
+// Leading dims > 1 of `t` without its last `inner` dims.
+inline std::vector<int32_t> LeadingDims(const o2m_tensor &t, int32_t inner = 1) {
+  std::vector<int32_t> dims;
+  for (int32_t i = 0; i < t.rank - inner; ++i) {
+    if (t.dims[i] > 1) dims.push_back(t.dims[i]);
+  }
+  return dims;
+}
+
+// The loops shared by `operands`, whose leading dims > 1 must be equal (infer() checks it). A loop is merged into the
+// next outer one where every operand's memory continues.
+inline Rows RowsOf(const std::vector<const o2m_tensor *> &operands, int32_t inner = 1) {
+  std::vector<Loop> loops(LeadingDims(*operands[0], inner).size());
+  for (size_t o = 0; o < operands.size(); ++o) {
+    size_t loop = 0;
+    for (int32_t i = 0; i < operands[o]->rank - inner; ++i) {
+      if (operands[o]->dims[i] == 1) continue;
+      loops[loop].count = operands[o]->dims[i];
+      loops[loop++].strides[o] = operands[o]->strides[i];
+    }
+  }
+  Rows result;
+  if (loops.empty()) loops.emplace_back();  // one row
+  result.steps = loops[0].count;
+  result.rows = loops.back();
+  loops.pop_back();
+  int64_t inner_count = 1;  // of the rows below the step axis, once it is reached by merging
+  while (!loops.empty()) {
+    const Loop &outer = loops.back();
+    bool continues = true;
+    for (int o = 0; o < kMaxRowOperands; ++o)
+      continues &= outer.strides[o] == result.rows.strides[o] * result.rows.count;
+    if (!continues) break;
+    if (loops.size() == 1) inner_count = result.rows.count;
+    result.rows.count *= outer.count;
+    loops.pop_back();
+  }
+  result.loops = loops;
+  if (loops.empty()) result.rows_per_step = inner_count;
+  return result;
+}
+
+// Calls body(offsets) for every combination of the outer loops; `offsets` in elements, one per operand.
+template <class Body>
+void ForEachRowBlock(const Rows &rows, int64_t step_count, const Body &body) {
+  std::vector<int64_t> index(rows.loops.size(), 0);
+  for (;;) {
+    int64_t offsets[kMaxRowOperands] = {};
+    for (size_t l = 0; l < index.size(); ++l) {
+      for (int o = 0; o < kMaxRowOperands; ++o) offsets[o] += index[l] * rows.loops[l].strides[o];
+    }
+    body(offsets);
+    size_t l = index.size();
+    while (l > 0 && ++index[l - 1] == (l == 1 ? step_count : rows.loops[l - 1].count)) index[--l] = 0;
+    if (l == 0) return;
+  }
+}
+
+// ---- Quantised factors ----------------------------------------------------------------------------------------------
+
+// The shift that one layer uses: 31 when every factor is below one, less otherwise, so that multipliers stay int32.
+inline int32_t ShiftFor(double largest_factor) {
+  int32_t shift = 31;
+  while (shift > 1 && largest_factor * std::ldexp(1.0, shift) > 2147483647.0) --shift;
+  return shift;
+}
+// factor * 2^shift as the nearest odd integer (KERNELS.md: no tie can occur then), 1 .. 2^31 - 1 in magnitude.
+inline int32_t Multiplier(double factor, int32_t shift) {
+  const double half = std::floor(std::fabs(factor) * std::ldexp(1.0, shift) / 2);
+  const double odd = std::fmin(std::fmax(2 * half + 1, 1.0), 2147483647.0);
+  return static_cast<int32_t>(factor < 0 ? -odd : odd);
+}
+inline int32_t RoundToInt(double x, double low = -2147483648.0, double high = 2147483647.0) {
+  return static_cast<int32_t>(std::fmin(std::fmax(std::floor(x + 0.5), low), high));
+}
+
+// ---- Matching -------------------------------------------------------------------------------------------------------
+
+// Getters of o2m_graph with the callee's arguments in place. producer() looks through reshapes.
+class GraphView {
+ public:
+  explicit GraphView(const o2m_graph *graph) : g_(graph) {}
+  bool Is(int32_t node, const char *op_type, const char *domain = "") const {
+    return node >= 0 && std::strcmp(g_->op_type(g_, node), op_type) == 0 &&
+           std::strcmp(g_->domain(g_, node), domain) == 0;
+  }
+  int32_t Inputs(int32_t node) const { return g_->input_count(g_, node); }
+  int32_t Input(int32_t node, int32_t i) const { return i < Inputs(node) ? g_->input_tensor(g_, node, i) : O2M_NONE; }
+  int32_t Output(int32_t node, int32_t i = 0) const { return g_->output_tensor(g_, node, i); }
+  int32_t Producer(int32_t tensor) const { return tensor < 0 ? O2M_NONE : g_->producer(g_, tensor); }
+  // The node that makes input i of `node` if it is an `op_type`, else O2M_NONE.
+  int32_t ProducerOf(int32_t node, int32_t i, const char *op_type) const {
+    const int32_t p = Producer(Input(node, i));
+    return Is(p, op_type) ? p : O2M_NONE;
+  }
+  const o2m_tensor &Tensor(int32_t tensor) const { return *g_->tensor(g_, tensor); }
+  bool IsConstant(int32_t tensor) const { return tensor >= 0 && Tensor(tensor).is_constant; }
+  // A constant of one element; its value in *value.
+  bool IsScalar(int32_t tensor, float *value) const {
+    if (!IsConstant(tensor) || ElementCount(Tensor(tensor)) != 1 || !Floats(Tensor(tensor))) return false;
+    *value = *Floats(Tensor(tensor));
+    return true;
+  }
+  int64_t Int(int32_t node, const char *key, int64_t fallback) const {
+    int64_t value = 0;
+    return g_->attr_i(g_, node, key, &value) ? value : fallback;
+  }
+  float Float(int32_t node, const char *key, float fallback) const {
+    float value = 0;
+    return g_->attr_f(g_, node, key, &value) ? value : fallback;
+  }
+  std::string Text(int32_t node, const char *key, const std::string &fallback) const {
+    const char *value = g_->attr_s(g_, node, key);
+    return value ? value : fallback;
+  }
+  std::vector<int64_t> Ints(int32_t node, const char *key) const {
+    int32_t count = 0;
+    const int64_t *values = g_->attr_ints(g_, node, key, &count);
+    return values ? std::vector<int64_t>(values, values + count) : std::vector<int64_t>();
+  }
+
+ private:
+  const o2m_graph *g_;
+};
+
+// Fills a match; O2M_NO_MATCH if it has more nodes than the host has room for.
+inline o2m_status Matched(o2m_match *match, const std::vector<int32_t> &nodes, const std::vector<int32_t> &inputs,
+                          const std::vector<int32_t> &outputs = {}) {
+  if (static_cast<int32_t>(nodes.size()) > match->capacity || inputs.size() > O2M_MAX_OPERANDS) return O2M_NO_MATCH;
+  std::copy(nodes.begin(), nodes.end(), match->nodes);
+  std::copy(inputs.begin(), inputs.end(), match->inputs);
+  std::copy(outputs.begin(), outputs.end(), match->outputs);
+  match->node_count = static_cast<int32_t>(nodes.size());
+  match->input_count = static_cast<int32_t>(inputs.size());
+  match->output_count = static_cast<int32_t>(outputs.size());
+  return O2M_OK;
+}
+
+// ---- Node, call and constants ---------------------------------------------------------------------------------------
+
+template <class T>
+T &ParamsOf(const o2m_node *node) {
+  return *static_cast<T *>(node->params);
+}
+template <class T = void>
+T *ConstantData(const o2m_node *node, int32_t slot) {
+  return node->constants ? static_cast<T *>(node->constants[slot].data) : nullptr;
+}
+// Writes the list that infer() sets; what is left of it becomes empty.
+inline void SetConstants(o2m_node *node, std::initializer_list<o2m_constant> list) {
+  int32_t slot = 0;
+  for (const o2m_constant &c : list) {
+    node->constants[slot].hint = c.hint;
+    node->constants[slot].dtype = c.dtype;
+    node->constants[slot++].count = c.count;
+  }
+  for (; slot < O2M_MAX_CONSTANTS; ++slot) node->constants[slot].count = 0;
+}
+template <class T>
+const T *In(const o2m_call *call, int32_t i) {
+  return static_cast<const T *>(call->inputs[i]);
+}
+template <class T>
+T *Out(const o2m_call *call, int32_t i = 0) {
+  return static_cast<T *>(call->outputs[i]);
+}
+
+// ---- Emitting -------------------------------------------------------------------------------------------------------
+
+// A C99 designated initialiser, one field per line (clang-format keeps it so, thanks to the last comma).
+class Initializer {
+ public:
+  Initializer &Field(const char *name, const std::string &value, const std::string &comment = "") {
+    text_ += Str("    .", name, " = ", value, ",", comment.empty() ? "" : "  // ", comment, "\n");
+    return *this;
+  }
+  Initializer &Field(const char *name, int64_t value, const std::string &comment = "") {
+    return Field(name, std::to_string(value), comment);
+  }
+  std::string text() const { return "{\n" + text_ + "}"; }
+
+ private:
+  std::string text_;
+};
+
+// One call statement: name(arguments, ...);
+inline std::string Call(const std::string &function, const std::vector<std::string> &arguments) {
+  std::string text = function + "(";
+  for (size_t i = 0; i < arguments.size(); ++i) text += (i ? ", " : "") + arguments[i];
+  return text + ");";
+}
+inline std::string ConstantName(const o2m_emitter *e, int32_t slot) { return e->constant(e, slot); }
+inline std::string Operand(const o2m_emitter *e, int32_t index) { return e->operand(e, index); }
+inline std::string ScratchName(const o2m_emitter *e) { return e->scratch(e); }
+inline std::string RowsName(const o2m_emitter *e) { return e->rows(e); }
+// "&name" of a static const object.
+inline std::string Object(const o2m_emitter *e, const char *c_type, const std::string &initializer) {
+  return Str("&", e->object(e, c_type, initializer.c_str()));
+}
+inline void Line(const o2m_emitter *e, const std::string &text) { e->line(e, text.c_str()); }
+
+// "operand + i0 * stride", the place of operand o inside the loops of Rows.
+inline std::string RowOperand(const o2m_emitter *e, int32_t index, const Rows &rows, int o) {
+  std::string text = Operand(e, index);
+  for (size_t l = 0; l < rows.loops.size(); ++l) text += Str(" + i", l, " * ", rows.loops[l].strides[o]);
+  return text;
+}
+// How many rows the kernel is called for: "rows", "3 * rows", or a constant inside loops.
+inline std::string RowCountText(const o2m_emitter *e, const Rows &rows) {
+  if (!rows.merged()) return Str(rows.rows.count);
+  return rows.rows_per_step == 1 ? RowsName(e) : Str(rows.rows_per_step, " * ", RowsName(e));
+}
+// Writes `statement` inside the outer loops of `rows`, if there are any.
+inline void LineInLoops(const o2m_emitter *e, const Rows &rows, const std::string &statement) {
+  if (rows.merged()) return Line(e, statement);
+  std::string indent;
+  for (size_t l = 0; l < rows.loops.size(); ++l, indent += "  ") {
+    const std::string count = l == 0 ? RowsName(e) : std::to_string(rows.loops[l].count);
+    Line(e, Str(indent, "for (int32_t i", l, " = 0; i", l, " < ", count, "; ++i", l, ") {"));
+  }
+  Line(e, indent + statement);
+  for (size_t l = 0; l < rows.loops.size(); ++l) Line(e, std::string(2 * (rows.loops.size() - 1 - l), ' ') + "}");
+}
+
+// Hands over the named kernel files out of the generated o2m_sources[] (and whatever headers they include).
+template <class SourceFile>
+o2m_status EmitSources(const o2m_host *host, const o2m_emitter *e, const SourceFile *files, int count,
+                       std::initializer_list<const char *> names) {
+  for (const char *name : names) {
+    const SourceFile *found = nullptr;
+    for (int i = 0; i < count; ++i) {
+      if (std::strcmp(files[i].name, name) == 0) found = &files[i];
+    }
+    if (!found) return Fail(host, O2M_INTERNAL, Str("kernel file '", name, "' is not embedded in the plugin"));
+    e->source(e, found->name, found->text);
+  }
+  return O2M_OK;
+}
+
+// ---- Cases ----------------------------------------------------------------------------------------------------------
+
+// One operand of a case. scale 0: unquantised. Values in `constant` make it a F32 constant. strides: elements, dense if
+// empty.
+struct CaseOperand {
+  o2m_dtype dtype = O2M_S8;
+  std::vector<int32_t> dims;
+  float scale = 0;
+  int32_t zero_point = 0;
+  std::vector<float> constant = {};
+  std::vector<int64_t> strides = {};
+};
+
+// Values in [-amplitude, amplitude], the same everywhere (a 64-bit linear congruential generator, Knuth's MMIX).
+inline std::vector<float> RandomFloats(int64_t count, uint64_t seed, float amplitude) {
+  std::vector<float> values(static_cast<size_t>(count));
+  for (float &v : values) {
+    seed = seed * 6364136223846793005u + 1442695040888963407u;
+    v = amplitude * (static_cast<float>(seed >> 40) / 8388608.0f - 1.0f);
+  }
+  return values;
+}
+
+// Owns the cases of an op and everything they point at.
+class CaseList {
+ public:
+  template <class Params>
+  void Add(const std::string &name, const std::vector<CaseOperand> &inputs, const std::vector<CaseOperand> &outputs,
+           const Params &params) {
+    static_assert(std::is_trivially_copyable_v<Params>);
+    Item &item = items_.emplace_back();
+    item.name = name;
+    for (const CaseOperand &o : inputs) item.inputs.push_back(Make(item, o));
+    for (const CaseOperand &o : outputs) item.outputs.push_back(Make(item, o));
+    const auto *bytes = reinterpret_cast<const uint8_t *>(&params);
+    item.params.assign(bytes, bytes + sizeof params);
+    item.c = {item.name.c_str(),
+              static_cast<int32_t>(inputs.size()),
+              static_cast<int32_t>(outputs.size()),
+              item.inputs.data(),
+              item.outputs.data(),
+              item.params.data()};
+  }
+  int32_t count() const { return static_cast<int32_t>(items_.size()); }
+  const o2m_case *get(int32_t i) const { return i >= 0 && i < count() ? &items_[static_cast<size_t>(i)].c : nullptr; }
+
+ private:
+  struct Item {
+    std::string name;
+    std::vector<o2m_tensor> inputs, outputs;
+    std::vector<uint8_t> params;
+    std::deque<CaseOperand> operands;
+    o2m_case c;
+  };
+  static o2m_tensor Make(Item &item, const CaseOperand &operand) {
+    const CaseOperand &o = item.operands.emplace_back(operand);
+    o2m_tensor t = {};
+    t.struct_size = sizeof t;
+    t.name = "";
+    t.dtype = o.constant.empty() ? o.dtype : O2M_F32;
+    for (int32_t d : o.dims) t.dims[t.rank++] = d;
+    SetDenseStrides(t);
+    if (!o.strides.empty()) std::copy(o.strides.begin(), o.strides.end(), t.strides);
+    t.token_axis = StepAxis(t);
+    if (o.scale > 0) t.quant = PerTensor(&o.scale, &o.zero_point);
+    if (!o.constant.empty()) t.data = o.constant.data();
+    t.is_constant = t.data != nullptr;
+    return t;
+  }
+  std::deque<Item> items_;
+};
+
+// ---- The table of an op ---------------------------------------------------------------------------------------------
+
+// Runs `body`; an exception becomes O2M_INTERNAL.
+template <class Body>
+o2m_status Guard(const o2m_host *host, const Body &body) {
+  try {
+    return body();
+  } catch (const std::exception &e) {
+    return Fail(host, O2M_INTERNAL, Str("the plugin threw an exception: ", e.what()));
+  } catch (...) {
+    return Fail(host, O2M_INTERNAL, "the plugin threw an exception of no known type");
+  }
+}
+
+template <class Op>
+struct Table {
+  static o2m_status Match(const o2m_host *h, const o2m_graph *g, int32_t root, o2m_match *m) {
+    return Guard(h, [&] { return Op::Match(h, g, root, m); });
+  }
+  static o2m_status Infer(const o2m_host *h, const o2m_target *t, o2m_node *n) {
+    return Guard(h, [&] { return Op::Infer(h, t, n); });
+  }
+  static o2m_status Emit(const o2m_host *h, const o2m_target *t, const o2m_node *n, const o2m_emitter *e) {
+    return Guard(h, [&] { return Op::Emit(h, t, n, e); });
+  }
+  static o2m_status Pack(const o2m_host *h, const o2m_target *t, o2m_node *n) {
+    if constexpr (requires { Op::Pack(h, t, n); }) return Guard(h, [&] { return Op::Pack(h, t, n); });
+    return O2M_OK;
+  }
+  static o2m_status Split(const o2m_node *n, int32_t choice, o2m_split *s) {
+    if constexpr (requires { Op::Split(n, choice, s); }) return Guard(nullptr, [&] { return Op::Split(n, choice, s); });
+    return O2M_NO_MATCH;
+  }
+  static o2m_status FillTable(const o2m_node *n, int8_t *table) {
+    if constexpr (requires { Op::FillTable(n, table); }) return Guard(nullptr, [&] { return Op::FillTable(n, table); });
+    return O2M_UNIMPLEMENTED;
+  }
+  static o2m_status RunFloat(const o2m_node *n, const float *const *in, float *const *out) {
+    if constexpr (requires { Op::RunFloat(n, in, out); })
+      return Guard(nullptr, [&] { return Op::RunFloat(n, in, out); });
+    return O2M_UNIMPLEMENTED;
+  }
+  // Built once, on first use, and never changed.
+  static const CaseList &CaseTable() {
+    static const CaseList cases = [] {
+      CaseList list;
+      if constexpr (requires { Op::Cases(list); }) Op::Cases(list);
+      return list;
+    }();
+    return cases;
+  }
+  static const o2m_case *GetCase(int32_t index) { return CaseTable().get(index); }
+
+  static const void *Extension(const char *id) {
+    const auto is = [id](const char *name) { return std::strcmp(id, name) == 0; };
+    if constexpr (requires(CaseList & list) { Op::Cases(list); }) {
+      static const o2m_cases cases = {CaseTable().count(), GetCase};
+      if (is("o2m.cases/1")) return &cases;
+    }
+    if constexpr (requires(const o2m_node *n, o2m_split *s) { Op::Split(n, 0, s); }) {
+      static constexpr o2m_splitter splitter = {Split};
+      if (is("o2m.split/1")) return &splitter;
+    }
+    if constexpr (requires(const o2m_node *n, int8_t *t) { Op::FillTable(n, t); }) {
+      static constexpr o2m_unary_table unary = {FillTable};
+      if (is("o2m.unary_table/1")) return &unary;
+    }
+    if constexpr (requires(const o2m_target *t, const o2m_node *n, o2m_cost *c) { Op::Cost(t, n, 1, c); }) {
+      static constexpr o2m_coster coster = {Op::Cost};
+      if (is("o2m.cost/1")) return &coster;
+    }
+    if constexpr (requires(const o2m_node *n, o2m_quant_rule *r) { Op::QuantRule(n, r); }) {
+      static constexpr o2m_quantizer quantizer = {Op::QuantRule};
+      if (is("o2m.quant/1")) return &quantizer;
+    }
+    if constexpr (requires(const o2m_node *n, const float *const *i, float *const *o) { Op::RunFloat(n, i, o); }) {
+      static constexpr o2m_float run_float = {RunFloat};
+      if (is("o2m.float/1")) return &run_float;
+    }
+    if constexpr (requires { Op::kVariants; }) {
+      if (is("o2m.variants/1")) return &Op::kVariants;
+    }
+    return nullptr;
+  }
+
+  static constexpr o2m_op Make() {
+    o2m_op op = {};
+    op.struct_size = sizeof op;
+    op.id = Op::kId;
+    op.params_size = sizeof(typename Op::Params);
+    if constexpr (requires { Op::kFlags; }) op.flags = Op::kFlags;
+    op.match = Match;
+    op.infer = Infer;
+    if constexpr (requires { &Op::Memory; }) op.memory = Op::Memory;
+    if constexpr (requires { &Op::Pack; }) op.pack = Pack;
+    op.run = Op::Run;
+    op.emit = Emit;
+    op.get_extension = Extension;
+    return op;
+  }
+  static constexpr o2m_op kOp = Make();
+};
+
+}  // namespace o2m
+
+// Defines the plugin's one exported symbol, for a library of one op.
+#define O2M_PLUGIN(plugin_name, plugin_version, Op)                                              \
+  extern "C" O2M_EXPORT const o2m_plugin *onnx2mcu_plugin(uint32_t host_abi_major) {             \
+    static const o2m_op *const kOps[] = {&o2m::Table<Op>::kOp};                                  \
+    static const o2m_plugin kPlugin = {                                                          \
+        sizeof(o2m_plugin), O2M_ABI_MAJOR, O2M_ABI_MINOR, plugin_name, plugin_version, 1, kOps}; \
+    return host_abi_major == O2M_ABI_MAJOR ? &kPlugin : nullptr;                                 \
+  }
