@@ -33,6 +33,9 @@ absl::Status LowerToOps(Graph &graph, const Registry &registry);
 // "views". Gives every tensor that the op nodes touch its base, offset and strides; inserts copies where needed.
 absl::Status ResolveViews(Graph &graph, const Registry &registry);
 
+// "legal". After infer(): dense copies around ops that do not take the strides their operands have.
+absl::Status LegalizeLayouts(Graph &graph, const Registry &registry, const o2m_target &target);
+
 // Renames nothing, computes nothing: drops nodes and warns of nothing whose outputs nobody reads; keeps order.
 void RemoveDeadFloatNodes(Graph &graph);
 

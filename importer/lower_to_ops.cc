@@ -1,0 +1,140 @@
+// Lets ops claim subgraphs of the float half: a tree covering from the outputs upward, largest match first.
+#include <algorithm>
+#include <array>
+#include <set>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "importer/layout.h"
+#include "importer/match_graph.h"
+#include "importer/passes.h"
+
+namespace onnx2mcu {
+namespace {
+
+struct Claim {
+  const o2m_op *op = nullptr;
+  std::vector<NodeId> nodes;
+  std::vector<TensorId> inputs, outputs;
+  std::vector<std::byte> params;
+};
+
+// Arrays that a match() call fills.
+struct MatchBuffers {
+  std::vector<int32_t> nodes;
+  std::array<int32_t, O2M_MAX_OPERANDS> inputs{}, outputs{};
+  std::vector<std::byte> params;
+  o2m_match match{};
+  MatchBuffers(const o2m_op *op, size_t node_count) : nodes(node_count), params(std::max<size_t>(op->params_size, 1)) {
+    match.struct_size = sizeof match;
+    match.capacity = static_cast<int32_t>(nodes.size());
+    match.nodes = nodes.data(), match.inputs = inputs.data(), match.outputs = outputs.data();
+    match.params = params.data();
+  }
+};
+
+bool InRange(const int32_t *ids, int32_t count, size_t limit) {
+  return std::all_of(ids, ids + count, [&](int32_t id) { return id >= 0 && static_cast<size_t>(id) < limit; });
+}
+
+absl::StatusOr<Claim> TryMatch(const o2m_op *op, const MatchGraph &match_graph, NodeId root, Host &host) {
+  const Graph &graph = match_graph.graph();
+  MatchBuffers b(op, graph.float_nodes.size());
+  const o2m_status status = op->match(&host.host, match_graph.get(), root, &b.match);
+  if (status == O2M_NO_MATCH) return Claim{};
+  const std::string where = absl::StrCat(graph.file, ": node '", graph.float_nodes[root].name, "': match of ", op->id);
+  if (status != O2M_OK) return ToStatus(status, host, where);
+  const o2m_match &m = b.match;
+  if (m.node_count < 0 || m.node_count > m.capacity || m.input_count < 0 || m.input_count > O2M_MAX_OPERANDS ||
+      m.output_count < 0 || m.output_count > O2M_MAX_OPERANDS ||
+      !InRange(m.nodes, m.node_count, graph.float_nodes.size()) ||
+      !InRange(m.inputs, m.input_count, graph.tensors.size()) ||
+      !InRange(m.outputs, m.output_count, graph.tensors.size()))
+    return absl::InvalidArgumentError(
+        absl::StrCat(where, " returned ids outside the graph; the plugin must be mended"));
+  Claim claim{op,
+              {b.nodes.begin(), b.nodes.begin() + m.node_count},
+              {m.inputs, m.inputs + m.input_count},
+              {m.outputs, m.outputs + m.output_count},
+              {b.params.begin(), b.params.begin() + op->params_size}};
+  if (claim.nodes.empty()) claim.nodes = {root};
+  if (claim.outputs.empty()) claim.outputs = graph.float_nodes[root].outputs;
+  std::sort(claim.nodes.begin(), claim.nodes.end());
+  return claim;
+}
+
+// The largest claim on `root`; on a tie the later-loaded op wins, so that a third party can replace a built-in one.
+absl::StatusOr<Claim> BestClaim(const Registry &registry, const MatchGraph &match_graph, NodeId root, Host &host) {
+  Claim best;
+  for (const o2m_op *op : registry.ops()) {
+    O2M_ASSIGN_OR_RETURN(Claim claim, TryMatch(op, match_graph, root, host));
+    if (claim.op && claim.nodes.size() >= best.nodes.size()) best = std::move(claim);
+  }
+  return best;
+}
+
+std::string Describe(const FloatNode &node) {
+  const std::string type = node.domain.empty() ? node.op_type : absl::StrCat(node.domain, ".", node.op_type);
+  return absl::StrCat("node '", node.name, "' (", type, ", opset ", node.opset, ")",
+                      node.source.empty() ? "" : absl::StrCat(" from ", node.source));
+}
+
+struct Covering {
+  std::vector<bool> needed;  // by TensorId
+  std::vector<Node> nodes;   // last first
+  std::vector<std::string> refused;
+};
+
+bool AnyNeeded(const Covering &cover, const FloatNode &node) {
+  return std::any_of(node.outputs.begin(), node.outputs.end(),
+                     [&](TensorId id) { return id != kNone && cover.needed[id]; });
+}
+
+void Need(Covering &cover, const Graph &graph, const std::vector<TensorId> &ids) {
+  for (TensorId id : ids)
+    if (id != kNone && !graph.tensors[id].is_constant) cover.needed[id] = true;
+}
+
+absl::Status CoverNode(const Graph &graph, const Registry &registry, const MatchGraph &match_graph, Host &host,
+                       NodeId id, Covering &cover) {
+  const FloatNode &node = graph.float_nodes[id];
+  if (!AnyNeeded(cover, node)) return absl::OkStatus();
+  if (IsMovement(graph, node)) {
+    Need(cover, graph, node.op_type == "Concat" ? node.inputs : std::vector<TensorId>{node.inputs[0]});
+    return absl::OkStatus();
+  }
+  O2M_ASSIGN_OR_RETURN(Claim claim, BestClaim(registry, match_graph, id, host));
+  if (!claim.op) {
+    cover.refused.push_back(Describe(node));
+    Need(cover, graph, node.inputs);  // go on, to list every unsupported node at once
+    return absl::OkStatus();
+  }
+  Need(cover, graph, claim.inputs);
+  for (TensorId out : claim.outputs) cover.needed[out] = false;
+  Node made;
+  made.name = node.name, made.op = claim.op, made.inputs = claim.inputs, made.outputs = claim.outputs;
+  made.params = claim.params, made.float_nodes = claim.nodes;
+  cover.nodes.push_back(std::move(made));
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::Status LowerToOps(Graph &graph, const Registry &registry) {
+  const MatchGraph match_graph(graph);
+  Host host;
+  Covering cover{std::vector<bool>(graph.tensors.size()), {}, {}};
+  Need(cover, graph, graph.outputs);
+  for (NodeId id = static_cast<NodeId>(graph.float_nodes.size()) - 1; id >= 0; id--)
+    O2M_RETURN_IF_ERROR(CoverNode(graph, registry, match_graph, host, id, cover));
+  if (!cover.refused.empty()) {
+    std::reverse(cover.refused.begin(), cover.refused.end());
+    return absl::UnimplementedError(absl::StrCat(
+        graph.file, ": ", cover.refused.size(), " node(s) that no op claims: ", absl::StrJoin(cover.refused, "; "),
+        "; load a plugin that matches them (--plugin=FILE.so; `onnx2mcu ops` lists what is loaded)"));
+  }
+  graph.nodes.assign(std::make_move_iterator(cover.nodes.rbegin()), std::make_move_iterator(cover.nodes.rend()));
+  return absl::OkStatus();
+}
+
+}  // namespace onnx2mcu
