@@ -3,7 +3,7 @@
 #   <name>.cc, or <name>.c    the plugin; <name> is the folder's name unless NAME is given
 #   other *.cc                compiled in too, except *_test.cc
 #   other *.c                 kernels: compiled in, and embedded as text so that emit() can ship them
-#   *.h                       embedded as text as well
+#   *.h                       embedded as text as well, after the o2m_*.h that all kernels share
 # KERNELS adds sources from elsewhere (another op's kernel). The texts arrive through #include "o2m_sources.h".
 # The only symbol the plugin exports is onnx2mcu_plugin. Works from this tree and from the installed package.
 
@@ -26,7 +26,10 @@ macro(onnx2mcu_op_files folder name extra)
     list(REMOVE_ITEM kernels "${folder}/${name}.c")
     list(APPEND sources "${folder}/${name}.c")
   endif()
-  list(PREPEND texts "${onnx2mcu_include_dir}/o2m_fixedpoint.h")
+  # the code generator writes o2m_sym.h itself, one per model
+  file(GLOB shared CONFIGURE_DEPENDS "${onnx2mcu_include_dir}/o2m_*.h")
+  list(FILTER shared EXCLUDE REGEX "/o2m_sym\\.h$")
+  list(PREPEND texts ${shared})
   list(APPEND texts ${kernels})
   foreach(file ${extra})
     get_filename_component(file "${file}" ABSOLUTE BASE_DIR "${folder}")
