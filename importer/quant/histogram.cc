@@ -1,0 +1,92 @@
+#include "importer/quant/histogram.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace onnx2mcu {
+namespace {
+
+constexpr int64_t kBins = 8192;  // even, so that pairs merge around zero
+
+double Width(const Histogram &h) { return 2 * h.limit / kBins; }
+double Center(const Histogram &h, int64_t bin) { return -h.limit + (static_cast<double>(bin) + 0.5) * Width(h); }
+
+void Grow(Histogram &h) {
+  std::vector<int64_t> merged(kBins, 0);
+  for (int64_t i = 0; i < kBins; i++) merged[kBins / 4 + i / 2] += h.bins[i];
+  h.bins = std::move(merged);
+  h.limit *= 2;
+}
+
+// The value below which a share `fraction` of the counts lies, at a bin's edge.
+double Quantile(const Histogram &h, double fraction) {
+  const double wanted = fraction * static_cast<double>(h.count);
+  double seen = 0;
+  for (int64_t i = 0; i < kBins; i++) {
+    seen += static_cast<double>(h.bins[i]);
+    if (seen >= wanted) return -h.limit + static_cast<double>(i + 1) * Width(h);
+  }
+  return h.limit;
+}
+
+struct Range {
+  double low = 0, high = 0;
+};
+
+Range RangeAt(const Histogram &h, double percentile) {
+  if (percentile >= 100) return {std::min(0.0, double{h.min}), std::max(0.0, double{h.max})};
+  const double tail = (100 - percentile) / 100;
+  return {std::max(std::min(0.0, Quantile(h, tail)), std::min(0.0, double{h.min})),
+          std::min(std::max(0.0, Quantile(h, 1 - tail)), std::max(0.0, double{h.max}))};
+}
+
+QuantParams ParamsOf(const Range &range) {
+  const double span = range.high - range.low;
+  const float scale = span > 0 ? static_cast<float>(span / 255) : 1.0f;
+  const auto zero_point = static_cast<int32_t>(std::clamp(std::lround(-128 - range.low / double{scale}), -128L, 127L));
+  return {{scale}, {zero_point}, kNone};
+}
+
+// Expected squared error, a bin's values taken at its centre; rounding inside a step adds scale^2 / 12.
+double Error(const Histogram &h, const QuantParams &q) {
+  const double scale = double{q.scale[0]}, low = (-128 - q.zero_point[0]) * scale,
+               high = (127 - q.zero_point[0]) * scale;
+  double error = static_cast<double>(h.count) * scale * scale / 12;
+  for (int64_t i = 0; i < kBins; i++) {
+    const double excess = std::max({low - Center(h, i), Center(h, i) - high, 0.0});
+    error += static_cast<double>(h.bins[i]) * excess * excess;
+  }
+  return error;
+}
+
+}  // namespace
+
+void AddValues(Histogram &h, const float *values, int64_t count) {
+  if (count == 0) return;
+  if (h.bins.empty()) h.bins.assign(kBins, 0), h.limit = 1.0 / 1024, h.min = h.max = values[0];
+  const auto [low, high] = std::minmax_element(values, values + count);
+  h.min = std::min(h.min, *low), h.max = std::max(h.max, *high), h.count += count;
+  while (std::max(std::fabs(double{*low}), std::fabs(double{*high})) >= h.limit) Grow(h);
+  const double per_unit = 1 / Width(h);
+  for (int64_t i = 0; i < count; i++) {
+    const auto bin = static_cast<int64_t>((double{values[i]} + h.limit) * per_unit);
+    h.bins[std::clamp<int64_t>(bin, 0, kBins - 1)]++;
+  }
+}
+
+QuantParams RangeS8(const Histogram &h) {
+  if (h.count == 0) return {{1.0f}, {0}, kNone};
+  QuantParams best = ParamsOf(RangeAt(h, 100));
+  for (const double percentile : {99.999, 99.99, 99.9}) {
+    const QuantParams candidate = ParamsOf(RangeAt(h, percentile));
+    if (Error(h, candidate) < Error(h, best)) best = candidate;
+  }
+  return best;
+}
+
+QuantParams RangeS16(const Histogram &h) {
+  const double limit = std::max(std::fabs(double{h.min}), std::fabs(double{h.max}));
+  return {{limit > 0 ? static_cast<float>(limit / 32767) : 1.0f}, {0}, kNone};
+}
+
+}  // namespace onnx2mcu

@@ -1,0 +1,24 @@
+// importer/quant/histogram.h - the distribution of one storage's values, in one pass, and the range that loses least.
+#pragma once
+#include <cstdint>
+#include <vector>
+
+#include "importer/ir/graph.h"
+
+namespace onnx2mcu {
+
+// Bins over [-limit, limit]; the limit doubles, and bins merge in pairs, when a value lies outside.
+struct Histogram {
+  double limit = 0;
+  std::vector<int64_t> bins;
+  int64_t count = 0;
+  float min = 0, max = 0;
+};
+void AddValues(Histogram &histogram, const float *values, int64_t count);
+
+// Asymmetric s8 range: the percentile of {99.9, 99.99, 99.999, 100} with the least mean squared error. Zero is exact.
+QuantParams RangeS8(const Histogram &histogram);
+// Symmetric s16, zero point 0, the whole range.
+QuantParams RangeS16(const Histogram &histogram);
+
+}  // namespace onnx2mcu

@@ -1,0 +1,195 @@
+// Post-training quantisation (QUANTIZATION: s8 per tensor, s16 residual stream). One scale per storage: every view of
+// a base, and every tensor an op keeps at its input's scale, belongs to one group.
+#include "importer/quant/quantize.h"
+
+#include <algorithm>
+#include <numeric>
+#include <random>
+
+#include "absl/strings/str_cat.h"
+#include "importer/quant/histogram.h"
+
+namespace onnx2mcu {
+namespace {
+
+struct Groups {
+  std::vector<int32_t> parent;  // by TensorId; union-find over bases
+  int32_t Find(int32_t id) {
+    while (parent[id] != id) id = parent[id] = parent[parent[id]];
+    return id;
+  }
+  void Join(int32_t a, int32_t b) { parent[Find(a)] = Find(b); }
+};
+
+o2m_quant_rule RuleOf(const Graph &graph, const Node &node) {
+  o2m_quant_rule rule{};
+  const auto *quantizer = static_cast<const o2m_quantizer *>(ExtensionOf(node.op, "o2m.quant/1"));
+  if (!quantizer) return rule;
+  const OpNode view(graph, node);
+  quantizer->rule(view.get(), &rule);
+  return rule;
+}
+
+Groups GroupTensors(const Graph &graph, const std::vector<o2m_quant_rule> &rules) {
+  Groups groups;
+  groups.parent.resize(graph.tensors.size());
+  std::iota(groups.parent.begin(), groups.parent.end(), 0);
+  for (size_t id = 0; id < graph.tensors.size(); id++)
+    groups.Join(static_cast<int32_t>(id), BaseOf(graph, static_cast<TensorId>(id)));
+  for (size_t n = 0; n < graph.nodes.size(); n++)
+    for (size_t o = 0; o < graph.nodes[n].outputs.size(); o++) {
+      const TensorId input = graph.nodes[n].inputs.empty() ? kNone : graph.nodes[n].inputs[0];
+      const bool same = rules[n].same_as_input0 >> o & 1;
+      if (same && input != kNone && !graph.tensors[input].is_constant) groups.Join(graph.nodes[n].outputs[o], input);
+    }
+  return groups;
+}
+
+// The float tensor whose values an op's output holds: itself, or through copies what was copied.
+std::vector<TensorId> FloatSources(const Graph &graph) {
+  const std::vector<NodeId> producers = Producers(graph);
+  std::vector<TensorId> source(graph.tensors.size());
+  std::iota(source.begin(), source.end(), 0);
+  for (const Node &node : graph.nodes)
+    for (TensorId out : node.outputs)
+      if (producers[out] == kNone && !node.inputs.empty()) source[out] = source[node.inputs[0]];
+  return source;
+}
+
+uint64_t Next(uint64_t &state) { return state = state * 6364136223846793005ull + 1442695040888963407ull; }
+
+// Without images: half white noise, half smooth ramps with noise; pixels span 0..255, other inputs about N(0, 1).
+std::vector<std::vector<Value>> SyntheticSamples(const Graph &graph, bool pixels) {
+  std::vector<std::vector<Value>> samples(4);
+  uint64_t state = 1;
+  for (size_t s = 0; s < samples.size(); s++)
+    for (TensorId id : graph.inputs) {
+      Value value{DType::kF32, graph.tensors[id].dims, std::vector<float>(ElementCount(graph.tensors[id].dims)), {}};
+      const auto n = static_cast<float>(value.f.size());
+      for (size_t i = 0; i < value.f.size(); i++) {
+        float sum = 0;
+        for (int k = 0; k < 4; k++) sum += static_cast<float>(Next(state) >> 40) / 16777216.0f - 0.5f;
+        const float ramp = 2 * static_cast<float>(i) / n - 1, unit = s % 2 ? ramp + 0.3f * sum : sum * 1.7f;
+        value.f[i] = pixels ? std::clamp(127.5f + 64 * unit, 0.0f, 255.0f) : unit;
+      }
+      samples[s].push_back(std::move(value));
+    }
+  return samples;
+}
+
+absl::StatusOr<std::vector<Histogram>> Calibrate(const Graph &graph, Groups &groups,
+                                                 const std::vector<std::vector<Value>> &samples) {
+  std::vector<Histogram> histograms(graph.tensors.size());
+  const std::vector<TensorId> source = FloatSources(graph);
+  std::vector<std::vector<int32_t>> groups_of(
+      graph.tensors.size());  // by float tensor: the groups that hold its values
+  for (TensorId id : graph.inputs) groups_of[id].push_back(groups.Find(id));
+  for (const Node &node : graph.nodes)
+    for (TensorId out : node.outputs) {
+      const TensorId from = source[out];
+      if (graph.tensors[from].is_constant)
+        AddValues(histograms[groups.Find(out)], FloatData(graph.tensors[from]), ElementCount(graph.tensors[from].dims));
+      else
+        groups_of[from].push_back(groups.Find(out));
+    }
+  const Evaluator evaluator(graph);
+  for (const auto &sample : samples) {
+    const auto visit = [&](TensorId id, const Value &value) {
+      if (!value.is_float()) return;
+      for (int32_t group : groups_of[id])
+        AddValues(histograms[group], value.f.data(), static_cast<int64_t>(value.f.size()));
+    };
+    O2M_RETURN_IF_ERROR(evaluator.Run(sample, visit).status());
+  }
+  return histograms;
+}
+
+bool IsActivation(const Graph &graph, TensorId id) { return id != kNone && !graph.tensors[id].is_constant; }
+
+// The residual stream: what a sum of two activations writes, and what it reads that others read as well.
+std::vector<bool> ResidualGroups(const Graph &graph, Groups &groups, const std::vector<o2m_quant_rule> &rules) {
+  std::vector<bool> residual(graph.tensors.size()), refused(graph.tensors.size());
+  std::vector<int> readers(graph.tensors.size());
+  for (const Node &node : graph.nodes)
+    for (TensorId id : node.inputs)
+      if (IsActivation(graph, id)) readers[BaseOf(graph, id)]++;
+  for (size_t n = 0; n < graph.nodes.size(); n++) {
+    const Node &node = graph.nodes[n];
+    for (size_t i = 0; i < node.inputs.size(); i++)
+      if (IsActivation(graph, node.inputs[i]) && !(rules[n].s16_inputs >> i & 1))
+        refused[groups.Find(node.inputs[i])] = true;
+    for (size_t o = 0; o < node.outputs.size(); o++)
+      if (!(rules[n].s16_outputs >> o & 1)) refused[groups.Find(node.outputs[o])] = true;
+    const bool sum = node.inputs.size() == 2 && IsActivation(graph, node.inputs[0]) &&
+                     IsActivation(graph, node.inputs[1]) && !node.float_nodes.empty() &&
+                     graph.float_nodes[node.float_nodes.back()].op_type == "Add";
+    if (!sum) continue;
+    residual[groups.Find(node.outputs[0])] = true;
+    for (TensorId id : node.inputs)
+      if (readers[BaseOf(graph, id)] > 1) residual[groups.Find(id)] = true;
+  }
+  for (TensorId id : graph.inputs) refused[groups.Find(id)] = true;
+  for (TensorId id : graph.outputs) refused[groups.Find(id)] = true;
+  for (size_t id = 0; id < residual.size(); id++) residual[id] = residual[id] && !refused[id];
+  return residual;
+}
+
+struct Choice {
+  DType dtype = DType::kS8;
+  QuantParams quant;
+};
+
+std::vector<Choice> ChooseQuant(const Graph &graph, Groups &groups, const std::vector<o2m_quant_rule> &rules,
+                                const std::vector<Histogram> &histograms, const QuantOptions &options) {
+  std::vector<Choice> choices(graph.tensors.size());
+  std::vector<bool> wide(graph.tensors.size());
+  if (options.residual != "s8") wide = ResidualGroups(graph, groups, rules);
+  for (size_t id = 0; id < choices.size(); id++) {
+    if (groups.Find(static_cast<int32_t>(id)) != static_cast<int32_t>(id)) continue;
+    choices[id] =
+        wide[id] ? Choice{DType::kS16, RangeS16(histograms[id])} : Choice{DType::kS8, RangeS8(histograms[id])};
+  }
+  for (size_t n = 0; n < graph.nodes.size(); n++) {
+    const o2m_quant_rule &rule = rules[n];
+    if (rule.fixed_scale <= 0) continue;
+    const DType dtype = rule.fixed_dtype == O2M_ANY ? DType::kS8 : static_cast<DType>(rule.fixed_dtype);
+    choices[groups.Find(graph.nodes[n].outputs[0])] = {dtype, {{rule.fixed_scale}, {rule.fixed_zero_point}, kNone}};
+  }
+  if (options.pixels) choices[groups.Find(graph.inputs[0])] = {DType::kU8, {{1.0f}, {0}, kNone}};
+  return choices;
+}
+
+void Apply(Graph &graph, Groups &groups, const std::vector<Choice> &choices) {
+  std::vector<bool> touched(graph.tensors.size());
+  for (TensorId id : graph.inputs) touched[id] = true;
+  for (TensorId id : graph.outputs) touched[id] = true;
+  for (const Node &node : graph.nodes) {
+    for (TensorId id : node.inputs) touched[id] = touched[id] || IsActivation(graph, id);
+    for (TensorId id : node.outputs) touched[id] = true;
+  }
+  for (size_t id = 0; id < touched.size(); id++)
+    if (touched[id]) touched[BaseOf(graph, static_cast<TensorId>(id))] = true;
+  for (size_t id = 0; id < touched.size(); id++) {
+    if (!touched[id]) continue;
+    const Choice &choice = choices[groups.Find(static_cast<int32_t>(id))];
+    graph.tensors[id].dtype = choice.dtype, graph.tensors[id].quant = choice.quant;
+  }
+}
+
+}  // namespace
+
+absl::Status Quantize(Graph &graph, const QuantOptions &options, Host &host, const o2m_target &target) {
+  std::vector<o2m_quant_rule> rules;
+  for (const Node &node : graph.nodes) rules.push_back(RuleOf(graph, node));
+  Groups groups = GroupTensors(graph, rules);
+  if (options.samples.empty())
+    graph.warnings.push_back(
+        "no calibration inputs: ranges come from synthetic noise and accuracy will suffer; give --calibrate=FILE with "
+        "32 to 128 inputs");
+  const auto &samples = options.samples.empty() ? SyntheticSamples(graph, options.pixels) : options.samples;
+  O2M_ASSIGN_OR_RETURN(const std::vector<Histogram> histograms, Calibrate(graph, groups, samples));
+  Apply(graph, groups, ChooseQuant(graph, groups, rules, histograms, options));
+  return InferAll(graph, host, target);
+}
+
+}  // namespace onnx2mcu
