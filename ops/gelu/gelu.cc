@@ -1,0 +1,126 @@
+// gelu.cc - "o2m.gelu": GELU (Hendrycks and Gimpel 2016) of an s8 tensor as a table of 256 entries. README.md says
+// more.
+#include "elementwise.hpp"
+#include "o2m_gelu_s8.h"
+#include "o2m_sources.h"
+
+namespace {
+using namespace o2m;
+
+enum Form : int32_t { kErf = 0, kTanh = 1, kSigmoid = 2 };
+
+struct GeluParams {
+  int32_t tanh;  // from the node's attribute `approximate`
+  int32_t form;  // what the table holds: as above, unless --gelu=sigmoid
+  OwnQuant y;
+};
+
+double GeluOf(double x, int32_t form) {
+  if (form == kSigmoid) return x / (1 + std::exp(-1.702 * x));
+  if (form == kTanh) return 0.5 * x * (1 + std::tanh(std::sqrt(2 / M_PI) * (x + 0.044715 * x * x * x)));
+  return 0.5 * x * std::erfc(-x / std::sqrt(2.0));
+}
+
+struct Gelu {
+  static constexpr char kId[] = "o2m.gelu";
+  using Params = GeluParams;
+
+  static o2m_status Match(const o2m_host *, const o2m_graph *graph, int32_t root, o2m_match *match) {
+    const GraphView g(graph);
+    if (!g.Is(root, "Gelu")) return O2M_NO_MATCH;
+    static_cast<Params *>(match->params)->tanh = g.Text(root, "approximate", "none") == "tanh";
+    return Matched(match, {root}, {g.Input(root, 0)});
+  }
+
+  static o2m_status Infer(const o2m_host *host, const o2m_target *, o2m_node *node) {
+    if (node->input_count != 1 || node->output_count != 1) return Reject(host, "gelu has one input and one output");
+    const o2m_tensor &x = *node->inputs[0];
+    o2m_tensor &y = *node->outputs[0];
+    Params &params = ParamsOf<Params>(node);
+    if (o2m_status s = CheckQuantised(host, x, "the input", kMaskS8)) return s;
+    const std::string option = Option(host, "gelu", "lut");
+    if (option != "lut" && option != "sigmoid")
+      return Reject(host, Str("--gelu=", option, " is unknown; lut or sigmoid would work"));
+    params.form = option == "sigmoid" ? kSigmoid : params.tanh ? kTanh : kErf;
+    SetShapeLike(y, x);
+    const OwnQuant own = QuantOfFunction(x, [&](double v) { return GeluOf(v, params.form); });
+    SettleOutput(y, O2M_S8, params.y, own.scale, own.zero_point);
+    if (o2m_status s = CheckQuantised(host, y, "the output", kMaskS8)) return s;
+    SetConstants(node, {{"gelu table", O2M_S8, 256, nullptr}});
+    return O2M_OK;
+  }
+
+  static Elements Loops(const o2m_node *node) { return ElementsOf({node->outputs[0], node->inputs[0]}); }
+
+  static void Memory(const o2m_target *, const o2m_node *node, int32_t, o2m_memory *memory) {
+    ElementwiseMemory(node, Loops(node), memory);
+  }
+
+  static o2m_status FillTable(const o2m_node *node, int8_t *table) {
+    const int32_t form = ParamsOf<Params>(node).form;
+    FillUnaryTable(
+        *node->inputs[0], *node->outputs[0], [form](double v) { return GeluOf(v, form); }, table);
+    return O2M_OK;
+  }
+  static o2m_status Pack(const o2m_host *, const o2m_target *, o2m_node *node) {
+    return FillTable(node, ConstantData<int8_t>(node, 0));
+  }
+
+  static o2m_gelu_params KernelParams(const Elements &e) {
+    return {static_cast<int32_t>(e.count), static_cast<int32_t>(e.rows.rows.strides[1]),
+            static_cast<int32_t>(e.steps[1]), static_cast<int32_t>(e.rows.rows.strides[0]),
+            static_cast<int32_t>(e.steps[0])};
+  }
+
+  static void Run(const o2m_node *node, const o2m_call *call) {
+    const Elements e = Loops(node);
+    const o2m_gelu_params p = KernelParams(e);
+    const int32_t steps = StepCount(call, e.rows);
+    ForEachRowBlock(e.rows, steps, [&](const int64_t *at) {
+      o2m_gelu_s8(In<int8_t>(call, 0) + at[1], Out<int8_t>(call) + at[0], static_cast<int32_t>(e.rows.RowCount(steps)),
+                  ConstantData<int8_t>(node, 0), &p);
+    });
+  }
+
+  static o2m_status Emit(const o2m_host *host, const o2m_target *, const o2m_node *node, const o2m_emitter *e) {
+    const Elements loops = Loops(node);
+    const o2m_gelu_params p = KernelParams(loops);
+    const std::string params = Object(e, "o2m_gelu_params",
+                                      Initializer()
+                                          .Field("count", p.count)
+                                          .Field("x_row", p.x_row)
+                                          .Field("x_step", p.x_step)
+                                          .Field("y_row", p.y_row)
+                                          .Field("y_step", p.y_step)
+                                          .text());
+    LineInLoops(e, loops.rows,
+                Call("o2m_gelu_s8", {RowOperand(e, 0, loops.rows, 1), RowOperand(e, 1, loops.rows, 0),
+                                     RowCountText(e, loops.rows), ConstantName(e, 0), params}));
+    return EmitSources(host, e, o2m_sources, O2M_SOURCE_COUNT, {"o2m_fixedpoint.h", "o2m_gelu_s8.h", "o2m_gelu_s8.c"});
+  }
+
+  static void Cost(const o2m_target *, const o2m_node *node, int32_t rows, o2m_cost *cost) {
+    const int64_t values = ElementCount(*node->outputs[0]) / Loops(node).rows.steps * rows;
+    *cost = {"gelu_s8", 0, values, values, 256, -1};
+  }
+
+  static void Cases(CaseList &list) {
+    const Params erf = {}, tanh = {1, 0, {}};
+    const CaseOperand y = {O2M_S8, {1, 50, 64}, 0.031f, -123};
+    list.Add("tokens 50x64", {{O2M_S8, {1, 50, 64}, 0.05f, 3}}, {y}, erf);
+    list.Add("tanh form", {{O2M_S8, {1, 50, 64}, 0.05f, 3}}, {y}, tanh);
+    list.Add("one row", {{O2M_S8, {1, 1, 17}, 0.02f, 0}}, {{O2M_S8, {1, 1, 17}, 0.02f, 0}}, erf);
+    list.Add("rows of 13 with gaps", {{O2M_S8, {7, 13}, 0.04f, -5, {}, {20, 1}}},
+             {{O2M_S8, {7, 13}, 0.03f, -100, {}, {16, 1}}}, erf);
+    list.Add("transposed output", {{O2M_S8, {9, 6}, 0.04f, -5}}, {{O2M_S8, {9, 6}, 0.03f, -100, {}, {1, 9}}}, erf);
+    list.Add("channels first to channels last", {{O2M_S8, {1, 5, 4, 3}, 0.04f, 0}},
+             {{O2M_S8, {1, 5, 4, 3}, 0.03f, -90, {}, {60, 1, 15, 5}}}, erf);
+    list.Add("zero point -128", {{O2M_S8, {3, 5}, 0.04f, -128}}, {{O2M_S8, {3, 5}, 0.05f, -128}}, erf);
+    list.Add("zero point 127, coarse output", {{O2M_S8, {3, 5}, 0.04f, 127}}, {{O2M_S8, {3, 5}, 1.5f, 127}}, erf);
+    list.Add("own output quant", {{O2M_S8, {4, 8}, 0.05f, 3}}, {{O2M_ANY, {4, 8}}}, erf);
+  }
+};
+
+}  // namespace
+
+O2M_PLUGIN("gelu", "1.0", Gelu)

@@ -1,0 +1,23 @@
+/* o2m_gelu_s8.h - y = gelu(x) on s8: one look-up per value. */
+#ifndef O2M_GELU_S8_H_
+#define O2M_GELU_S8_H_
+#include <stdint.h>
+
+#include "o2m_sym.h"
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct o2m_gelu_params {
+  int32_t count;         /* values of a row */
+  int32_t x_row, x_step; /* strides in elements: from row to row, from value to value */
+  int32_t y_row, y_step;
+} o2m_gelu_params;
+
+/* y[r][i] = table[x[r][i] + 128]. Walks upward, so y may be x. */
+void O2M_SYM(o2m_gelu_s8)(const int8_t *x, int8_t *y, int32_t rows, const int8_t table[256], const o2m_gelu_params *p);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

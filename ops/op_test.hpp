@@ -1,0 +1,273 @@
+// op_test.hpp - for the tests of ops: runs the cases of a plugin on values of our choice and hands back dense integers,
+// which a test compares with a naive oracle.
+#pragma once
+// The build gives a test the path of its plugin under a name that op.hpp uses for something else.
+inline constexpr char kPluginPath[] = O2M_PLUGIN;
+#undef O2M_PLUGIN
+
+#include <dlfcn.h>
+#include <gtest/gtest.h>
+
+#include <functional>
+#include <random>
+
+#include "op.hpp"
+
+namespace o2m::testing {
+
+inline const o2m_plugin *Plugin() {
+  static const o2m_plugin *plugin = [] {
+    void *library = dlopen(kPluginPath, RTLD_NOW | RTLD_LOCAL);
+    if (!library) ADD_FAILURE() << dlerror();
+    const auto entry = reinterpret_cast<decltype(&onnx2mcu_plugin)>(dlsym(library, "onnx2mcu_plugin"));
+    return entry(O2M_ABI_MAJOR);
+  }();
+  return plugin;
+}
+
+inline const o2m_op *FindOp(const std::string &id) {
+  for (int32_t i = 0; i < Plugin()->op_count; ++i) {
+    if (Plugin()->ops[i]->id == id) return Plugin()->ops[i];
+  }
+  ADD_FAILURE() << "no op " << id;
+  return nullptr;
+}
+
+// A host that remembers the last message and answers "o2m.options/1" with one option.
+struct TestHost {
+  o2m_host host = {};
+  std::string message, key, value;
+  TestHost() {
+    host.struct_size = sizeof host;
+    host.abi_major = O2M_ABI_MAJOR;
+    host.host_data = this;
+    host.error = [](const o2m_host *h, const char *text) { static_cast<TestHost *>(h->host_data)->message = text; };
+    host.get_extension = [](const o2m_host *, const char *id) -> const void * {
+      static const o2m_options options = {[](const o2m_host *h, const char *name) -> const char * {
+        const auto *self = static_cast<TestHost *>(h->host_data);
+        return self->key == name ? self->value.c_str() : nullptr;
+      }};
+      return std::strcmp(id, "o2m.options/1") == 0 ? &options : nullptr;
+    };
+  }
+};
+
+// Values of one operand, dense and row major.
+using Values = std::vector<int32_t>;
+
+// Calls body(dense index, offset in elements) for every element of a strided tensor.
+template <class Body>
+void ForEachElement(const o2m_tensor &t, const Body &body) {
+  int32_t index[O2M_MAX_RANK] = {};
+  for (int64_t n = 0; n < ElementCount(t); ++n) {
+    int64_t offset = 0;
+    for (int32_t i = 0; i < t.rank; ++i) offset += index[i] * t.strides[i];
+    body(n, offset);
+    for (int32_t i = t.rank - 1; i >= 0 && ++index[i] == t.dims[i]; --i) index[i] = 0;
+  }
+}
+
+inline int32_t Load(const void *p, int64_t i, o2m_dtype dtype) {
+  switch (dtype) {
+    case O2M_S8:
+      return static_cast<const int8_t *>(p)[i];
+    case O2M_U8:
+      return static_cast<const uint8_t *>(p)[i];
+    case O2M_S16:
+      return static_cast<const int16_t *>(p)[i];
+    default:
+      return static_cast<const int32_t *>(p)[i];
+  }
+}
+inline void Store(void *p, int64_t i, o2m_dtype dtype, int32_t value) {
+  switch (dtype) {
+    case O2M_S8:
+      static_cast<int8_t *>(p)[i] = static_cast<int8_t>(value);
+      break;
+    case O2M_U8:
+      static_cast<uint8_t *>(p)[i] = static_cast<uint8_t>(value);
+      break;
+    case O2M_S16:
+      static_cast<int16_t *>(p)[i] = static_cast<int16_t>(value);
+      break;
+    default:
+      static_cast<int32_t *>(p)[i] = value;
+  }
+}
+
+inline int64_t SpanOf(const o2m_tensor &t) {
+  int64_t last = 0;
+  for (int32_t i = 0; i < t.rank; ++i) last += (t.dims[i] - 1) * t.strides[i];
+  return last + 1;
+}
+
+// A node of its own: operands copied from a case, inferred, packed, ready to run.
+class TestNode {
+ public:
+  TestNode(const o2m_op *op, const o2m_case &c) : op_(op) {
+    for (int32_t i = 0; i < c.input_count; ++i) tensors_.push_back(c.inputs[i]);
+    for (int32_t i = 0; i < c.output_count; ++i) tensors_.push_back(c.outputs[i]);
+    for (int32_t i = 0; i < c.input_count; ++i) inputs_.push_back(&tensors_[i]);
+    for (int32_t i = 0; i < c.output_count; ++i) outputs_.push_back(&tensors_[c.input_count + i]);
+    params_.assign(op->params_size + 8, 0);
+    std::memcpy(params_.data(), c.params, op->params_size);
+    node_ = {sizeof node_,   c.name, c.input_count, c.output_count, inputs_.data(), outputs_.data(),
+             params_.data(), 0,      nullptr,       constants_};
+  }
+  TestNode(const TestNode &) = delete;
+
+  o2m_node *get() { return &node_; }
+  o2m_tensor &input(int i) { return tensors_[i]; }
+  o2m_tensor &output(int i = 0) { return *outputs_[i]; }
+  TestHost &host() { return host_; }
+
+  o2m_status Infer() { return op_->infer(&host_.host, &target_, &node_); }
+  // Infers, allocates, packs; false, with the message as a failure, where the op refuses.
+  bool Prepare() {
+    if (Infer() != O2M_OK) {
+      ADD_FAILURE() << node_.name << ": " << host_.message;
+      return false;
+    }
+    for (int i = 0; i < O2M_MAX_CONSTANTS && constants_[i].count > 0; ++i) {
+      data_[i].assign(static_cast<size_t>(constants_[i].count * BytesOf(constants_[i].dtype)), 0);
+      constants_[i].data = data_[i].data();
+    }
+    return !op_->pack || op_->pack(&host_.host, &target_, &node_) == O2M_OK;
+  }
+  o2m_memory Memory(int32_t rows) {
+    o2m_memory memory = {};
+    memory.struct_size = sizeof memory;
+    if (op_->memory) op_->memory(&target_, &node_, rows, &memory);
+    return memory;
+  }
+  template <class T>
+  const T *Packed(int slot) const {
+    return reinterpret_cast<const T *>(data_[slot].data());
+  }
+
+  // Runs all steps, `rows` at a time (0: all at once), and returns output 0, dense. Constants need no values.
+  Values Run(const std::vector<Values> &values, int32_t rows = 0) {
+    std::vector<std::vector<int32_t>> blocks;  // int32: aligned for every dtype
+    for (const o2m_tensor &t : tensors_) blocks.emplace_back(static_cast<size_t>(SpanOf(t)), 0x5a5a5a5a);
+    for (size_t i = 0; i < values.size(); ++i) {
+      if (tensors_[i].is_constant) continue;
+      ForEachElement(tensors_[i], [&](int64_t n, int64_t at) {
+        Store(blocks[i].data(), at, tensors_[i].dtype, values[i][static_cast<size_t>(n)]);
+      });
+    }
+    const int32_t steps = std::max(1, Memory(1).steps);
+    if (rows <= 0) rows = steps;
+    const o2m_memory memory = Memory(rows);
+    std::vector<int64_t> scratch(static_cast<size_t>(memory.scratch_bytes / 8 + 2), 0x7171717171717171),
+        state(static_cast<size_t>(memory.state_bytes / 8 + 2), 0);
+    for (int32_t first = 0; first < steps; first += rows) {
+      std::vector<const void *> in;
+      std::vector<void *> out;
+      for (size_t i = 0; i < tensors_.size(); ++i) {
+        const bool is_input = i < inputs_.size();
+        const o2m_access &a = is_input ? memory.inputs[i] : memory.outputs[i - inputs_.size()];
+        const int64_t row = a.extent ? std::max(0, first * a.step - a.before) : 0;
+        const int64_t moved = row * (a.extent ? tensors_[i].strides[a.axis] : 0) * BytesOf(tensors_[i].dtype);
+        char *p = reinterpret_cast<char *>(blocks[i].data()) + moved;
+        if (is_input)
+          in.push_back(p);
+        else
+          out.push_back(p);
+      }
+      const o2m_call call = {
+          sizeof call, in.data(), out.data(), scratch.data(), state.data(), first, std::min(rows, steps - first)};
+      op_->run(&node_, &call);
+    }
+    Values result(static_cast<size_t>(ElementCount(output())));
+    ForEachElement(output(), [&](int64_t n, int64_t at) {
+      result[static_cast<size_t>(n)] = Load(blocks[inputs_.size()].data(), at, output().dtype);
+    });
+    return result;
+  }
+
+ private:
+  const o2m_op *op_;
+  TestHost host_;
+  o2m_target target_ = {sizeof target_, "host", 0};
+  std::deque<o2m_tensor> tensors_;
+  std::vector<const o2m_tensor *> inputs_;
+  std::vector<o2m_tensor *> outputs_;
+  std::vector<uint8_t> params_;
+  o2m_constant constants_[O2M_MAX_CONSTANTS] = {};
+  std::vector<uint8_t> data_[O2M_MAX_CONSTANTS];
+  o2m_node node_ = {};
+};
+
+// Values over the whole range of the dtype, its ends among them.
+inline Values RandomValues(const o2m_tensor &t, uint32_t seed) {
+  std::mt19937 random(seed);
+  std::uniform_int_distribution<int32_t> any(LowOf(t.dtype), HighOf(t.dtype));
+  Values values(static_cast<size_t>(ElementCount(t)));
+  for (int32_t &v : values) {
+    const uint32_t corner = random() % 16;
+    v = corner == 0 ? LowOf(t.dtype) : corner == 1 ? HighOf(t.dtype) : any(random);
+  }
+  return values;
+}
+
+// What a test's oracle gets: dense values, and the real numbers they stand for.
+struct Sample {
+  TestNode *node;
+  std::vector<Values> inputs;
+  double Real(int i, int64_t n) const {
+    const o2m_tensor &t = node->input(i);
+    if (t.is_constant) return Floats(t)[n];
+    return static_cast<double>(ScaleOf(t)) * (inputs[static_cast<size_t>(i)][static_cast<size_t>(n)] - ZeroPointOf(t));
+  }
+};
+// The real value of each output element.
+using Oracle = std::function<std::vector<double>(const Sample &)>;
+
+inline double HighestRealOf(const o2m_tensor &t) { return ScaleOf(t) * (HighOf(t.dtype) - ZeroPointOf(t)); }
+
+struct Accuracy {
+  double largest = 0;  // |output - real value clamped to the output's range|, in LSB; 0.5 is exact rounding
+  int64_t elements = 0;
+};
+
+inline Accuracy Compare(const o2m_tensor &y, const Values &got, const std::vector<double> &expected) {
+  Accuracy accuracy;
+  EXPECT_EQ(got.size(), expected.size());
+  for (size_t i = 0; i < got.size() && i < expected.size(); ++i) {
+    const double exact =
+        std::fmin(std::fmax(expected[i] / ScaleOf(y) + ZeroPointOf(y), LowOf(y.dtype)), HighOf(y.dtype));
+    accuracy.largest = std::fmax(accuracy.largest, std::fabs(got[i] - exact));
+    ++accuracy.elements;
+  }
+  return accuracy;
+}
+
+// Every case of an op: whole, one row at a time, and three at a time give the same values, each within `bound` LSB of
+// the oracle's real value.
+inline void CheckCases(const std::string &id, double bound, const Oracle &oracle) {
+  const o2m_op *op = FindOp(id);
+  ASSERT_NE(op, nullptr);
+  const auto *cases = static_cast<const o2m_cases *>(op->get_extension("o2m.cases/1"));
+  ASSERT_NE(cases, nullptr);
+  ASSERT_GT(cases->count, 0);
+  double largest = 0;
+  for (int32_t i = 0; i < cases->count; ++i) {
+    SCOPED_TRACE(cases->get(i)->name);
+    TestNode node(op, *cases->get(i));
+    ASSERT_TRUE(node.Prepare());
+    Sample sample = {&node, {}};
+    for (int32_t k = 0; k < node.get()->input_count; ++k) {
+      sample.inputs.push_back(node.input(k).is_constant ? Values() : RandomValues(node.input(k), 1u + i * 8u + k));
+    }
+    const Values whole = node.Run(sample.inputs);
+    EXPECT_EQ(whole, node.Run(sample.inputs, 1));
+    EXPECT_EQ(whole, node.Run(sample.inputs, 3));
+    const Accuracy accuracy = Compare(node.output(), whole, oracle(sample));
+    EXPECT_LE(accuracy.largest, bound);
+    largest = std::fmax(largest, accuracy.largest);
+  }
+  ::testing::Test::RecordProperty("largest_error_lsb", std::to_string(largest));
+  std::printf("%s: largest error %.4f LSB over %d cases\n", id.c_str(), largest, cases->count);
+}
+
+}  // namespace o2m::testing
