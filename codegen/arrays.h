@@ -1,0 +1,25 @@
+// codegen/arrays.h - arrays in files: .npy, .npz (stored or deflated), MNIST idx (.gz or not).
+#pragma once
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "importer/ir/status.h"
+
+namespace onnx2mcu {
+
+// Row-major; `f32` holds every type but u8, int values included.
+struct Array {
+  std::string name;  // in an .npz; else empty
+  bool is_u8 = false;
+  std::vector<int64_t> dims;
+  std::vector<uint8_t> u8;
+  std::vector<float> f32;
+};
+
+absl::StatusOr<std::string> ReadFile(const std::string &path);
+// Every array of the file. InvalidArgument: not an array file, damaged, or a dtype we do not read (says which).
+absl::StatusOr<std::vector<Array>> ReadArrays(const std::string &path);
+absl::Status WriteFile(const std::string &path, const std::string &bytes);
+
+}  // namespace onnx2mcu
