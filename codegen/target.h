@@ -15,13 +15,13 @@ struct Region {
   int64_t bytes = 0;
 };
 
-// The machine that stands in for a core: QEMU's, with the addresses where flash, RAM and harness data go there.
+// The machine that stands in for a core: QEMU's, with the addresses where the board's flash and RAM go there, and
+// memory outside the board for the harness, so that every byte on the board is the network's.
 struct Emulator {
   std::string program, machine;  // "qemu-system-arm", "mps2-an386"; empty: none
-  uint64_t flash_base = 0, ram_base = 0;
-  int64_t flash_bytes = 0, ram_bytes = 0;  // what the machine has there
-  uint64_t harness_base = 0;               // memory outside the board: inputs and outputs of the harness
-  int64_t harness_bytes = 0;
+  Region boot;                   // where the core starts: vector table and code of the harness
+  Region harness;                // data and stack of the harness
+  Region flash, ram;             // what the machine has for the network: the most a board may ask for
 };
 
 struct Target {
@@ -45,7 +45,9 @@ const std::vector<Board> &Boards();
 // NotFound names the nearest id.
 absl::StatusOr<Target> FindTarget(const std::string &id);
 absl::StatusOr<Board> FindBoard(const std::string &id);
-// The candidate with the least edit distance; for messages.
+// The region that holds arena, .data, .bss and stack: the largest one. Bytes 0 where the board names none.
+Region MainRam(const Board &board);
+// The candidate with the least edit distance; for messages. Empty without candidates.
 std::string Nearest(const std::string &word, const std::vector<std::string> &candidates);
 
 }  // namespace onnx2mcu

@@ -1,0 +1,164 @@
+#include "codegen/process.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+
+#include "absl/strings/str_cat.h"
+
+namespace onnx2mcu {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+sigset_t StopSignals() {
+  sigset_t set;
+  sigemptyset(&set);
+  sigaddset(&set, SIGINT);
+  sigaddset(&set, SIGTERM);
+  return set;
+}
+
+// In the child, between fork and exec: only async-signal-safe calls.
+[[noreturn]] void Exec(const std::vector<char *> &argv, const char *folder, int output, int failure,
+                       const sigset_t &mask) {
+  sigprocmask(SIG_SETMASK, &mask, nullptr);
+  const int nothing = open("/dev/null", O_RDONLY);
+  dup2(nothing, 0);
+  dup2(output, 1);
+  dup2(output, 2);
+  if (*folder == 0 || chdir(folder) == 0) execvp(argv[0], argv.data());
+  const int error = errno;
+  if (write(failure, &error, sizeof(error)) < 0) _exit(126);
+  _exit(127);
+}
+
+// Polls rather than waits for SIGCHLD: a signal mask of its own would not hold in a program with more threads.
+int Wait(pid_t child, const Process &process, const SignalGuard &guard, bool *timed_out, bool *stopped) {
+  const auto start = Clock::now();
+  int status = 0;
+  for (int pause_us = 200; waitpid(child, &status, WNOHANG) == 0; pause_us = std::min(2 * pause_us, 20000)) {
+    const double seconds = std::chrono::duration<double>(Clock::now() - start).count();
+    *timed_out = process.timeout_seconds > 0 && seconds > process.timeout_seconds;
+    *stopped = guard.interrupted();
+    if (*timed_out || *stopped) {
+      kill(child, SIGKILL);
+      waitpid(child, &status, 0);
+      break;
+    }
+    usleep(static_cast<useconds_t>(pause_us));
+  }
+  return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+}
+
+}  // namespace
+
+struct SignalGuard::Mask {
+  sigset_t before;
+};
+
+SignalGuard::SignalGuard() : mask_(new Mask) {
+  const sigset_t stop = StopSignals();
+  pthread_sigmask(SIG_BLOCK, &stop, &mask_->before);
+}
+
+SignalGuard::~SignalGuard() {
+  pthread_sigmask(SIG_SETMASK, &mask_->before, nullptr);
+  delete mask_;
+}
+
+bool SignalGuard::interrupted() const {
+  sigset_t pending;
+  sigpending(&pending);
+  return sigismember(&pending, SIGINT) == 1 || sigismember(&pending, SIGTERM) == 1;
+}
+
+absl::StatusOr<ProcessResult> RunProcess(const Process &process) {
+  std::vector<char *> argv;
+  for (const std::string &argument : process.arguments) argv.push_back(const_cast<char *>(argument.c_str()));
+  argv.push_back(nullptr);
+  // Output goes through a file without a name: no pipe to drain, no thread.
+  char output_name[] = "/tmp/onnx2mcu-out-XXXXXX";
+  const int output = mkostemp(output_name, O_CLOEXEC);
+  if (output < 0) return absl::InvalidArgumentError(absl::StrCat("/tmp: cannot write (", strerror(errno), ")"));
+  unlink(output_name);
+  int failure[2];
+  if (pipe2(failure, O_CLOEXEC) != 0) return close(output), absl::InternalError("no more pipes");
+
+  SignalGuard guard;
+  sigset_t child_mask;
+  sigemptyset(&child_mask);
+  const pid_t child = fork();
+  if (child == 0) Exec(argv, process.folder.c_str(), output, failure[1], child_mask);
+  close(failure[1]);
+  ProcessResult result;
+  bool stopped = false;
+  int exec_error = 0;
+  if (child > 0) {
+    const ssize_t got = read(failure[0], &exec_error, sizeof(exec_error));
+    if (got <= 0) exec_error = 0;
+    result.exit_code = Wait(child, process, guard, &result.timed_out, &stopped);
+  }
+  close(failure[0]);
+  char buffer[4096];
+  ssize_t got;
+  lseek(output, 0, SEEK_SET);
+  while ((got = read(output, buffer, sizeof(buffer))) > 0) result.output.append(buffer, static_cast<size_t>(got));
+  close(output);
+
+  if (child < 0) return absl::InternalError("no more processes");
+  if (stopped) return absl::CancelledError("interrupted");
+  if (exec_error != 0) {
+    return absl::NotFoundError(absl::StrCat(process.arguments[0], ": cannot start (", strerror(exec_error),
+                                            "); scripts/setup installs the compilers and emulators"));
+  }
+  return result;
+}
+
+std::string TempPrefix() {
+  const char *folder = getenv("TMPDIR");
+  return absl::StrCat(folder != nullptr && *folder != 0 ? folder : "/tmp", "/onnx2mcu-");
+}
+
+TempFolder::TempFolder(const std::string &prefix) : path_(prefix + "XXXXXX") {
+  if (mkdtemp(path_.data()) == nullptr) path_.clear();
+}
+
+TempFolder::~TempFolder() {
+  std::error_code ignored;
+  if (!path_.empty()) std::filesystem::remove_all(path_, ignored);
+}
+
+absl::StatusOr<std::string> ReadFileBytes(const std::string &path) {
+  std::ifstream file(path, std::ios::binary);
+  std::ostringstream bytes;
+  if (file) bytes << file.rdbuf();
+  if (!file) return absl::NotFoundError(absl::StrCat(path, ": cannot be read"));
+  return bytes.str();
+}
+
+absl::Status WriteFileBytes(const std::string &path, const std::string &bytes) {
+  const int file = open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+  size_t done = 0;
+  bool good = file >= 0;
+  while (good && done < bytes.size()) {
+    const ssize_t wrote = write(file, bytes.data() + done, bytes.size() - done);
+    if (wrote < 0 && errno == EINTR) continue;
+    if (wrote < 0) good = false;
+    if (wrote > 0) done += static_cast<size_t>(wrote);
+  }
+  const int error = errno;
+  if (file >= 0 && close(file) != 0) return absl::InvalidArgumentError(absl::StrCat(path, ": ", strerror(errno)));
+  if (!good) return absl::InvalidArgumentError(absl::StrCat(path, ": cannot be written (", strerror(error), ")"));
+  return absl::OkStatus();
+}
+
+}  // namespace onnx2mcu
