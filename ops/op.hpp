@@ -203,7 +203,7 @@ inline int32_t ShiftFor(double largest_factor) {
   while (shift > 1 && largest_factor * std::ldexp(1.0, shift) > 2147483647.0) --shift;
   return shift;
 }
-// factor * 2^shift as the nearest odd integer (KERNELS.md: no tie can occur then), 1 .. 2^31 - 1 in magnitude.
+// factor * 2^shift as the nearest odd integer, so that no tie can occur, 1 .. 2^31 - 1 in magnitude.
 inline int32_t Multiplier(double factor, int32_t shift) {
   const double half = std::floor(std::fabs(factor) * std::ldexp(1.0, shift) / 2);
   const double odd = std::fmin(std::fmax(2 * half + 1, 1.0), 2147483647.0);

@@ -1,0 +1,329 @@
+// linear.cc - o2m.linear: y = x W + b, MatMul by a constant with the Add that may follow. See README.md.
+#include "o2m_linear.h"
+#include "o2m_sources.h"
+#include "op.hpp"
+
+namespace {
+
+using namespace o2m;
+
+// What match() and infer() leave.
+struct LinearParams {
+  int32_t shift, acc_shift;
+};
+
+enum Slot { kWeights, kBias, kMultiplier, kTable };
+constexpr double kLargestBias = 67108864;  // 2^26: a multiplier's rounding moves the output by at most 1/32 then
+
+int32_t Depth(const o2m_node *node) { return Dim(*node->inputs[1], 2); }
+int32_t Columns(const o2m_node *node) { return Dim(*node->inputs[1], 1); }
+
+// What the accumulators are requantised to: y's quant, or that of the table's argument.
+const o2m_quant &TargetQuant(const o2m_node *node) {
+  return node->epilogue ? node->epilogue->in : node->outputs[0]->quant;
+}
+
+// The scale of a column of weights whose largest magnitude is `largest`. No bias may pass kLargestBias; a column of
+// zeros may have any scale, so it takes one that suits the output.
+double WeightScale(const o2m_node *node, double largest, double bias) {
+  const double x_scale = ScaleOf(*node->inputs[0]), y_scale = TargetQuant(node).scale[0];
+  const double for_bias = std::fabs(bias) / (x_scale * kLargestBias);
+  return std::fmax(largest > 0 ? largest / 127 : y_scale / x_scale / 1024, for_bias);
+}
+
+double LargestMagnitude(const o2m_tensor &t) {
+  const float *values = Floats(t);
+  float largest = 0;
+  for (int64_t i = 0; values && i < ElementCount(t); ++i) largest = std::fmax(largest, std::fabs(values[i]));
+  return largest;
+}
+
+o2m_status CheckOperands(const o2m_host *host, const o2m_node *node) {
+  const o2m_tensor &x = *node->inputs[0], &w = *node->inputs[1];
+  if (x.dtype != O2M_S8 && x.dtype != O2M_S16) {
+    return Reject(host, Str("input 0 is ", NameOf(x.dtype), "; s8 or s16 would work"));
+  }
+  if (x.rank < 2) return Reject(host, Str("input 0 is ", Shape(x), "; it needs rows, rank 2 or more"));
+  if (x.quant.count != 1) return Reject(host, "input 0 needs one scale for the whole tensor");
+  if (!w.is_constant || w.dtype != O2M_F32 || ElementCount(w) != int64_t{Dim(w, 1)} * Dim(w, 2)) {
+    return Reject(host, "input 1, the weights, must be a constant f32 matrix [K, N]");
+  }
+  if (Dim(x, 1) != Dim(w, 2)) {
+    return Reject(host, Str("input 0 ", Shape(x), " does not fit the weights ", Shape(w), "; its last dim must be K"));
+  }
+  if (ElementCount(w) > INT32_MAX) return Reject(host, "the weights have more than 2^31 elements");
+  if (node->input_count < 3) return O2M_OK;
+  const o2m_tensor &b = *node->inputs[2];
+  const bool fits = ElementCount(b) == 1 || (ElementCount(b) == Dim(w, 1) && Dim(b, 1) == Dim(w, 1));
+  if (!b.is_constant || b.dtype != O2M_F32 || !fits) {
+    return Reject(host, Str("input 2, the bias, must be a constant f32 of ", Dim(w, 1), " values, not ", Shape(b)));
+  }
+  return O2M_OK;
+}
+
+// y has x's leading dims, with leading ones where the bias has a higher rank.
+void SetOutputShape(o2m_node *node) {
+  const o2m_tensor &x = *node->inputs[0];
+  o2m_tensor &y = *node->outputs[0];
+  y.rank = node->input_count < 3 ? x.rank : std::max(x.rank, node->inputs[2]->rank);
+  for (int32_t i = 1; i <= y.rank; ++i) y.dims[y.rank - i] = i == 1 ? Columns(node) : Dim(x, i);
+  y.token_axis = x.token_axis == O2M_NONE ? O2M_NONE : x.token_axis + y.rank - x.rank;
+}
+
+o2m_status CheckOutput(const o2m_host *host, o2m_node *node) {
+  o2m_tensor &y = *node->outputs[0];
+  if (y.dtype == O2M_ANY) y.dtype = O2M_S8;
+  if (y.quant.count == 0) y.quant = node->inputs[0]->quant;
+  if (y.dtype != O2M_S8 && y.dtype != O2M_S16 && y.dtype != O2M_S32) {
+    return Reject(host, Str("output 0 cannot be ", NameOf(y.dtype), "; s8, s16 or s32 would work"));
+  }
+  if (y.quant.count != 1) return Reject(host, "output 0 needs one scale for the whole tensor");
+  if (node->epilogue && y.dtype != O2M_S8) return Reject(host, "a table in the epilogue needs an s8 output");
+  return O2M_OK;
+}
+
+// The shift depends on the largest factor only, so that a part of the columns gets the same bits where it is 31.
+o2m_status ChooseShifts(const o2m_host *host, o2m_node *node) {
+  const o2m_tensor &x = *node->inputs[0];
+  auto &params = ParamsOf<LinearParams>(node);
+  params = {31, 0};
+  // |acc| <= 2^15 * 127 * K + 2^26 must fit 31 bits before the multiplication
+  if (x.dtype == O2M_S16) {
+    while ((Depth(node) * 32768.0 * 127 + kLargestBias) / std::ldexp(1.0, params.acc_shift) > 1073741824.0)
+      ++params.acc_shift;
+  }
+  if (!Floats(*node->inputs[1])) return O2M_OK;  // only a price is asked
+  const double bias = node->input_count > 2 ? LargestMagnitude(*node->inputs[2]) : 0;
+  const double scale = WeightScale(node, LargestMagnitude(*node->inputs[1]), bias);
+  const double factor = scale * ScaleOf(x) / TargetQuant(node).scale[0];
+  const double step = std::ldexp(1.0, params.acc_shift);
+  const double largest_acc = (x.dtype == O2M_S16 ? 65536.0 : 256.0) * 127 * Depth(node) + kLargestBias;
+  if (largest_acc * factor > 1073741824.0) {
+    return Reject(host, Str("the scale of output 0, ", TargetQuant(node).scale[0], ", is too small for these weights ",
+                            "and input 0's scale, ", ScaleOf(x), "; calibrate with other images"));
+  }
+  params.shift = ShiftFor(factor * step);
+  return O2M_OK;
+}
+
+o2m_linear_params KernelParams(const o2m_node *node) {
+  const Rows rows = RowsOf({node->inputs[0], node->outputs[0]});
+  const o2m_tensor &x = *node->inputs[0], &y = *node->outputs[0];
+  o2m_linear_params p = {};
+  p.depth = Depth(node);
+  p.columns = Columns(node);
+  p.x_row = static_cast<int32_t>(rows.rows.strides[0]);
+  p.x_column = static_cast<int32_t>(Stride(x, 1));
+  p.y_row = static_cast<int32_t>(rows.rows.strides[1]);
+  p.y_column = static_cast<int32_t>(Stride(y, 1));
+  p.y_bytes = static_cast<int32_t>(BytesOf(y.dtype));
+  p.y_zero = TargetQuant(node).zero_point[0];
+  p.shift = ParamsOf<LinearParams>(node).shift;
+  p.acc_shift = ParamsOf<LinearParams>(node).acc_shift;
+  p.weights = ConstantData<const int8_t>(node, kWeights);
+  p.bias = ConstantData<const int32_t>(node, kBias);
+  p.multiplier = ConstantData<const int32_t>(node, kMultiplier);
+  p.table = node->epilogue ? ConstantData<const int8_t>(node, kTable) : nullptr;
+  return p;
+}
+
+struct Linear {
+  static constexpr char kId[] = "o2m.linear";
+  static constexpr uint32_t kFlags = O2M_TAKES_EPILOGUE;
+  using Params = LinearParams;
+
+  // MatMul(x, W) or Add(MatMul(x, W), b)
+  static o2m_status Match(const o2m_host *, const o2m_graph *graph, int32_t root, o2m_match *match) {
+    const GraphView g(graph);
+    const bool has_bias = g.Is(root, "Add");
+    const int32_t matmul = has_bias ? g.ProducerOf(root, 0, "MatMul") : root;
+    if (!g.Is(matmul, "MatMul")) return O2M_NO_MATCH;
+    const int32_t x = g.Input(matmul, 0), w = g.Input(matmul, 1);
+    if (g.IsConstant(x) || !g.IsConstant(w) || g.Tensor(x).rank < 2 || g.Tensor(w).rank < 2) return O2M_NO_MATCH;
+    if (ElementCount(g.Tensor(w)) != int64_t{Dim(g.Tensor(w), 1)} * Dim(g.Tensor(w), 2)) return O2M_NO_MATCH;
+    if (!has_bias) return Matched(match, {matmul}, {x, w});
+    const int32_t b = g.Input(root, 1), columns = Dim(g.Tensor(w), 1);
+    if (!g.IsConstant(b) || g.Input(root, 0) != g.Output(matmul)) return O2M_NO_MATCH;
+    const int64_t count = ElementCount(g.Tensor(b));
+    if (count != 1 && (count != columns || Dim(g.Tensor(b), 1) != columns)) return O2M_NO_MATCH;
+    return Matched(match, {matmul, root}, {x, w, b});
+  }
+
+  static o2m_status Infer(const o2m_host *host, const o2m_target *, o2m_node *node) {
+    if (o2m_status s = CheckOperands(host, node)) return s;
+    SetOutputShape(node);
+    if (o2m_status s = CheckOutput(host, node)) return s;
+    if (o2m_status s = ChooseShifts(host, node)) return s;
+    const int64_t columns = Columns(node);
+    SetConstants(node, {{"weights", O2M_S8, columns * Depth(node), nullptr},
+                        {"bias", O2M_S32, columns, nullptr},
+                        {"multiplier", O2M_S32, columns, nullptr},
+                        {"table", O2M_S8, node->epilogue ? 256 : 0, nullptr}});
+    return O2M_OK;
+  }
+
+  // One step is one index of the first leading dim that is longer than one.
+  static void Memory(const o2m_target *, const o2m_node *node, int32_t, o2m_memory *memory) {
+    const o2m_tensor &x = *node->inputs[0], &y = *node->outputs[0];
+    memory->steps = static_cast<int32_t>(RowsOf({&x, &y}).steps);
+    memory->inputs[0] = {O2M_ANY_STRIDES, StepAxis(x), 1, 1, 0};
+    memory->outputs[0] = {O2M_ANY_STRIDES, StepAxis(y), 1, 1, 0};
+  }
+
+  static o2m_status Pack(const o2m_host *, const o2m_target *, o2m_node *node) {
+    const int64_t depth = Depth(node), columns = Columns(node);
+    for (int64_t n = 0; n < columns; ++n) PackColumn(node, n, depth, columns);
+    if (node->epilogue) std::memcpy(node->constants[kTable].data, node->epilogue->table, 256);
+    return O2M_OK;
+  }
+
+  // Column n of W [K][N] becomes row n of weights [N][K].
+  static void PackColumn(const o2m_node *node, int64_t n, int64_t depth, int64_t columns) {
+    const float *w = Floats(*node->inputs[1]) + n;
+    const float *b = node->input_count > 2 ? Floats(*node->inputs[2]) : nullptr;
+    const double bias = b ? b[ElementCount(*node->inputs[2]) == 1 ? 0 : n] : 0;
+    float largest = 0;
+    for (int64_t k = 0; k < depth; ++k) largest = std::fmax(largest, std::fabs(w[k * columns]));
+    const double scale = WeightScale(node, largest, bias), x_scale = ScaleOf(*node->inputs[0]);
+    int8_t *row = ConstantData<int8_t>(node, kWeights) + n * depth;
+    int64_t sum = 0;
+    for (int64_t k = 0; k < depth; ++k) {
+      row[k] = static_cast<int8_t>(RoundToInt(w[k * columns] / scale, -127, 127));
+      sum += row[k];
+    }
+    const double folded = std::floor(bias / (scale * x_scale) + 0.5) - 1.0 * ZeroPointOf(*node->inputs[0]) * sum;
+    const auto &params = ParamsOf<LinearParams>(node);
+    const double factor = scale * x_scale / TargetQuant(node).scale[0] * std::ldexp(1.0, params.acc_shift);
+    ConstantData<int32_t>(node, kBias)[n] = RoundToInt(folded);
+    ConstantData<int32_t>(node, kMultiplier)[n] = Multiplier(factor, params.shift);
+  }
+
+  static void Run(const o2m_node *node, const o2m_call *call) {
+    const o2m_tensor &x = *node->inputs[0], &y = *node->outputs[0];
+    const o2m_linear_params p = KernelParams(node);
+    const Rows rows = RowsOf({&x, &y});
+    const auto count = static_cast<int32_t>(rows.RowCount(call->rows));
+    ForEachRowBlock(rows, call->rows, [&](const int64_t *offsets) {
+      int8_t *out = Out<int8_t>(call) + offsets[1] * BytesOf(y.dtype);
+      if (x.dtype == O2M_S8) return O2M_SYM(o2m_linear_s8)(In<int8_t>(call, 0) + offsets[0], out, count, &p);
+      O2M_SYM(o2m_linear_s16)(In<int16_t>(call, 0) + offsets[0], out, count, &p);
+    });
+  }
+
+  static o2m_status Emit(const o2m_host *host, const o2m_target *, const o2m_node *node, const o2m_emitter *e) {
+    const bool s8 = node->inputs[0]->dtype == O2M_S8;
+    const char *kernel = s8 ? "o2m_linear_s8.c" : "o2m_linear_s16.c";
+    if (o2m_status s =
+            EmitSources(host, e, o2m_sources, O2M_SOURCE_COUNT, {"o2m_fixedpoint.h", "o2m_linear.h", kernel})) {
+      return s;
+    }
+    const Rows rows = RowsOf({node->inputs[0], node->outputs[0]});
+    const int32_t y = node->input_count;
+    LineInLoops(e, rows,
+                Call(s8 ? "O2M_SYM(o2m_linear_s8)" : "O2M_SYM(o2m_linear_s16)",
+                     {RowOperand(e, 0, rows, 0), RowOperand(e, y, rows, 1), RowCountText(e, rows),
+                      Object(e, "o2m_linear_params", ParamsText(node, e))}));
+    return O2M_OK;
+  }
+
+  static std::string ParamsText(const o2m_node *node, const o2m_emitter *e) {
+    const o2m_linear_params p = KernelParams(node);
+    return Initializer()
+        .Field("depth", p.depth)
+        .Field("columns", p.columns)
+        .Field("x_row", p.x_row)
+        .Field("x_column", p.x_column)
+        .Field("y_row", p.y_row)
+        .Field("y_column", p.y_column)
+        .Field("y_bytes", p.y_bytes)
+        .Field("y_zero", p.y_zero)
+        .Field("shift", p.shift)
+        .Field("acc_shift", p.acc_shift)
+        .Field("weights", ConstantName(e, kWeights))
+        .Field("bias", ConstantName(e, kBias))
+        .Field("multiplier", ConstantName(e, kMultiplier))
+        .Field("table", node->epilogue ? ConstantName(e, kTable) : "0")
+        .text();
+  }
+
+  // Columns side by side. Exact only where the parts cannot choose another shift than the whole.
+  static o2m_status Split(const o2m_node *node, int32_t choice, o2m_split *split) {
+    if (ParamsOf<LinearParams>(node).shift != 31) return O2M_NO_MATCH;
+    for (int32_t parts = 2; parts <= 16; ++parts) {
+      if (Columns(node) % parts != 0 || choice-- > 0) continue;
+      *split = {};
+      std::fill(split->input_axis, split->input_axis + O2M_MAX_OPERANDS, O2M_NONE);
+      std::fill(split->output_axis, split->output_axis + O2M_MAX_OPERANDS, O2M_NONE);
+      split->parts = parts;
+      split->input_axis[1] = node->inputs[1]->rank - 1;
+      if (node->input_count > 2 && ElementCount(*node->inputs[2]) > 1) split->input_axis[2] = node->inputs[2]->rank - 1;
+      split->output_axis[0] = node->outputs[0]->rank - 1;
+      return O2M_OK;
+    }
+    return O2M_NO_MATCH;
+  }
+
+  static void Cost(const o2m_target *, const o2m_node *node, int32_t rows, o2m_cost *cost) {
+    const Rows r = RowsOf({node->inputs[0], node->outputs[0]});
+    const int64_t count = rows * (ElementCount(*node->outputs[0]) / Columns(node) / r.steps);
+    const bool s8 = node->inputs[0]->dtype == O2M_S8;
+    cost->kernel = s8 ? "linear_s8" : "linear_s16";
+    cost->outputs = count * Columns(node);
+    cost->macs = cost->outputs * Depth(node);
+    cost->elements = count * Depth(node);
+    cost->flash_bytes_read = (s8 ? (count + 1) / 2 : count) * Columns(node) * Depth(node);
+    cost->instructions = -1;
+  }
+
+  static void QuantRule(const o2m_node *, o2m_quant_rule *rule) { rule->s16_inputs = rule->s16_outputs = 1; }
+
+  static void Cases(CaseList &list);
+};
+
+// A case with random weights whose outputs span y's range.
+void AddCase(CaseList &list, const std::string &name, const CaseOperand &x, int32_t columns, CaseOperand y, bool bias) {
+  const int32_t depth = x.dims.back();
+  std::vector<CaseOperand> inputs = {
+      x, {O2M_F32, {depth, columns}, 0, 0, RandomFloats(int64_t{depth} * columns, 1, 0.5f)}};
+  if (bias) inputs.push_back({O2M_F32, {columns}, 0, 0, RandomFloats(columns, 2, 1.0f)});
+  y.dims = x.dims;
+  y.dims.back() = columns;
+  list.Add(name, inputs, {y}, LinearParams{});
+}
+
+void Linear::Cases(CaseList &list) {
+  const CaseOperand s8 = {O2M_S8, {}, 0.05f, -7}, s16 = {O2M_S16, {}, 0.0002f, 0}, s32 = {O2M_S32, {}, 1e-4f, 0};
+  const auto with = [](CaseOperand o, std::vector<int32_t> dims, std::vector<int64_t> strides = {}) {
+    o.dims = std::move(dims);
+    o.strides = std::move(strides);
+    return o;
+  };
+  const auto zero = [](CaseOperand o, int32_t zero_point) {
+    o.zero_point = zero_point;
+    return o;
+  };
+  AddCase(list, "tokens", with(s8, {1, 9, 32}), 24, s8, true);
+  AddCase(list, "no_bias", with(s8, {9, 32}), 24, s8, false);
+  AddCase(list, "one_row", with(s8, {1, 64}), 10, s16, true);
+  AddCase(list, "odd_sizes", with(s8, {1, 7, 13}), 5, s8, true);
+  AddCase(list, "one_column", with(s8, {5, 3}), 1, s8, true);
+  AddCase(list, "one_value", with(s8, {5, 1}), 3, s8, true);
+  AddCase(list, "tokens_first", with(s8, {6, 1, 24}), 12, s8, true);
+  AddCase(list, "two_leading_dims", with(s8, {1, 3, 5, 8}), 6, s8, true);
+  AddCase(list, "windows", with(s8, {1, 2, 3, 8}, {0, 80, 11, 1}), 6, s8, true);  // not one loop: 3 * 11 < 80
+  AddCase(list, "wide_rows", with(s8, {1, 6, 20}, {0, 64, 1}), 9, with(s8, {}, {0, 40, 1}), true);
+  AddCase(list, "transposed_input", with(s8, {1, 6, 20}, {0, 1, 6}), 9, s8, true);
+  AddCase(list, "transposed_output", with(s8, {1, 6, 20}), 9, with(s8, {}, {0, 1, 6}), true);
+  AddCase(list, "zero_points_low", zero(with(s8, {4, 40}), -128), 8, zero(s8, -128), true);
+  AddCase(list, "zero_points_high", zero(with(s8, {4, 40}), 127), 8, zero(s8, 127), true);
+  AddCase(list, "s8_to_s16", with(s8, {1, 7, 33}), 10, s16, true);
+  AddCase(list, "s8_to_s32", with(s8, {7, 33}), 10, s32, true);
+  AddCase(list, "s16_to_s8", with(s16, {1, 7, 33}), 10, s8, true);
+  AddCase(list, "s16_to_s16", with(s16, {7, 33}), 10, s16, true);
+  AddCase(list, "s16_deep", with(s16, {3, 1100}), 6, s16, true);
+  AddCase(list, "deep", with(s8, {3, 1027}), 7, s8, true);
+}
+
+}  // namespace
+
+O2M_PLUGIN("linear", "0.1.0", Linear)

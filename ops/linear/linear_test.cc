@@ -1,0 +1,134 @@
+// The linear kernels against a naive oracle, bit by bit, and against real arithmetic.
+#include "o2m_fixedpoint.h"
+#include "op_test.hpp"
+
+namespace o2m::testing {
+namespace {
+
+const o2m_op *Op() { return FindOp("o2m.linear"); }
+const o2m_cases &CasesOfOp() { return *static_cast<const o2m_cases *>(Op()->get_extension("o2m.cases/1")); }
+
+// What the kernel's header promises, one output at a time, from the packed constants.
+Values Oracle(TestNode &node, const Values &x) {
+  const auto *shifts = static_cast<const int32_t *>(node.get()->params);  // shift, acc_shift
+  const o2m_tensor &y = node.output();
+  const o2m_epilogue *table = node.get()->epilogue;
+  const int32_t zero_point = table ? table->in.zero_point[0] : ZeroPointOf(y);
+  const int64_t depth = Dim(node.input(1), 2), columns = Dim(node.input(1), 1);
+  Values result;
+  for (int64_t i = 0; i < ElementCount(y); ++i) {
+    const int64_t row = i / columns, n = i % columns;
+    int64_t acc = node.Packed<int32_t>(1)[n];
+    for (int64_t k = 0; k < depth; ++k)
+      acc += x[static_cast<size_t>(row * depth + k)] * node.Packed<int8_t>(0)[n * depth + k];
+    if (shifts[1] > 0) acc = o2m_round_shift(acc, shifts[1]);
+    int64_t q = zero_point + o2m_round_shift(acc * node.Packed<int32_t>(2)[n], shifts[0]);
+    if (y.dtype != O2M_S32) q = std::min<int64_t>(std::max<int64_t>(q, LowOf(y.dtype)), HighOf(y.dtype));
+    result.push_back(table ? table->table[q + 128] : static_cast<int32_t>(q));
+  }
+  return result;
+}
+
+TEST(Linear, EveryCaseEqualsTheOracleForEveryTile) {
+  ASSERT_GE(CasesOfOp().count, 16);
+  for (int32_t i = 0; i < CasesOfOp().count; ++i) {
+    SCOPED_TRACE(CasesOfOp().get(i)->name);
+    TestNode node(Op(), *CasesOfOp().get(i));
+    ASSERT_TRUE(node.Prepare());
+    for (uint32_t seed = 1; seed <= 3; ++seed) {
+      const Values x = RandomValues(node.input(0), seed), expected = Oracle(node, x);
+      for (int32_t rows : {0, 1, 2, 4}) ASSERT_EQ(node.Run({x}, rows), expected) << "rows " << rows;
+    }
+  }
+}
+
+TEST(Linear, TableIsAppliedAfterRequantisation) {
+  int8_t table[256];
+  for (int i = 0; i < 256; ++i) table[i] = static_cast<int8_t>((i * 7) % 256 - 128);
+  const float scale = 0.03f;
+  const int32_t zero_point = 11;
+  const o2m_epilogue epilogue = {{&scale, &zero_point, 1, O2M_NONE}, table};
+  TestNode node(Op(), *CasesOfOp().get(0));
+  node.get()->epilogue = &epilogue;
+  ASSERT_TRUE(node.Prepare());
+  const Values x = RandomValues(node.input(0), 5);
+  EXPECT_EQ(node.Run({x}), Oracle(node, x));
+}
+
+// y = x W + b in real arithmetic, W as the op rounds it: half an LSB, half a unit of the bias, of the accumulator where
+// it is shifted, and the multiplier's error.
+void CheckAgainstReal(TestNode &node, const Values &x, const Values &y) {
+  const o2m_tensor &in = node.input(0), &out = node.output();
+  const float *w = Floats(node.input(1)), *b = node.get()->input_count > 2 ? Floats(node.input(2)) : nullptr;
+  const int64_t depth = Dim(node.input(1), 2), columns = Dim(node.input(1), 1);
+  int64_t inside = 0;
+  for (size_t i = 0; i < y.size(); ++i) {
+    const int64_t row = static_cast<int64_t>(i) / columns, n = static_cast<int64_t>(i) % columns;
+    double largest = 0, real = b ? b[n] : 0;
+    for (int64_t k = 0; k < depth; ++k) largest = std::fmax(largest, std::fabs(w[k * columns + n]));
+    for (int64_t k = 0; k < depth; ++k) {
+      const double weight = node.Packed<int8_t>(0)[n * depth + k] * largest / 127;
+      ASSERT_LE(std::fabs(weight - w[k * columns + n]), 0.501 * largest / 127);
+      real += ScaleOf(in) * (x[static_cast<size_t>(row * depth + k)] - ZeroPointOf(in)) * weight;
+    }
+    const double expected = real / ScaleOf(out) + ZeroPointOf(out);
+    const bool saturates = out.dtype != O2M_S32 && (expected < LowOf(out.dtype) || expected > HighOf(out.dtype));
+    if (saturates) continue;
+    ++inside;
+    const double acc_units = 1 << static_cast<const int32_t *>(node.get()->params)[1];
+    const double acc_unit = ScaleOf(in) * largest / 127 / ScaleOf(out);
+    ASSERT_NEAR(y[i], expected,
+                0.502 + 0.5 * acc_unit * (acc_units > 1 ? acc_units + 1 : 1) + 1e-6 * std::fabs(expected))
+        << "output " << i;
+  }
+  EXPECT_GT(inside, 0);
+}
+
+TEST(Linear, WithinHalfAnLsbOfTheRealResult) {
+  for (int32_t i = 0; i < CasesOfOp().count; ++i) {
+    SCOPED_TRACE(CasesOfOp().get(i)->name);
+    TestNode node(Op(), *CasesOfOp().get(i));
+    ASSERT_TRUE(node.Prepare());
+    const Values x = RandomValues(node.input(0), 9);
+    CheckAgainstReal(node, x, node.Run({x}));
+  }
+}
+
+// The parts of a split by columns, side by side, are the whole.
+TEST(Linear, SplitByColumnsGivesTheSameWeights) {
+  const auto *splitter = static_cast<const o2m_splitter *>(Op()->get_extension("o2m.split/1"));
+  TestNode whole(Op(), *CasesOfOp().get(0));
+  ASSERT_TRUE(whole.Prepare());
+  o2m_split split;
+  ASSERT_EQ(splitter->split(whole.get(), 0, &split), O2M_OK);
+  EXPECT_EQ(split.parts, 2);
+  EXPECT_EQ(split.input_axis[0], O2M_NONE);
+  EXPECT_EQ(split.input_axis[1], 1);
+  EXPECT_EQ(split.input_axis[2], 0);
+  EXPECT_EQ(split.output_axis[0], 2);
+  int32_t choices = 0;
+  while (splitter->split(whole.get(), choices, &split) == O2M_OK) ++choices;
+  EXPECT_EQ(choices, 6);  // 24 columns: 2, 3, 4, 6, 8, 12
+}
+
+std::string Refusal(void (*change)(TestNode &)) {
+  TestNode node(Op(), *CasesOfOp().get(0));
+  change(node);
+  return node.Infer() == O2M_INVALID_ARGUMENT ? node.host().message : "";
+}
+
+TEST(Linear, RefusesWhatItCannotServe) {
+  static const float tiny = 1e-12f;
+  EXPECT_EQ(Refusal([](TestNode &) {}), "");
+  EXPECT_EQ(Refusal([](TestNode &n) { n.input(0).dtype = O2M_F32; }), "input 0 is f32; s8 or s16 would work");
+  EXPECT_EQ(Refusal([](TestNode &n) { n.input(0).dims[2] = 31; }),
+            "input 0 [1, 9, 31] does not fit the weights [32, 24]; its last dim must be K");
+  EXPECT_EQ(Refusal([](TestNode &n) { n.input(2).dims[0] = 23; }),
+            "input 2, the bias, must be a constant f32 of 24 values, not [23]");
+  EXPECT_EQ(Refusal([](TestNode &n) { n.output().dtype = O2M_U8; }),
+            "output 0 cannot be u8; s8, s16 or s32 would work");
+  EXPECT_NE(Refusal([](TestNode &n) { n.output().quant.scale = &tiny; }).find("is too small"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace o2m::testing

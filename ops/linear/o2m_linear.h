@@ -1,0 +1,53 @@
+/* o2m_linear.h - linear layer: y = x W + b for rows of x, weights s8 with one scale per output column.
+ *
+ *   acc = bias[n] + sum_k x[t][k] * weights[n][k]
+ *   q   = y_zero + floor(acc * multiplier[n] / 2^shift + 1/2), saturated to y's type
+ *   y[t][n] = table ? table[q + 128] : q
+ *
+ * The zero point of x is folded into bias; multiplier[n] / 2^shift = scale_x * scale_w[n] / scale_y.
+ * x and y may have any strides: columns of a wider matrix, or y transposed (y_row 1, y_column N). */
+#ifndef O2M_LINEAR_H_
+#define O2M_LINEAR_H_
+#include <stdint.h>
+
+#include "o2m_fixedpoint.h"
+#include "o2m_sym.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct o2m_linear_params {
+  int32_t depth, columns;  /* K, N */
+  int32_t x_row, x_column; /* strides in elements */
+  int32_t y_row, y_column;
+  int32_t y_bytes; /* 1: s8, 2: s16, 4: s32 */
+  int32_t y_zero;  /* zero point of q */
+  int32_t shift;
+  int32_t acc_shift;         /* s16 input only: acc is rounded to acc / 2^acc_shift before the multiplication */
+  const int8_t *weights;     /* [N][K] */
+  const int32_t *bias;       /* [N] */
+  const int32_t *multiplier; /* [N] */
+  const int8_t *table;       /* [256], or null */
+} o2m_linear_params;
+
+void O2M_SYM(o2m_linear_s8)(const int8_t *x, void *y, int32_t rows, const o2m_linear_params *p);
+void O2M_SYM(o2m_linear_s16)(const int16_t *x, void *y, int32_t rows, const o2m_linear_params *p);
+
+/* Requantises the accumulator of column n and stores it at y[at]. */
+static inline void o2m_linear_store(const o2m_linear_params *p, void *y, int32_t at, int32_t n, int32_t acc) {
+  const int32_t q = p->y_zero + o2m_requantize(acc, p->multiplier[n], p->shift);
+  if (p->y_bytes == 1) {
+    const int8_t s = o2m_saturate_s8(q);
+    ((int8_t *)y)[at] = p->table ? p->table[s + 128] : s;
+  } else if (p->y_bytes == 2) {
+    ((int16_t *)y)[at] = o2m_saturate_s16(q);
+  } else {
+    ((int32_t *)y)[at] = q;
+  }
+}
+
+#ifdef __cplusplus
+}
+#endif
+#endif
