@@ -77,8 +77,9 @@ struct Gelu {
     const o2m_gelu_params p = KernelParams(e);
     const int32_t steps = StepCount(call, e.rows);
     ForEachRowBlock(e.rows, steps, [&](const int64_t *at) {
-      o2m_gelu_s8(In<int8_t>(call, 0) + at[1], Out<int8_t>(call) + at[0], static_cast<int32_t>(e.rows.RowCount(steps)),
-                  ConstantData<int8_t>(node, 0), &p);
+      O2M_SYM(o2m_gelu_s8)
+      (In<int8_t>(call, 0) + at[1], Out<int8_t>(call) + at[0], static_cast<int32_t>(e.rows.RowCount(steps)),
+       ConstantData<int8_t>(node, 0), &p);
     });
   }
 
@@ -94,8 +95,8 @@ struct Gelu {
                                           .Field("y_step", p.y_step)
                                           .text());
     LineInLoops(e, loops.rows,
-                Call("o2m_gelu_s8", {RowOperand(e, 0, loops.rows, 1), RowOperand(e, 1, loops.rows, 0),
-                                     RowCountText(e, loops.rows), ConstantName(e, 0), params}));
+                Call("O2M_SYM(o2m_gelu_s8)", {RowOperand(e, 0, loops.rows, 1), RowOperand(e, 1, loops.rows, 0),
+                                              RowCountText(e, loops.rows), ConstantName(e, 0), params}));
     return EmitSources(host, e, o2m_sources, O2M_SOURCE_COUNT, {"o2m_fixedpoint.h", "o2m_gelu_s8.h", "o2m_gelu_s8.c"});
   }
 

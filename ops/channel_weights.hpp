@@ -1,0 +1,111 @@
+// channel_weights.hpp - constant weights [O][K] of a convolution, s8 with one scale per output channel, and the bias,
+// multipliers and shift that go with them. Accumulators are s32:
+//   acc = bias[o] + sum_k w[o][k] * x[k],  y = zero_point + acc * multiplier[o] / 2^shift
+#pragma once
+#include <string>
+
+#include "elementwise.hpp"
+
+namespace o2m {
+
+// |bias| stays below 2^26, so that the rounding of a multiplier moves an output by 1/32 at most.
+inline constexpr double kLargestChannelBias = 67108864;
+// So many products of two bytes fit an s32 accumulator, zero points folded in.
+inline constexpr int64_t kLargestChannelDepth = 30000;
+
+// One layer's channels; `weights` and `bias` are null while only a price is asked.
+struct Channels {
+  const float *weights = nullptr, *bias = nullptr;
+  int64_t count = 0, depth = 0;  // O, K
+  double x_scale = 1, y_scale = 1;
+  int32_t x_zero = 0;
+};
+
+inline Channels ChannelsOf(const o2m_node *node) {
+  const o2m_tensor &x = *node->inputs[0], &w = *node->inputs[1];
+  Channels c;
+  c.weights = Floats(w);
+  c.bias = node->input_count > 2 ? Floats(*node->inputs[2]) : nullptr;
+  c.count = w.dims[0];
+  c.depth = ElementCount(w) / w.dims[0];
+  c.x_scale = ScaleOf(x);
+  c.y_scale = (node->epilogue ? node->epilogue->in : node->outputs[0]->quant).scale[0];
+  c.x_zero = ZeroPointOf(x);
+  return c;
+}
+
+// A channel of zeros may have any scale, so it takes one that suits the output.
+inline double ChannelScale(const Channels &c, double largest, double bias) {
+  const double for_bias = std::fabs(bias) / (c.x_scale * kLargestChannelBias);
+  return std::fmax(largest > 0 ? largest / 127 : c.y_scale / c.x_scale / 1024, for_bias);
+}
+
+inline double LargestMagnitude(const float *values, int64_t count) {
+  float largest = 0;
+  for (int64_t i = 0; i < count; ++i) largest = std::fmax(largest, std::fabs(values[i]));
+  return largest;
+}
+
+// The one shift of the layer, from its largest factor.
+inline o2m_status ChooseChannelShift(const o2m_host *host, const Channels &c, int32_t *shift) {
+  *shift = 31;
+  if (c.depth > kLargestChannelDepth)
+    return Reject(host, Str("the kernel sums ", c.depth, " products; at most ", kLargestChannelDepth, " would work"));
+  if (!c.weights) return O2M_OK;
+  const double bias = c.bias ? LargestMagnitude(c.bias, c.count) : 0;
+  const double scale = ChannelScale(c, LargestMagnitude(c.weights, c.count * c.depth), bias);
+  const double factor = scale * c.x_scale / c.y_scale;
+  if ((256.0 * 127 * static_cast<double>(c.depth) + kLargestChannelBias) * factor > 1073741824.0)
+    return Reject(host,
+                  Str("the output's scale, ", c.y_scale, ", is too small for these weights and the input's scale, ",
+                      c.x_scale, "; other calibration images would work"));
+  *shift = ShiftFor(factor);
+  return O2M_OK;
+}
+
+// Channel o: its weights through `place(k, q)`, k counting the K floats in their own order, its bias and multiplier.
+template <class Place>
+void PackChannel(const Channels &c, int64_t o, int32_t shift, int32_t *bias, int32_t *multiplier, const Place &place) {
+  const float *w = c.weights + o * c.depth;
+  const double b = c.bias ? c.bias[o] : 0;
+  const double scale = ChannelScale(c, LargestMagnitude(w, c.depth), b);
+  int64_t sum = 0;
+  for (int64_t k = 0; k < c.depth; ++k) {
+    const int32_t q = RoundToInt(w[k] / scale, -127, 127);
+    place(k, static_cast<int8_t>(q));
+    sum += q;
+  }
+  bias[o] = RoundToInt(b / (scale * c.x_scale) - 1.0 * c.x_zero * static_cast<double>(sum));
+  multiplier[o] = Multiplier(scale * c.x_scale / c.y_scale, shift);
+}
+
+// What convolutions ask of their operands: x [1, C, H, W] in bytes, constant weights [O, C / group, kh, kw], bias [O].
+inline o2m_status CheckConvOperands(const o2m_host *host, const o2m_node *node, int32_t group) {
+  if (node->input_count < 2 || node->input_count > 3 || node->output_count != 1)
+    return Reject(host, "a convolution has an input, weights, maybe a bias, and one output");
+  const o2m_tensor &x = *node->inputs[0], &w = *node->inputs[1];
+  if (o2m_status s = CheckQuantised(host, x, "the input", Mask(O2M_S8) | Mask(O2M_U8))) return s;
+  if (x.rank != 4 || x.dims[0] != 1) return Reject(host, Str("the input is ", Shape(x), "; [1, C, H, W] would work"));
+  if (!w.is_constant || w.dtype != O2M_F32 || w.rank != 4 || ElementCount(w) < 1)
+    return Reject(host, "the weights must be a constant f32 of shape [O, C / group, kh, kw]");
+  if (group < 1 || x.dims[1] != w.dims[1] * group || w.dims[0] % group != 0)
+    return Reject(host, Str("the weights ", Shape(w), " in ", group, " groups do not fit the input ", Shape(x)));
+  if (node->input_count == 2) return O2M_OK;
+  const o2m_tensor &b = *node->inputs[2];
+  if (!b.is_constant || b.dtype != O2M_F32 || ElementCount(b) != w.dims[0])
+    return Reject(host, Str("the bias must be a constant f32 of ", w.dims[0], " values, not ", Shape(b)));
+  return O2M_OK;
+}
+
+// dtype and quant of a convolution's output, checked. Without a preset, a range of four standard deviations of sums of
+// independent products would be a guess: the input's scale serves as well.
+inline o2m_status SettleConvOutput(const o2m_host *host, o2m_node *node, OwnQuant &own) {
+  o2m_tensor &y = *node->outputs[0];
+  const int32_t zero = node->inputs[0]->dtype == O2M_U8 ? 0 : ZeroPointOf(*node->inputs[0]);
+  SettleOutput(y, O2M_S8, own, ScaleOf(*node->inputs[0]), zero);
+  if (o2m_status s = CheckQuantised(host, y, "the output", kMaskS8S16)) return s;
+  if (node->epilogue && y.dtype != O2M_S8) return Reject(host, "a table in the epilogue needs an s8 output");
+  return O2M_OK;
+}
+
+}  // namespace o2m

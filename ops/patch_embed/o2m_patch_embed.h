@@ -1,0 +1,45 @@
+/* o2m_patch_embed.h - a convolution whose patches do not overlap and have no padding: patches of pixels to tokens.
+ *
+ * The patch is read in pieces (MCUFormer, Liang et al. 2023, section 3.3: 4 x 4 pixels): the pixels of one piece are
+ * gathered in scratch, its products are added to s32 sums of all outputs, also in scratch. So scratch is bounded by the
+ * piece, not by the patch. The pieces change the order of the sums only: same bytes for any piece.
+ *
+ *   acc[o] = bias[o] + sum over pieces, rows, columns, channels of weight * pixel
+ *   q      = y_zero + floor(acc[o] * multiplier[o] / 2^shift + 1/2), saturated to y's type
+ *   y      = table ? table[q + 128] : q
+ *
+ * The zero point of x is folded into bias. */
+#ifndef O2M_PATCH_EMBED_H_
+#define O2M_PATCH_EMBED_H_
+#include <stdint.h>
+
+#include "o2m_fixedpoint.h"
+#include "o2m_sym.h"
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct o2m_patch_embed_params {
+  int32_t channels, outputs, columns; /* C, O, patches side by side */
+  int32_t kernel_h, kernel_w;
+  int32_t stride_h, stride_w;         /* no less than the kernel */
+  int32_t piece_h, piece_w;           /* the last piece of a patch may be smaller */
+  int32_t x_channel, x_row, x_column; /* strides of the image, elements */
+  int32_t y_channel, y_row, y_column; /* strides of the tokens, elements; y_row from one row of patches to the next */
+  int32_t x_signed;                   /* 1: pixels are s8, 0: u8 */
+  int32_t y_bytes;                    /* 1: s8, 2: s16 */
+  int32_t y_zero;
+  int32_t shift;
+  const int8_t *weights;     /* piece after piece, each [O][h][w][C] */
+  const int32_t *bias;       /* [O] */
+  const int32_t *multiplier; /* [O] */
+  const int8_t *table;       /* [256], or null */
+} o2m_patch_embed_params;
+
+/* `rows` rows of patches. scratch: O s32 sums, then one piece of s16 pixels. */
+void O2M_SYM(o2m_patch_embed)(const void *x, void *y, int32_t rows, void *scratch, const o2m_patch_embed_params *p);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

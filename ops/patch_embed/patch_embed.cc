@@ -1,0 +1,229 @@
+// patch_embed.cc - "o2m.patch_embed": Conv of patches that do not overlap, without padding. README.md says more.
+#include "channel_weights.hpp"
+#include "o2m_patch_embed.h"
+#include "o2m_sources.h"
+
+namespace {
+using namespace o2m;
+
+struct PatchParams {
+  int32_t stride_h, stride_w;
+  int32_t piece_h, piece_w;  // 0: infer() chooses
+  int32_t shift;
+  OwnQuant y;
+};
+
+enum Slot { kWeights, kBias, kMultiplier, kTable };
+constexpr int32_t kWholePatch = 192;  // inputs of a patch up to which one piece is all of it: 384 bytes of scratch
+constexpr int32_t kPiece = 4;         // MCUFormer's
+
+int32_t KernelH(const o2m_node *node) { return node->inputs[1]->dims[2]; }
+int32_t KernelW(const o2m_node *node) { return node->inputs[1]->dims[3]; }
+
+void ChoosePiece(const o2m_node *node, PatchParams &params) {
+  const int32_t kh = KernelH(node), kw = KernelW(node);
+  const bool whole = node->inputs[1]->dims[1] * kh * kw <= kWholePatch;
+  if (params.piece_h < 1) params.piece_h = whole ? kh : kPiece;
+  if (params.piece_w < 1) params.piece_w = whole ? kw : kPiece;
+  params.piece_h = std::min(params.piece_h, kh);
+  params.piece_w = std::min(params.piece_w, kw);
+}
+
+// Where the weight of input channel c at (i, j) of output o lies.
+int64_t PackedIndex(const o2m_node *node, int64_t o, int32_t c, int32_t i, int32_t j) {
+  const auto &params = ParamsOf<PatchParams>(node);
+  const int64_t outputs = node->inputs[1]->dims[0], channels = node->inputs[1]->dims[1];
+  const int32_t kh = KernelH(node), kw = KernelW(node);
+  const int32_t top = i - i % params.piece_h, left = j - j % params.piece_w;
+  const int32_t h = std::min(params.piece_h, kh - top), w = std::min(params.piece_w, kw - left);
+  const int64_t piece = outputs * channels * (top * kw + h * left);  // of the pieces before
+  return piece + ((o * h + (i - top)) * w + (j - left)) * channels + c;
+}
+
+o2m_patch_embed_params KernelParams(const o2m_node *node) {
+  const o2m_tensor &x = *node->inputs[0], &y = *node->outputs[0];
+  const auto &params = ParamsOf<PatchParams>(node);
+  o2m_patch_embed_params p = {};
+  p.channels = x.dims[1];
+  p.outputs = y.dims[1];
+  p.columns = y.dims[3];
+  p.kernel_h = KernelH(node);
+  p.kernel_w = KernelW(node);
+  p.stride_h = params.stride_h;
+  p.stride_w = params.stride_w;
+  p.piece_h = params.piece_h;
+  p.piece_w = params.piece_w;
+  p.x_channel = static_cast<int32_t>(x.strides[1]);
+  p.x_row = static_cast<int32_t>(x.strides[2]);
+  p.x_column = static_cast<int32_t>(x.strides[3]);
+  p.y_channel = static_cast<int32_t>(y.strides[1]);
+  p.y_row = static_cast<int32_t>(y.strides[2]);
+  p.y_column = static_cast<int32_t>(y.strides[3]);
+  p.x_signed = x.dtype == O2M_S8;
+  p.y_bytes = static_cast<int32_t>(BytesOf(y.dtype));
+  p.y_zero = (node->epilogue ? node->epilogue->in : y.quant).zero_point[0];
+  p.shift = params.shift;
+  p.weights = ConstantData<const int8_t>(node, kWeights);
+  p.bias = ConstantData<const int32_t>(node, kBias);
+  p.multiplier = ConstantData<const int32_t>(node, kMultiplier);
+  p.table = node->epilogue ? ConstantData<const int8_t>(node, kTable) : nullptr;
+  return p;
+}
+
+std::string ParamsText(const o2m_node *node, const o2m_emitter *e) {
+  const o2m_patch_embed_params p = KernelParams(node);
+  return Initializer()
+      .Field("channels", p.channels)
+      .Field("outputs", p.outputs)
+      .Field("columns", p.columns)
+      .Field("kernel_h", p.kernel_h)
+      .Field("kernel_w", p.kernel_w)
+      .Field("stride_h", p.stride_h)
+      .Field("stride_w", p.stride_w)
+      .Field("piece_h", p.piece_h)
+      .Field("piece_w", p.piece_w)
+      .Field("x_channel", p.x_channel)
+      .Field("x_row", p.x_row)
+      .Field("x_column", p.x_column)
+      .Field("y_channel", p.y_channel)
+      .Field("y_row", p.y_row)
+      .Field("y_column", p.y_column)
+      .Field("x_signed", p.x_signed)
+      .Field("y_bytes", p.y_bytes)
+      .Field("y_zero", p.y_zero)
+      .Field("shift", p.shift)
+      .Field("weights", ConstantName(e, kWeights))
+      .Field("bias", ConstantName(e, kBias))
+      .Field("multiplier", ConstantName(e, kMultiplier))
+      .Field("table", node->epilogue ? ConstantName(e, kTable) : "0")
+      .text();
+}
+
+struct PatchEmbed {
+  static constexpr char kId[] = "o2m.patch_embed";
+  static constexpr uint32_t kFlags = O2M_TAKES_EPILOGUE;
+  using Params = PatchParams;
+
+  static o2m_status Match(const o2m_host *, const o2m_graph *graph, int32_t root, o2m_match *match) {
+    const GraphView g(graph);
+    if (!g.Is(root, "Conv") || g.Inputs(root) < 3 || g.Int(root, "group", 1) != 1) return O2M_NO_MATCH;
+    const int32_t x = g.Input(root, 0), w = g.Input(root, 1), b = g.Input(root, 2);
+    if (!g.IsConstant(w) || !g.IsConstant(b) || g.Tensor(w).rank != 4 || g.Tensor(x).rank != 4) return O2M_NO_MATCH;
+    const int32_t kh = g.Tensor(w).dims[2], kw = g.Tensor(w).dims[3];
+    const std::vector<int64_t> strides = g.Ints(root, "strides");
+    for (int64_t pad : g.Ints(root, "pads")) {
+      if (pad != 0) return O2M_NO_MATCH;
+    }
+    for (int64_t dilation : g.Ints(root, "dilations")) {
+      if (dilation != 1) return O2M_NO_MATCH;
+    }
+    if (strides.size() != 2 || strides[0] < kh || strides[1] < kw || kh * kw == 1) return O2M_NO_MATCH;
+    auto &params = *static_cast<Params *>(match->params);
+    params.stride_h = static_cast<int32_t>(strides[0]);
+    params.stride_w = static_cast<int32_t>(strides[1]);
+    return Matched(match, {root}, {x, w, b});
+  }
+
+  static o2m_status Infer(const o2m_host *host, const o2m_target *, o2m_node *node) {
+    if (o2m_status s = CheckConvOperands(host, node, 1)) return s;
+    const o2m_tensor &x = *node->inputs[0], &w = *node->inputs[1];
+    auto &params = ParamsOf<Params>(node);
+    if (params.stride_h < w.dims[2] || params.stride_w < w.dims[3])
+      return Reject(host, "the patches overlap; a stride no less than the kernel would work");
+    if (x.dims[2] < w.dims[2] || x.dims[3] < w.dims[3])
+      return Reject(host, Str("the image ", Shape(x), " is smaller than one patch of ", w.dims[2], " x ", w.dims[3]));
+    ChoosePiece(node, params);
+    o2m_tensor &y = *node->outputs[0];
+    SetShape(y, {1, w.dims[0], (x.dims[2] - w.dims[2]) / params.stride_h + 1,
+                 (x.dims[3] - w.dims[3]) / params.stride_w + 1});
+    if (o2m_status s = SettleConvOutput(host, node, params.y)) return s;
+    if (o2m_status s = ChooseChannelShift(host, ChannelsOf(node), &params.shift)) return s;
+    SetConstants(node, {{"weights", O2M_S8, ElementCount(w), nullptr},
+                        {"bias", O2M_S32, w.dims[0], nullptr},
+                        {"multiplier", O2M_S32, w.dims[0], nullptr},
+                        {"table", O2M_S8, node->epilogue ? 256 : 0, nullptr}});
+    return O2M_OK;
+  }
+
+  // A step is one row of patches: a band of the image.
+  static void Memory(const o2m_target *, const o2m_node *node, int32_t, o2m_memory *memory) {
+    const auto &params = ParamsOf<Params>(node);
+    const o2m_tensor &y = *node->outputs[0];
+    memory->steps = y.dims[2];
+    memory->inputs[0] = {O2M_ANY_STRIDES, 2, params.stride_h, KernelH(node), 0};
+    memory->outputs[0] = {O2M_ANY_STRIDES, 2, 1, 1, 0};
+    memory->scratch_bytes = 4 * y.dims[1] + 2 * params.piece_h * params.piece_w * node->inputs[0]->dims[1];
+  }
+
+  static o2m_status Pack(const o2m_host *, const o2m_target *, o2m_node *node) {
+    const Channels channels = ChannelsOf(node);
+    const int32_t kh = KernelH(node), kw = KernelW(node);
+    auto *weights = ConstantData<int8_t>(node, kWeights);
+    for (int64_t o = 0; o < channels.count; ++o) {
+      PackChannel(channels, o, ParamsOf<Params>(node).shift, ConstantData<int32_t>(node, kBias),
+                  ConstantData<int32_t>(node, kMultiplier), [&](int64_t k, int8_t q) {
+                    const auto at = static_cast<int32_t>(k);
+                    weights[PackedIndex(node, o, at / (kh * kw), at / kw % kh, at % kw)] = q;
+                  });
+    }
+    if (node->epilogue) std::memcpy(node->constants[kTable].data, node->epilogue->table, 256);
+    return O2M_OK;
+  }
+
+  static void Run(const o2m_node *node, const o2m_call *call) {
+    const o2m_patch_embed_params p = KernelParams(node);
+    O2M_SYM(o2m_patch_embed)(call->inputs[0], call->outputs[0], call->rows, call->scratch, &p);
+  }
+
+  static o2m_status Emit(const o2m_host *host, const o2m_target *, const o2m_node *node, const o2m_emitter *e) {
+    Line(e, Call("O2M_SYM(o2m_patch_embed)", {Operand(e, 0), Operand(e, node->input_count), RowsName(e), ScratchName(e),
+                                              Object(e, "o2m_patch_embed_params", ParamsText(node, e))}));
+    return EmitSources(host, e, o2m_sources, O2M_SOURCE_COUNT,
+                       {"o2m_fixedpoint.h", "o2m_patch_embed.h", "o2m_patch_embed.c"});
+  }
+
+  static void Cost(const o2m_target *, const o2m_node *node, int32_t rows, o2m_cost *cost) {
+    const o2m_tensor &y = *node->outputs[0];
+    const int64_t tokens = int64_t{rows} * y.dims[3], weights = ElementCount(*node->inputs[1]);
+    *cost = {"patch_embed", tokens * weights, tokens * (weights / y.dims[1]), tokens * y.dims[1], tokens * weights, -1};
+  }
+
+  static void QuantRule(const o2m_node *, o2m_quant_rule *rule) { rule->s16_outputs = 1; }
+
+  static void Cases(CaseList &list);
+};
+
+CaseOperand Weights(const std::vector<int32_t> &dims, uint64_t seed) {
+  return {O2M_F32, dims, 0, 0, RandomFloats(int64_t{dims[0]} * dims[1] * dims[2] * dims[3], seed, 0.2f)};
+}
+CaseOperand Bias(int32_t outputs, uint64_t seed) {
+  return {O2M_F32, {outputs}, 0, 0, RandomFloats(outputs, seed, 0.5f)};
+}
+
+void PatchEmbed::Cases(CaseList &list) {
+  const Params four = {4, 4, 0, 0, 0, {}};
+  const CaseOperand image28 = {O2M_U8, {1, 1, 28, 28}, 0.01f, 0};
+  const std::vector<int64_t> tokens = {7 * 7 * 64, 1, 7 * 64, 64};
+  list.Add("28x28 gray to 49 tokens of 64", {image28, Weights({64, 1, 4, 4}, 1), Bias(64, 2)},
+           {{O2M_S16, {1, 64, 7, 7}, 0.0004f, 0, {}, tokens}}, four);
+  list.Add("s8 tokens, channels first", {image28, Weights({64, 1, 4, 4}, 3), Bias(64, 4)},
+           {{O2M_S8, {1, 64, 7, 7}, 0.03f, -7}}, four);
+  list.Add("8x8 colour in pieces of 4x4",
+           {{O2M_U8, {1, 3, 32, 24}, 0.01f, 128}, Weights({10, 3, 8, 8}, 5), Bias(10, 6)},
+           {{O2M_S8, {1, 10, 4, 3}, 0.06f, 5, {}, {120, 1, 30, 10}}}, Params{8, 8, 4, 4, 0, {}});
+  list.Add("the same in pieces of 3x5", {{O2M_U8, {1, 3, 32, 24}, 0.01f, 128}, Weights({10, 3, 8, 8}, 5), Bias(10, 6)},
+           {{O2M_S8, {1, 10, 4, 3}, 0.06f, 5, {}, {120, 1, 30, 10}}}, Params{8, 8, 3, 5, 0, {}});
+  list.Add("16x16 colour, image channels last",
+           {{O2M_S8, {1, 3, 48, 32}, 0.02f, -128, {}, {4608, 1, 96, 3}}, Weights({13, 3, 16, 16}, 7), Bias(13, 8)},
+           {{O2M_S8, {1, 13, 3, 2}, 0.2f, -128}}, Params{16, 16, 0, 0, 0, {}});
+  list.Add("rest of the image unused", {{O2M_S8, {1, 2, 17, 19}, 0.02f, 127}, Weights({5, 2, 3, 5}, 9), Bias(5, 10)},
+           {{O2M_S8, {1, 5, 5, 3}, 0.05f, 127}}, Params{3, 5, 0, 0, 0, {}});
+  list.Add("stride above the kernel", {{O2M_S8, {1, 2, 20, 20}, 0.02f, 0}, Weights({6, 2, 4, 4}, 11), Bias(6, 12)},
+           {{O2M_S8, {1, 6, 3, 3}, 0.04f, 0}}, Params{8, 8, 0, 0, 0, {}});
+  list.Add("one row of patches", {{O2M_S8, {1, 3, 1, 40}, 0.02f, 3}, Weights({6, 3, 1, 5}, 13), Bias(6, 14)},
+           {{O2M_S16, {1, 6, 1, 8}, 0.0003f, -100}}, Params{1, 5, 0, 0, 0, {}});
+}
+
+}  // namespace
+
+O2M_PLUGIN("patch_embed", "1.0", PatchEmbed)
