@@ -7,7 +7,7 @@
 
 Weights are the moving average of the checkpoint. Input: float [1, 1, 28, 28], (pixel / 255 - mean) / std; mean and std
 stand in the file's metadata as onnx2mcu.mean and onnx2mcu.std. Each file is compared with PyTorch by ONNX Runtime before
-it is written. The bytes depend on the checkpoint and the pinned packages only.
+it is written; the training log is copied beside it. The bytes depend on the checkpoint and the pinned packages only.
 """
 import argparse
 import os
@@ -91,10 +91,14 @@ def export_checked(path, model, images, opset, dynamo):
     print(f"{path.name}: opset {opset}, {len(data):,} bytes, {difference:.1e} from PyTorch")
 
 
-def trained(checkpoint):
+def trained(checkpoint, to):
+    """The network of a checkpoint; its training log goes beside the exports."""
     state = torch.load(checkpoint, weights_only=False)
     model = Vit(rank=state["config"]["rank"])
     model.load_state_dict(state["ema"])
+    log = Path(f"{checkpoint}.log")
+    if log.exists():
+        write(to / f"{checkpoint.stem}.log", log.read_bytes())
     return model
 
 
@@ -116,13 +120,13 @@ def main():
     torch.manual_seed(0)
     torch.set_num_threads(1)
     images = fmnist.normalize(fmnist.load("t10k")[0][:64])
-    model = trained(args.checkpoints / "vit_fmnist.pt")
+    model = trained(args.checkpoints / "vit_fmnist.pt", args.to)
     export_checked(args.to / "vit_fmnist.onnx", model, images, 17, dynamo=False)
     export_checked(args.to / "vit_fmnist_dynamo.onnx", model, images, 20, dynamo=True)
     export_checked(args.to / "vit_fmnist_decomposed.onnx", decomposed(model, piece=2), images, 17, dynamo=False)
     low_rank = args.checkpoints / "vit_fmnist_lowrank.pt"
     if low_rank.exists():
-        export_checked(args.to / "vit_fmnist_lowrank.onnx", trained(low_rank), images, 17, dynamo=False)
+        export_checked(args.to / "vit_fmnist_lowrank.onnx", trained(low_rank, args.to), images, 17, dynamo=False)
     else:
         print(f"{low_rank} is missing: vit_fmnist_lowrank.onnx left out")
 
