@@ -3,7 +3,7 @@
 
 # the brackets keep this file from finding itself
 registries='pypi[.]org|pythonhosted[.]org|download[.]pytorch[.]org|deb[.]debian[.]org|huggingface[.]co|npmjs[.]|crates[.]io'
-folders='/[w]ork/|/[r]oot/|/[h]ome/[a-z]|/[o]pt/wheels|/[o]pt/pypi'
+folders='/[w]ork/|/[r]oot/|/[h]ome/[a-ln-z]|/[o]pt/wheels|/[o]pt/pypi'
 mapfile -t files < <(tracked '*')
 report "registry hosts" "$(grep -naoE ".{0,40}($registries)" "${files[@]}" | tr -d '\000')"
 report "absolute folders" "$(grep -naoE ".{0,40}($folders).{0,20}" "${files[@]}" | tr -d '\000')"
