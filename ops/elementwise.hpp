@@ -185,6 +185,7 @@ inline void ElementwiseMemory(const o2m_node *node, const Elements &e, o2m_memor
   memory->steps = static_cast<int32_t>(e.rows.steps);
   memory->outputs[0] = y.rank ? o2m_access{O2M_ANY_STRIDES, e.axis, 1, 1, 0} : AnyStrides();
   for (int32_t i = 0; i < node->input_count; ++i) {
+    if (node->inputs[i]->is_constant) continue;
     memory->inputs[i] = StepAccess(*node->inputs[i], y, e.axis);
     if (WalksInPlace(e, i + 1, *node->inputs[i], y)) memory->in_place_inputs |= 1u << i;
   }
@@ -237,6 +238,24 @@ inline void QuantiseAs(o2m_dtype dtype, const float *values, int64_t count, doub
   if (dtype == O2M_S8) return Quantise(values, count, scale, zero_point, dtype, static_cast<int8_t *>(out));
   if (dtype == O2M_U8) return Quantise(values, count, scale, zero_point, dtype, static_cast<uint8_t *>(out));
   Quantise(values, count, scale, zero_point, dtype, static_cast<int16_t *>(out));
+}
+
+// A constant operand as pack() lays it out: dense, in its own shape.
+inline o2m_tensor Packed(const o2m_tensor &constant, o2m_dtype dtype, const OwnQuant &quant) {
+  o2m_tensor t = constant;
+  t.dtype = dtype;
+  t.quant = PerTensor(&quant.scale, &quant.zero_point);
+  SetDenseStrides(t);
+  return t;
+}
+// "name + first * stride + i0 * stride": operand o of the loops, which call() does not move to the first step.
+inline std::string ConstantOperand(const o2m_emitter *e, int32_t slot, const Rows &rows, int o) {
+  std::string text = ConstantName(e, slot);
+  if (rows.steps > 1 && StepStride(rows, o) != 0) text += Str(" + ", e->first(e), " * ", StepStride(rows, o));
+  for (size_t l = 0; l < rows.loops.size(); ++l) {
+    if (rows.loops[l].strides[o]) text += Str(" + i", l, " * ", rows.loops[l].strides[o]);
+  }
+  return text;
 }
 
 // A pointer moved by elements of dtype.
