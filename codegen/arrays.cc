@@ -2,19 +2,15 @@
 
 #include <zlib.h>
 
-#include <cerrno>
 #include <cstring>
-#include <fstream>
-#include <functional>
 #include <map>
-#include <numeric>
-#include <sstream>
 
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "codegen/inputs.h"
+#include "codegen/process.h"
 
 namespace onnx2mcu {
 namespace {
@@ -199,25 +195,8 @@ std::string ZipFields(const std::string &name, const std::string &body) {
 
 }  // namespace
 
-absl::StatusOr<std::string> ReadFile(const std::string &path) {
-  std::ifstream file(path, std::ios::binary);
-  std::stringstream text;
-  if (!file || !(text << file.rdbuf()))
-    return absl::InvalidArgumentError(absl::StrCat(path, ": cannot be read (missing, empty or not a file)"));
-  return text.str();
-}
-
-absl::Status WriteFile(const std::string &path, const std::string &bytes) {
-  std::ofstream file(path, std::ios::binary);
-  file.write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
-  file.close();
-  if (file) return absl::OkStatus();
-  return absl::InvalidArgumentError(
-      absl::StrCat(path, ": cannot be written (", std::strerror(errno), "); choose another folder with -o"));
-}
-
 absl::StatusOr<std::vector<Array>> ReadArrays(const std::string &path) {
-  O2M_ASSIGN_OR_RETURN(std::string data, ReadFile(path));
+  O2M_ASSIGN_OR_RETURN(std::string data, ReadFileBytes(path));
   if (data.size() > 2 && data[0] == '\x1f' && data[1] == '\x8b') {
     O2M_ASSIGN_OR_RETURN(data, Inflate(path, data, data.size() * 4, 16 + MAX_WBITS));
   }
@@ -239,10 +218,9 @@ absl::Status WriteNpz(const std::string &path, const std::vector<NamedArray> &ar
   }
   const size_t start = out.size();
   out += directory + std::string("PK\x05\x06\x00\x00\x00\x00", 8);
-  PutLittle(out, arrays.size(), 2), PutLittle(out, arrays.size(), 2),
-      PutLittle(out, directory.size(), 4);
+  PutLittle(out, arrays.size(), 2), PutLittle(out, arrays.size(), 2), PutLittle(out, directory.size(), 4);
   PutLittle(out, start, 4), PutLittle(out, 0, 2);
-  return WriteFile(path, out);
+  return WriteFileBytes(path, out);
 }
 
 }  // namespace onnx2mcu

@@ -17,9 +17,7 @@ struct Array {
   std::vector<float> f32;
 };
 
-absl::StatusOr<std::string> ReadFile(const std::string &path);
 // Every array of the file. InvalidArgument: not an array file, damaged, or a dtype we do not read (says which).
 absl::StatusOr<std::vector<Array>> ReadArrays(const std::string &path);
-absl::Status WriteFile(const std::string &path, const std::string &bytes);
 
 }  // namespace onnx2mcu

@@ -21,6 +21,7 @@ struct CompileOptions {
   std::string dump;    // pass name or "all"; text goes to stderr
   std::string output;  // -o DIR
   bool example = false, selftest = false;
+  bool shapes_only = false;  // no calibration and no packing: for inspect and for pricing
 };
 
 // A model after the last pass: the chosen graph and plan, and what was priced.

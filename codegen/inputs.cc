@@ -12,6 +12,7 @@
 #include "absl/strings/str_split.h"
 #include "codegen/arrays.h"
 #include "codegen/images.h"
+#include "codegen/process.h"
 
 namespace onnx2mcu {
 namespace {
@@ -206,7 +207,7 @@ std::vector<uint8_t> QuantizedSample(const InputSet &set, int64_t n, const Tenso
 absl::StatusOr<std::vector<int64_t>> ReadLabels(const std::string &file, int64_t total) {
   std::vector<int64_t> labels;
   if (absl::EndsWith(file, ".txt") || absl::EndsWith(file, ".csv")) {
-    O2M_ASSIGN_OR_RETURN(const std::string text, ReadFile(file));
+    O2M_ASSIGN_OR_RETURN(const std::string text, ReadFileBytes(file));
     for (absl::string_view line : absl::StrSplit(text, '\n', absl::SkipWhitespace())) {
       int64_t label = 0;
       if (!absl::SimpleAtoi(line, &label))

@@ -176,18 +176,30 @@ void Apply(Graph &graph, Groups &groups, const std::vector<Choice> &choices) {
   }
 }
 
+// What a calibration would give for values of about N(0, 1); the sizes that planning needs do not depend on them.
+std::vector<Histogram> UnitHistograms(const Graph &graph) {
+  Histogram unit;
+  const float ends[] = {-4.0f, 4.0f};
+  AddValues(unit, ends, 2);
+  return std::vector<Histogram>(graph.tensors.size(), unit);
+}
+
+absl::StatusOr<std::vector<Histogram>> Ranges(Graph &graph, Groups &groups, const QuantOptions &options) {
+  if (options.shapes_only) return UnitHistograms(graph);
+  if (!options.samples.empty()) return Calibrate(graph, groups, options.samples);
+  graph.warnings.push_back(
+      "no calibration inputs: ranges come from synthetic noise and accuracy will suffer; give --calibrate=FILE with 32 "
+      "to 128 inputs");
+  return Calibrate(graph, groups, SyntheticSamples(graph, options.pixels));
+}
+
 }  // namespace
 
 absl::Status Quantize(Graph &graph, const QuantOptions &options, Host &host, const o2m_target &target) {
   std::vector<o2m_quant_rule> rules;
   for (const Node &node : graph.nodes) rules.push_back(RuleOf(graph, node));
   Groups groups = GroupTensors(graph, rules);
-  if (options.samples.empty())
-    graph.warnings.push_back(
-        "no calibration inputs: ranges come from synthetic noise and accuracy will suffer; give --calibrate=FILE with "
-        "32 to 128 inputs");
-  const auto &samples = options.samples.empty() ? SyntheticSamples(graph, options.pixels) : options.samples;
-  O2M_ASSIGN_OR_RETURN(const std::vector<Histogram> histograms, Calibrate(graph, groups, samples));
+  O2M_ASSIGN_OR_RETURN(const std::vector<Histogram> histograms, Ranges(graph, groups, options));
   Apply(graph, groups, ChooseQuant(graph, groups, rules, histograms, options));
   return InferAll(graph, host, target);
 }

@@ -22,8 +22,9 @@ absl::StatusOr<Preprocessing> PreprocessingOf(const Graph &graph, const std::str
 absl::Status ApplyPreprocessing(Graph &graph, const Preprocessing &preprocessing);
 
 struct QuantOptions {
-  std::string residual = "auto";            // auto | s8 | s16
-  bool pixels = false;                      // input 0 is u8, scale 1 (after ApplyPreprocessing)
+  std::string residual = "auto";  // auto | s8 | s16
+  bool shapes_only = false;       // no calibration: made-up scales, right dtypes; for pricing without running the model
+  bool pixels = false;            // input 0 is u8, scale 1 (after ApplyPreprocessing)
   std::vector<std::vector<Value>> samples;  // calibration: [sample][graph input]; empty: the synthetic default, with a
                                             // warning in graph.warnings
 };

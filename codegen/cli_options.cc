@@ -1,0 +1,194 @@
+// The options of every verb, and what a wrong one is answered.
+#include <CLI/CLI.hpp>
+
+#include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "codegen/cli.h"
+#include "o2m_version.h"
+
+namespace onnx2mcu {
+namespace {
+
+struct Verb {
+  const char *name, *text, *example;
+};
+constexpr Verb kVerbs[] = {
+    {"compile", "turns a model into C (also: onnx2mcu MODEL.onnx)",
+     "onnx2mcu vit.onnx --board=stm32f746 --calibrate=images.npz"},
+    {"inspect", "what was recognised, the RAM floor, the boards it fits", "onnx2mcu inspect vit.onnx"},
+    {"run", "runs a model and prints the top 5 per input", "onnx2mcu run vit.onnx --inputs=images.npz --engine=int8"},
+    {"validate", "float against host integer against emulated target",
+     "onnx2mcu validate vit.onnx --inputs=x.npz --labels=y.npy"},
+    {"ops", "every op of every loaded plugin", "onnx2mcu ops --onnx"},
+    {"check", "runs the plugin contract against a plugin", "onnx2mcu check my_op.so"},
+    {"targets", "cores and boards", "onnx2mcu targets"},
+};
+
+std::vector<std::string> VerbNames() {
+  std::vector<std::string> names;
+  for (const Verb &verb : kVerbs) names.emplace_back(verb.name);
+  return names;
+}
+
+void AddCommon(CLI::App &app, CommandLine &c) {
+  app.add_flag("--json", c.json, "print JSON");
+  app.add_flag("-q,--quiet", c.quiet, "print no warnings and no progress");
+  app.add_flag("-v,--verbose", c.verbose, "print what is done");
+  app.add_option("--plugin", c.plugins, "load an operator plugin (repeatable)")->type_name("FILE.so")->expected(1);
+}
+
+void AddModel(CLI::App &app, CommandLine &c) {
+  CompileOptions &o = c.compile;
+  app.add_option("MODEL", o.model, "the ONNX file")->required();
+  app.add_option("--target", o.target, "core; see `onnx2mcu targets`")->capture_default_str();
+  app.add_option("--board", o.board, "board: sets target, RAM, flash and clock");
+  app.add_option("--ram", c.ram, "budget of arena + .data + .bss + stack, such as 320K");
+  app.add_option("--flash", c.flash, "budget of weights + constants + code, such as 1M");
+  app.add_option("--calibrate", o.calibrate, "inputs for the quantiser: npy, npz, idx, folder of images; [NAME=]FILE")
+      ->expected(1);
+  app.add_option("--mean", o.mean, "pixel mean in units of pixel/255, one or one per channel");
+  app.add_option("--std", o.std, "pixel standard deviation, likewise");
+  app.add_option("--optimize", o.optimize, "what to favour")
+      ->check(CLI::IsMember({"balanced", "speed", "ram", "flash"}))
+      ->capture_default_str();
+  app.add_option("--rows", o.rows, "tokens per tile (default: the planner chooses)")->check(CLI::PositiveNumber);
+  app.add_option("--residual", o.residual, "width of the residual stream")
+      ->check(CLI::IsMember({"auto", "s8", "s16"}))
+      ->capture_default_str();
+  app.add_option("--gelu", o.gelu, "GELU exact by table, or x*sigmoid(1.702x)")
+      ->check(CLI::IsMember({"lut", "sigmoid"}))
+      ->capture_default_str();
+  app.add_option("--dump", o.dump, "print the graph after this pass (or all) to stderr")->type_name("PASS");
+}
+
+void AddInputs(CLI::App &app, CommandLine &c) {
+  app.add_option("--inputs", c.inputs, "inputs to run: npy, npz, idx, folder of images; [NAME=]FILE")
+      ->required()
+      ->expected(1);
+  app.add_option("--limit", c.limit, "use the first N inputs")->check(CLI::PositiveNumber);
+}
+
+void AddVerb(CLI::App &app, CommandLine &c, const Verb &verb) {
+  const std::string name = verb.name;
+  CLI::App &sub = *app.add_subcommand(name, verb.text);
+  sub.footer(absl::StrCat("example: ", verb.example));
+  sub.allow_extras();
+  sub.callback([&c, name] { c.verb = name; });
+  AddCommon(sub, c);
+  if (name == "compile" || name == "inspect" || name == "run" || name == "validate") AddModel(sub, c);
+  if (name == "run" || name == "validate") AddInputs(sub, c);
+  if (name == "compile") {
+    sub.add_option("-o,--output", c.compile.output, "folder to write (default ./NAME_TARGET)")->type_name("DIR");
+    sub.add_flag("--example", c.compile.example, "add main.c and a CMakeLists.txt that builds");
+    sub.add_flag("--selftest", c.compile.selftest, "add golden inputs and NAME_selftest()");
+  }
+  if (name == "run") {
+    sub.add_option("-o,--output", c.compile.output, "save outputs")->type_name("OUT.npz");
+    sub.add_option("--engine", c.engine, "who computes")
+        ->check(CLI::IsMember({"float", "int8", "emulator"}))
+        ->capture_default_str();
+  }
+  if (name == "validate") {
+    sub.add_option("--labels", c.labels, "true classes: npy, npz, idx, or one per line in a .txt");
+    sub.add_flag("--profile", c.profile, "instructions per layer on the emulated target");
+  }
+  if (name == "ops") sub.add_flag("--onnx", c.onnx_coverage, "coverage of ONNX op types");
+  if (name == "check") sub.add_option("PLUGIN", c.plugin_to_check, "the .so to check")->required();
+}
+
+std::vector<std::string> OptionNames(const CLI::App &app) {
+  std::vector<std::string> names;
+  for (const CLI::Option *option : app.get_options())
+    for (const std::string &name : option->get_lnames()) names.push_back("--" + name);
+  return names;
+}
+
+absl::Status UnknownOption(const CLI::App &verb, const std::string &text) {
+  const std::string word = text.substr(0, text.find('='));
+  if (!absl::StartsWith(word, "-"))
+    return absl::InvalidArgumentError(absl::StrCat("onnx2mcu ", verb.get_name(), ": '", word,
+                                                   "' is one argument too many; see onnx2mcu ", verb.get_name(),
+                                                   " --help"));
+  return absl::InvalidArgumentError(absl::StrCat("onnx2mcu ", verb.get_name(), ": unknown option '", word,
+                                                 "'; the nearest is ", Nearest(word, OptionNames(verb))));
+}
+
+// The first word is a verb, a model (then the verb is compile), or a mistyped verb.
+absl::StatusOr<std::vector<std::string>> WithVerb(int argc, const char *const *argv) {
+  std::vector<std::string> words(argv + 1, argv + argc);
+  size_t first = 0;
+  while (first < words.size() && absl::StartsWith(words[first], "-") && words[first] != "-o") first++;
+  const std::vector<std::string> verbs = VerbNames();
+  if (first == words.size() || std::find(verbs.begin(), verbs.end(), words[first]) != verbs.end()) return words;
+  const bool file_like = words[first].find_first_of("./") != std::string::npos || words[first] == "-o";
+  if (!file_like)
+    return absl::InvalidArgumentError(absl::StrCat("onnx2mcu: '", words[first],
+                                                   "' is neither a verb nor an .onnx file; the nearest verb is '",
+                                                   Nearest(words[first], verbs), "'"));
+  words.insert(words.begin(), "compile");
+  return words;
+}
+
+std::string VersionText() {
+  return absl::StrCat("onnx2mcu ", O2M_VERSION, ", plugin ABI ", O2M_ABI_MAJOR, ".", O2M_ABI_MINOR, ", onnx ",
+                      O2M_ONNX_VERSION, ", revision ", O2M_GIT_REVISION, "\n");
+}
+
+absl::Status Finish(CommandLine &c) {
+  if (!c.ram.empty()) {
+    O2M_ASSIGN_OR_RETURN(c.compile.ram, ParseBytes(c.ram, "--ram"));
+  }
+  if (!c.flash.empty()) {
+    O2M_ASSIGN_OR_RETURN(c.compile.flash, ParseBytes(c.flash, "--flash"));
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::StatusOr<int64_t> ParseBytes(const std::string &text, const std::string &option) {
+  double factor = 1;
+  std::string digits = text;
+  if (!text.empty() && std::string("kKmM").find(text.back()) != std::string::npos) {
+    factor = text.back() == 'k' || text.back() == 'K' ? 1024 : 1024 * 1024;
+    digits.pop_back();
+  }
+  double value = 0;
+  if (!absl::SimpleAtod(digits, &value) || !(value > 0) || value * factor > 1e15)
+    return absl::InvalidArgumentError(
+        absl::StrCat(option, ": '", text, "' is not a size; write bytes, or K and M as in 320K"));
+  return static_cast<int64_t>(value * factor);
+}
+
+absl::StatusOr<ParsedCommandLine> ParseCommandLine(int argc, const char *const *argv) {
+  ParsedCommandLine parsed;
+  CLI::App app("Turns an exported vision transformer into integer-only C for a microcontroller.", "onnx2mcu");
+  app.require_subcommand(1);
+  bool version = false;
+  app.add_flag("--version", version, "version, plugin ABI, onnx version, git revision");
+  for (const Verb &verb : kVerbs) AddVerb(app, parsed.command, verb);
+  O2M_ASSIGN_OR_RETURN(std::vector<std::string> words, WithVerb(argc, argv));
+  if (std::find(words.begin(), words.end(), "--version") != words.end())
+    return parsed.early_text = VersionText(), parsed;
+  if (words.empty()) return parsed.early_text = app.help(), parsed;
+  std::reverse(words.begin(), words.end());
+  try {
+    app.parse(words);
+  } catch (const CLI::CallForHelp &) {
+    const auto chosen = app.get_subcommands();
+    parsed.early_text = chosen.empty() ? app.help() : chosen[0]->help();
+    return parsed;
+  } catch (const CLI::ParseError &error) {
+    const auto chosen = app.get_subcommands();
+    const std::string name = chosen.empty() ? "" : " " + chosen[0]->get_name();
+    return absl::InvalidArgumentError(
+        absl::StrCat("onnx2mcu", name, ": ", error.what(), "; see onnx2mcu", name, " --help"));
+  }
+  const CLI::App &verb = *app.get_subcommands()[0];
+  if (!verb.remaining().empty()) return UnknownOption(verb, verb.remaining()[0]);
+  O2M_RETURN_IF_ERROR(Finish(parsed.command));
+  return parsed;
+}
+
+}  // namespace onnx2mcu

@@ -1,0 +1,101 @@
+#include "codegen/sizes.h"
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "codegen/call_graph.h"
+#include "codegen/elf.h"
+#include "codegen/process.h"
+
+namespace onnx2mcu {
+namespace {
+
+std::string Stem(const std::string &file) { return file.substr(0, file.size() - 2); }
+
+absl::Status CompileOne(const Compilation &c, const std::string &folder, const std::string &file) {
+  Process process{{c.target.compiler}, folder, 120};
+  process.arguments.insert(process.arguments.end(), c.target.flags.begin(), c.target.flags.end());
+  for (const char *flag : {"-std=c11", "-O2", "-ffunction-sections", "-fdata-sections", "-fcallgraph-info=su", "-c"})
+    process.arguments.emplace_back(flag);
+  process.arguments.push_back(file);
+  O2M_ASSIGN_OR_RETURN(const ProcessResult result, RunProcess(process));
+  if (result.exit_code == 0) return absl::OkStatus();
+  return absl::InternalError(
+      absl::StrCat(file, ": the generated C does not compile for ", c.target.id, ": ", result.output.substr(0, 400)));
+}
+
+void AddSections(const std::map<std::string, int64_t> &sections, bool weights, Sizes &sizes) {
+  for (const auto &[name, bytes] : sections) {
+    if (absl::StartsWith(name, ".text"))
+      sizes.text += bytes;
+    else if (absl::StartsWith(name, ".rodata"))
+      (weights ? sizes.weights : sizes.rodata) += bytes;
+    else if (absl::StartsWith(name, ".data"))
+      sizes.data += bytes;
+    else if (absl::StartsWith(name, ".bss"))
+      sizes.bss += bytes;
+  }
+}
+
+absl::Status MeasureFile(const Compilation &c, const std::string &folder, const std::string &file, Sizes &sizes,
+                         CallGraph &calls) {
+  O2M_RETURN_IF_ERROR(CompileOne(c, folder, file));
+  O2M_ASSIGN_OR_RETURN(const std::string object, ReadFileBytes(absl::StrCat(folder, "/", Stem(file), ".o")));
+  O2M_ASSIGN_OR_RETURN(const auto sections, ElfSections(object));
+  AddSections(sections, absl::EndsWith(file, "_weights.c"), sizes);
+  O2M_ASSIGN_OR_RETURN(const std::string graph, ReadFileBytes(absl::StrCat(folder, "/", Stem(file), ".ci")));
+  AddCallGraph(calls, graph);
+  return absl::OkStatus();
+}
+
+Sizes WithoutCompiler(const Compilation &c) {
+  Sizes sizes;
+  for (const Node &node : c.graph.nodes)
+    for (const Constant &constant : node.constants) sizes.weights += static_cast<int64_t>(constant.data.size());
+  return sizes;
+}
+
+}  // namespace
+
+absl::StatusOr<Sizes> MeasureSizes(const Compilation &c, const std::vector<GeneratedFile> &files) {
+  if (c.target.emulator.program.empty()) return WithoutCompiler(c);  // the host: sizes of another machine say nothing
+  const SignalGuard guard;
+  const TempFolder folder(TempPrefix());
+  Sizes sizes;
+  CallGraph calls;
+  for (const GeneratedFile &file : files)
+    O2M_RETURN_IF_ERROR(WriteFileBytes(absl::StrCat(folder.path(), "/", file.name), file.text));
+  for (const GeneratedFile &file : files) {
+    if (!absl::EndsWith(file.name, ".c") || file.name == "main.c") continue;
+    const absl::Status status = MeasureFile(c, folder.path(), file.name, sizes, calls);
+    if (absl::IsNotFound(status)) return WithoutCompiler(c);
+    O2M_RETURN_IF_ERROR(status);
+  }
+  O2M_ASSIGN_OR_RETURN(sizes.stack, DeepestStack(calls, absl::StrCat(c.graph.name, "_run")));
+  sizes.measured = true;
+  return sizes;
+}
+
+Budget BudgetOf(const Compilation &c, const CompileOptions &options) {
+  Budget budget{options.ram, options.flash};
+  if (budget.ram == 0) budget.ram = MainRam(c.board).bytes;
+  if (budget.flash == 0) budget.flash = c.board.flash_bytes;
+  return budget;
+}
+
+absl::Status CheckBudget(const Compilation &c, const CompileOptions &options, const Sizes &sizes) {
+  const Budget budget = BudgetOf(c, options);
+  const std::string where = c.board.id.empty() ? "the budget" : c.board.id;
+  const int64_t ram = c.plan.arena_bytes + sizes.data + sizes.bss + sizes.stack;
+  const int64_t flash = sizes.text + sizes.rodata + sizes.weights + sizes.data;
+  if (budget.ram > 0 && ram > budget.ram)
+    return absl::ResourceExhaustedError(absl::StrCat(c.graph.file, ": RAM ", ram, " B (arena ", c.plan.arena_bytes,
+                                                     ", stack ", sizes.stack, ") exceeds the ", budget.ram, " B of ",
+                                                     where, "; try --optimize=ram or --residual=s8"));
+  if (budget.flash > 0 && flash > budget.flash)
+    return absl::ResourceExhaustedError(absl::StrCat(
+        c.graph.file, ": flash ", flash, " B (weights ", sizes.weights, ", code ", sizes.text, ") exceeds the ",
+        budget.flash, " B of ", where, "; a smaller or low-rank model is needed, or a board with more flash"));
+  return absl::OkStatus();
+}
+
+}  // namespace onnx2mcu

@@ -1,0 +1,22 @@
+// codegen/sizes.h - what the generated C needs on the target, and whether that fits.
+#pragma once
+#include "codegen/compiler.h"
+
+namespace onnx2mcu {
+
+// Bytes of the model's own objects. stack: the deepest call chain of NAME_run by -fstack-usage.
+struct Sizes {
+  int64_t text = 0, rodata = 0, data = 0, bss = 0, weights = 0, stack = 0;
+  bool measured = false;  // false: no compiler for the target is installed, weights and arena only
+};
+absl::StatusOr<Sizes> MeasureSizes(const Compilation &compilation, const std::vector<GeneratedFile> &files);
+
+// Bytes; 0: none. --ram and --flash, else the board's main RAM region and flash.
+struct Budget {
+  int64_t ram = 0, flash = 0;
+};
+Budget BudgetOf(const Compilation &compilation, const CompileOptions &options);
+// ResourceExhausted says by how much, and what would help.
+absl::Status CheckBudget(const Compilation &compilation, const CompileOptions &options, const Sizes &sizes);
+
+}  // namespace onnx2mcu

@@ -1,0 +1,101 @@
+// compile: the model into a folder of C, and the table firmware people know.
+#include <cstdio>
+#include <nlohmann/json.hpp>
+
+#include "absl/strings/str_cat.h"
+#include "codegen/cli.h"
+#include "codegen/names.h"
+#include "codegen/sizes.h"
+
+namespace onnx2mcu {
+
+std::string Thousands(int64_t value) {
+  std::string digits = std::to_string(value);
+  for (int64_t at = static_cast<int64_t>(digits.size()) - 3; at > (value < 0 ? 1 : 0); at -= 3)
+    digits.insert(static_cast<size_t>(at), ",");
+  return digits;
+}
+
+std::string Kib(int64_t bytes) {
+  char text[32];
+  std::snprintf(text, sizeof text, "%.1f", static_cast<double>(bytes) / 1024);
+  return absl::StrCat(Thousands(bytes), " B (", text, " KiB)");
+}
+
+void PrintWarnings(const Graph &graph, const CommandLine &command) {
+  if (command.quiet) return;
+  for (const std::string &warning : graph.warnings)
+    std::fprintf(stderr, "onnx2mcu: warning: %s: %s\n", graph.file.c_str(), warning.c_str());
+}
+
+namespace {
+
+void Row(const char *name, int64_t bytes, const std::string &note = "") {
+  std::printf("  %-12s %12s B %10.1f KiB  %s\n", name, Thousands(bytes).c_str(), static_cast<double>(bytes) / 1024,
+              note.c_str());
+}
+
+std::string Share(int64_t bytes, int64_t limit) {
+  if (limit <= 0) return "";
+  char text[64];
+  std::snprintf(text, sizeof text, "%.1f %% of %s KiB", 100.0 * static_cast<double>(bytes) / static_cast<double>(limit),
+                Thousands(limit / 1024).c_str());
+  return text;
+}
+
+int64_t IoBytes(const Graph &graph, const std::vector<TensorId> &ids) {
+  int64_t bytes = 0;
+  for (TensorId id : ids) bytes += BytesOf(graph.tensors[id]);
+  return bytes;
+}
+
+void PrintSummary(const Compilation &c, const CompileOptions &options, const Sizes &sizes) {
+  const Budget budget = BudgetOf(c, options);
+  Row("text", sizes.text), Row("rodata", sizes.rodata), Row("data", sizes.data), Row("bss", sizes.bss),
+      Row("weights", sizes.weights);
+  Row("activations", c.plan.arena_bytes,
+      absl::StrCat("arena; lower bound ", Thousands(c.plan.lower_bound_bytes), " B"));
+  Row("input", IoBytes(c.graph, c.graph.inputs), "the caller's");
+  Row("output", IoBytes(c.graph, c.graph.outputs), "the caller's");
+  const int64_t flash = sizes.text + sizes.rodata + sizes.weights + sizes.data,
+                ram = c.plan.arena_bytes + sizes.data + sizes.bss + sizes.stack;
+  Row("TOTAL flash", flash, Share(flash, budget.flash));
+  Row("TOTAL RAM", ram,
+      absl::StrCat(Share(ram, budget.ram), sizes.stack ? absl::StrCat(" (stack ", sizes.stack, " B included)") : ""));
+  const int64_t instructions = EstimateInstructions(c.graph, c.plan, c.target.abi());
+  std::printf("  %s MAC, about %s instructions per inference", Thousands(c.graph.macs).c_str(),
+              Thousands(instructions).c_str());
+  if (c.board.clock_hz > 0)
+    std::printf("; %.1f ms at %lld MHz if every instruction took one cycle (an estimate)",
+                1e3 * static_cast<double>(instructions) / static_cast<double>(c.board.clock_hz),
+                static_cast<long long>(c.board.clock_hz / 1000000));
+  std::printf("\n");
+}
+
+}  // namespace
+
+absl::Status CompileVerb(const CommandLine &command, const Registry &registry) {
+  const CompileOptions &options = command.compile;
+  Host host;
+  host.options = {{"gelu", options.gelu}};
+  O2M_ASSIGN_OR_RETURN(const Compilation compilation, Compile(options, registry, host));
+  O2M_ASSIGN_OR_RETURN(const std::vector<GeneratedFile> files, EmitProgram(compilation, options, host));
+  O2M_ASSIGN_OR_RETURN(const Sizes sizes, MeasureSizes(compilation, files));
+  O2M_RETURN_IF_ERROR(CheckBudget(compilation, options, sizes));
+  const std::string folder =
+      options.output.empty() ? absl::StrCat(compilation.graph.name, "_", compilation.target.id) : options.output;
+  O2M_RETURN_IF_ERROR(WriteFolder(folder, files));
+  PrintWarnings(compilation.graph, command);
+  if (command.json) {
+    for (const GeneratedFile &file : files)
+      if (file.name == "report.json") std::fputs(file.text.c_str(), stdout);
+    return absl::OkStatus();
+  }
+  std::printf("%s: %s for %s%s%s\n", folder.c_str(), compilation.graph.file.c_str(), compilation.target.id.c_str(),
+              compilation.board.id.empty() ? "" : " on ", compilation.board.id.c_str());
+  PrintSummary(compilation, options, sizes);
+  if (command.verbose) std::fputs(MemoryMap(compilation.graph, compilation.plan).c_str(), stdout);
+  return absl::OkStatus();
+}
+
+}  // namespace onnx2mcu

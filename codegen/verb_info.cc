@@ -1,0 +1,99 @@
+// ops, check and targets: what is there, without compiling anything.
+#include <cstdio>
+#include <iostream>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <set>
+
+#include "absl/strings/str_cat.h"
+#include "codegen/cli.h"
+#include "plugins/check.h"
+
+namespace onnx2mcu {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+std::string FileOf(const std::string &path) { return path.substr(path.rfind('/') + 1); }
+
+void PrintOnnxCoverage(const CommandLine &command) {
+  const std::vector<std::string> ops = EvaluableOps();
+  if (command.json) {
+    std::printf("%s\n", Json(ops).dump(2).c_str());
+    return;
+  }
+  std::printf("%zu ONNX op types are evaluated in float:\n", ops.size());
+  for (const std::string &op : ops) std::printf("  %s\n", op.c_str());
+}
+
+}  // namespace
+
+absl::Status OpsVerb(const CommandLine &command, const Registry &registry) {
+  if (command.onnx_coverage) return PrintOnnxCoverage(command), absl::OkStatus();
+  Json json = {{"ops", Json::array()}, {"refused", Json::array()}};
+  for (const LoadedPlugin &loaded : registry.plugins())
+    for (int32_t i = 0; i < loaded.plugin->op_count; i++) {
+      const char *id = loaded.plugin->ops[i]->id;
+      json["ops"].push_back({{"id", id},
+                             {"plugin", loaded.plugin->name},
+                             {"version", loaded.plugin->version},
+                             {"file", FileOf(loaded.path)}});
+      if (!command.json)
+        std::printf("%-28s %-20s %-8s %s\n", id, loaded.plugin->name, loaded.plugin->version, loaded.path.c_str());
+    }
+  for (const RefusedPlugin &refused : registry.refused()) {
+    json["refused"].push_back({{"file", FileOf(refused.path)}, {"reason", refused.reason}});
+    if (!command.json) std::printf("refused: %s: %s\n", refused.path.c_str(), refused.reason.c_str());
+  }
+  if (command.json) std::printf("%s\n", json.dump(2).c_str());
+  return absl::OkStatus();
+}
+
+absl::Status CheckVerb(const CommandLine &command) {
+  Registry registry;
+  for (const std::string &folder : DefaultPluginFolders()) registry.LoadFolder(folder);
+  CheckOptions options;
+  options.loaded = &registry;
+  O2M_ASSIGN_OR_RETURN(const CheckReport report, CheckPlugin(command.plugin_to_check, options));
+  PrintReport(report, std::cout);
+  if (report.ok()) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat(command.plugin_to_check, ": breaks the contract in ",
+                                                 report.violations.size(),
+                                                 " place(s), listed above; each line names op, case and clause"));
+}
+
+absl::Status TargetsVerb(const CommandLine &command) {
+  Json json = {{"targets", Json::array()}, {"boards", Json::array()}};
+  if (!command.json) std::printf("cores:\n");
+  for (const Target &target : Targets()) {
+    json["targets"].push_back({{"id", target.id},
+                               {"compiler", target.compiler},
+                               {"emulator", target.emulator.machine},
+                               {"features", target.features}});
+    if (!command.json)
+      std::printf("  %-12s %-28s %s %s\n", target.id.c_str(), target.compiler.c_str(), target.emulator.program.c_str(),
+                  target.emulator.machine.c_str());
+  }
+  if (!command.json) std::printf("boards:\n");
+  for (const Board &board : Boards()) {
+    Json regions = Json::array();
+    std::string text;
+    for (const Region &region : board.ram) {
+      regions.push_back({{"name", region.name}, {"bytes", region.bytes}});
+      absl::StrAppend(&text, text.empty() ? "" : " + ", region.name, " ", region.bytes / 1024, " KiB");
+    }
+    json["boards"].push_back({{"id", board.id},
+                              {"target", board.target},
+                              {"ram", regions},
+                              {"flash", board.flash_bytes},
+                              {"clock_hz", board.clock_hz}});
+    if (!command.json)
+      std::printf("  %-12s %-12s %4lld MHz  flash %6lld KiB  RAM %s  (%s)\n", board.id.c_str(), board.target.c_str(),
+                  static_cast<long long>(board.clock_hz / 1000000), static_cast<long long>(board.flash_bytes / 1024),
+                  text.c_str(), board.description.c_str());
+  }
+  if (command.json) std::printf("%s\n", json.dump(2).c_str());
+  return absl::OkStatus();
+}
+
+}  // namespace onnx2mcu

@@ -1,0 +1,104 @@
+// inspect: what was recognised, what it costs, where it fits; no calibration.
+#include <cstdio>
+#include <map>
+#include <nlohmann/json.hpp>
+
+#include "absl/strings/str_cat.h"
+#include "codegen/cli.h"
+
+namespace onnx2mcu {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+int64_t WeightBytes(const Graph &graph) {
+  int64_t bytes = 0;
+  for (const Node &node : graph.nodes)
+    for (const Constant &constant : node.constants) bytes += constant.count * DTypeBytes(constant.dtype);
+  return bytes;
+}
+
+struct OpUse {
+  int nodes = 0;
+  std::string file;
+};
+std::map<std::string, OpUse> OpUses(const Graph &graph, const Registry &registry) {
+  std::map<std::string, OpUse> uses;
+  for (const Node &node : graph.nodes) {
+    OpUse &use = uses[node.op->id];
+    const std::string &path = registry.PathOf(node.op);
+    use.nodes++, use.file = path.substr(path.rfind('/') + 1);
+  }
+  return uses;
+}
+
+std::vector<std::string> FittingBoards(int64_t arena, int64_t weights) {
+  std::vector<std::string> fitting;
+  for (const Board &board : Boards())
+    if (arena <= MainRam(board).bytes && weights <= board.flash_bytes) fitting.push_back(board.id);
+  return fitting;
+}
+
+Json ShapesOf(const Graph &graph, const std::vector<TensorId> &ids) {
+  Json shapes = Json::array();
+  for (TensorId id : ids)
+    shapes.push_back({{"name", graph.tensors[id].name},
+                      {"shape", graph.tensors[id].dims},
+                      {"dtype", DTypeName(graph.tensors[id].dtype)}});
+  return shapes;
+}
+
+Json Describe(const Compilation &c, const Registry &registry) {
+  Json ops = Json::array();
+  for (const auto &[id, use] : OpUses(c.graph, registry))
+    ops.push_back({{"id", id}, {"nodes", use.nodes}, {"plugin", use.file}});
+  const int64_t weights = WeightBytes(c.graph);
+  return {{"model", c.graph.file},
+          {"opset", c.graph.opset},
+          {"inputs", ShapesOf(c.graph, c.graph.inputs)},
+          {"outputs", ShapesOf(c.graph, c.graph.outputs)},
+          {"ops", ops},
+          {"macs", c.graph.macs},
+          {"weights_bytes", weights},
+          {"arena_bytes", c.plan.arena_bytes},
+          {"arena_lower_bound_bytes", c.plan.lower_bound_bytes},
+          {"boards", FittingBoards(c.plan.arena_bytes, weights)}};
+}
+
+void PrintText(const Json &j) {
+  std::printf("%s (opset %d)\n", j["model"].get<std::string>().c_str(), j["opset"].get<int>());
+  for (const char *side : {"inputs", "outputs"})
+    for (const Json &t : j[side])
+      std::printf("  %-8s %s %s %s\n", side, t["name"].get<std::string>().c_str(), t["shape"].dump().c_str(),
+                  t["dtype"].get<std::string>().c_str());
+  std::printf("  ops:\n");
+  for (const Json &op : j["ops"])
+    std::printf("    %4d x %-24s %s\n", op["nodes"].get<int>(), op["id"].get<std::string>().c_str(),
+                op["plugin"].get<std::string>().c_str());
+  std::printf("  MACs     %s\n", Thousands(j["macs"].get<int64_t>()).c_str());
+  std::printf("  weights  %s\n", Kib(j["weights_bytes"].get<int64_t>()).c_str());
+  std::printf("  arena    %s, lower bound of this schedule %s B\n", Kib(j["arena_bytes"].get<int64_t>()).c_str(),
+              Thousands(j["arena_lower_bound_bytes"].get<int64_t>()).c_str());
+  std::string boards;
+  for (const Json &board : j["boards"]) absl::StrAppend(&boards, " ", board.get<std::string>());
+  std::printf("  fits    %s\n", boards.empty() ? " none of the known boards" : boards.c_str());
+}
+
+}  // namespace
+
+absl::Status InspectVerb(const CommandLine &command, const Registry &registry) {
+  CompileOptions options = command.compile;
+  options.shapes_only = true;
+  Host host;
+  host.options = {{"gelu", options.gelu}};
+  O2M_ASSIGN_OR_RETURN(const Compilation compilation, Compile(options, registry, host));
+  PrintWarnings(compilation.graph, command);
+  const Json json = Describe(compilation, registry);
+  if (command.json)
+    std::printf("%s\n", json.dump(2).c_str());
+  else
+    PrintText(json);
+  return absl::OkStatus();
+}
+
+}  // namespace onnx2mcu

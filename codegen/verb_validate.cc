@@ -1,0 +1,196 @@
+// validate: float against host integer against the generated C on the target.
+#include <algorithm>
+#include <cstdio>
+#include <map>
+#include <nlohmann/json.hpp>
+
+#include "absl/strings/str_cat.h"
+#include "codegen/cli.h"
+#include "codegen/engines.h"
+#include "codegen/metrics.h"
+#include "planner/execute.h"
+
+namespace onnx2mcu {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+constexpr int64_t kTensorSamples = 16;     // inputs that the per-tensor table is made from
+constexpr double kDivergingCosine = 0.98;  // the first tensor below this is where to look
+
+struct TensorRow {
+  std::string name;
+  Accuracy accuracy;
+};
+
+struct Validation {
+  int64_t inputs = 0;
+  EngineRun real, integer, target;
+  EmulatorRun emulator;
+  std::vector<int64_t> labels;
+  std::vector<TensorRow> tensors;  // in execution order
+  int64_t diff_bytes = 0;
+  Accuracy output;
+};
+
+// Every tensor that an op writes and the float half knows, on the first samples.
+absl::StatusOr<std::vector<TensorRow>> CompareTensors(const Compilation &c, const std::vector<InputSet> &sets,
+                                                      int64_t count) {
+  const Graph &graph = c.graph;
+  std::vector<TensorRow> rows;
+  std::map<TensorId, size_t> row_of;
+  const std::vector<NodeId> producers = Producers(graph);
+  for (const Node &node : graph.nodes)
+    for (TensorId out : node.outputs)
+      if (producers[out] != kNone && row_of.emplace(out, rows.size()).second)
+        rows.push_back({graph.tensors[out].name, {}});
+  const Evaluator evaluator(graph);
+  for (int64_t n = 0; n < std::min(count, kTensorSamples); n++) {
+    std::vector<std::vector<uint8_t>> bytes;
+    std::vector<const void *> inputs;
+    for (size_t i = 0; i < sets.size(); i++)
+      bytes.push_back(QuantizedSample(sets[i], n, graph.tensors[graph.inputs[i]]));
+    for (const auto &b : bytes) inputs.push_back(b.data());
+    const WholeRun run = RunWhole(graph, c.target.abi(), inputs);
+    const auto visit = [&](TensorId id, const Value &value) {
+      const auto row = row_of.find(id);
+      if (row != row_of.end() && value.is_float())
+        Accumulate(rows[row->second].accuracy, value.f, Dequantize(graph, run, id));
+    };
+    O2M_RETURN_IF_ERROR(evaluator.Run(SampleOf(sets, n), visit).status());
+  }
+  return rows;
+}
+
+int64_t DifferingBytes(const EngineRun &a, const EngineRun &b) {
+  int64_t count = 0;
+  for (size_t n = 0; n < a.bytes.size(); n++)
+    for (size_t o = 0; o < a.bytes[n].size(); o++)
+      for (size_t i = 0; i < a.bytes[n][o].size(); i++) count += a.bytes[n][o][i] != b.bytes[n][o][i];
+  return count;
+}
+
+absl::StatusOr<Validation> Validate(const CommandLine &command, const Compilation &c, Host &host) {
+  const CompileOptions &options = command.compile;
+  O2M_ASSIGN_OR_RETURN(const Preprocessing preprocessing, PreprocessingOf(c.graph, options.mean, options.std));
+  O2M_ASSIGN_OR_RETURN(const std::vector<InputSet> sets,
+                       ReadAllInputs(command.inputs, c.graph, preprocessing, command.limit));
+  Validation v;
+  v.inputs = sets[0].count;
+  v.labels = sets[0].labels;
+  if (!command.labels.empty()) {
+    O2M_ASSIGN_OR_RETURN(v.labels, ReadLabels(command.labels, sets[0].total));
+  }
+  v.labels.resize(std::min<size_t>(v.labels.size(), static_cast<size_t>(v.inputs)));
+  O2M_ASSIGN_OR_RETURN(v.real, RunFloat(c.graph, sets, v.inputs));
+  v.integer = RunInteger(c, sets, v.inputs);
+  O2M_ASSIGN_OR_RETURN(v.tensors, CompareTensors(c, sets, v.inputs));
+  O2M_ASSIGN_OR_RETURN(const std::vector<GeneratedFile> files, EmitProgram(c, options, host));
+  O2M_ASSIGN_OR_RETURN(v.target, RunTarget(c, files, sets, v.inputs, v.emulator));
+  v.diff_bytes = DifferingBytes(v.integer, v.target);
+  for (int64_t n = 0; n < v.inputs; n++)
+    for (size_t o = 0; o < v.real.outputs[n].size(); o++)
+      Accumulate(v.output, v.real.outputs[n][o], v.integer.outputs[n][o]);
+  return v;
+}
+
+// Share of samples whose top class is the label's, or, without labels, null.
+Json Top1(const EngineRun &run, const std::vector<int64_t> &labels) {
+  if (labels.empty()) return nullptr;
+  int64_t hits = 0;
+  for (size_t n = 0; n < labels.size(); n++) hits += ArgMax(run.outputs[n][0]) == labels[n];
+  return static_cast<double>(hits) / static_cast<double>(labels.size());
+}
+
+double Agreement(const EngineRun &a, const EngineRun &b) {
+  int64_t same = 0;
+  for (size_t n = 0; n < a.outputs.size(); n++) same += ArgMax(a.outputs[n][0]) == ArgMax(b.outputs[n][0]);
+  return a.outputs.empty() ? 1 : static_cast<double>(same) / static_cast<double>(a.outputs.size());
+}
+
+std::vector<TensorRow> WorstFirst(std::vector<TensorRow> rows) {
+  std::stable_sort(rows.begin(), rows.end(),
+                   [](const TensorRow &a, const TensorRow &b) { return SqnrDb(a.accuracy) < SqnrDb(b.accuracy); });
+  return rows;
+}
+
+Json FirstDiverging(const std::vector<TensorRow> &rows) {
+  for (const TensorRow &row : rows)
+    if (Cosine(row.accuracy) < kDivergingCosine) return row.name;
+  return nullptr;
+}
+
+Json ToJson(const Validation &v) {
+  Json tensors = Json::array();
+  for (const TensorRow &row : WorstFirst(v.tensors))
+    tensors.push_back({{"name", row.name}, {"sqnr_db", SqnrDb(row.accuracy)}, {"cosine", Cosine(row.accuracy)}});
+  const EmulatorRun &e = v.emulator;
+  return {{"inputs", v.inputs},
+          {"float_top1", Top1(v.real, v.labels)},
+          {"int8_top1", Top1(v.integer, v.labels)},
+          {"target_top1", Top1(v.target, v.labels)},
+          {"agreement", Agreement(v.real, v.integer)},
+          {"host_target_diff_bytes", v.diff_bytes},
+          {"output_cosine", Cosine(v.output)},
+          {"output_sqnr_db", SqnrDb(v.output)},
+          {"cos", Cosine(v.output)},
+          {"rmse", Rmse(v.output)},
+          {"mae", Mae(v.output)},
+          {"l2r", L2r(v.output)},
+          {"nse", Nse(v.output)},
+          {"tensors", tensors},
+          {"first_diverging", FirstDiverging(v.tensors)},
+          {"target_instructions", e.instructions},
+          {"ram_measured", {{"arena", e.arena}, {"data", e.data}, {"bss", e.bss}, {"stack", e.stack}}},
+          {"flash_measured", {{"weights", e.weights}, {"code", e.text}, {"constants", e.rodata}}}};
+}
+
+void PrintLine(const char *name, const Json &fraction) {
+  if (!fraction.is_null()) std::printf("  %-26s %8.2f %%\n", name, 100 * fraction.get<double>());
+}
+
+void PrintText(const Validation &v, const Json &json, const Compilation &c) {
+  std::printf("%s on %s, %lld input(s)\n", c.graph.file.c_str(), c.target.id.c_str(), static_cast<long long>(v.inputs));
+  PrintLine("float top-1", json["float_top1"]), PrintLine("host integer top-1", json["int8_top1"]),
+      PrintLine("target top-1", json["target_top1"]);
+  PrintLine("agreement float/integer", json["agreement"]);
+  std::printf("  %-26s %8lld\n", "differing bytes host/target", static_cast<long long>(v.diff_bytes));
+  std::printf("  cos %.6f  rmse %.5f  mae %.5f  l2r %.5f  nse %.5f  sqnr %.1f dB\n", Cosine(v.output), Rmse(v.output),
+              Mae(v.output), L2r(v.output), Nse(v.output), SqnrDb(v.output));
+  const EmulatorRun &e = v.emulator;
+  if (e.instructions > 0)
+    std::printf("  %-26s %12s\n", "instructions per inference", Thousands(e.instructions).c_str());
+  const int64_t ram = e.arena + e.data + e.bss + e.stack, flash = e.weights + e.text + e.rodata;
+  std::printf("  RAM measured   %s: arena %s, data %s, bss %s, stack %s\n", Kib(ram).c_str(),
+              Thousands(e.arena).c_str(), Thousands(e.data).c_str(), Thousands(e.bss).c_str(),
+              Thousands(e.stack).c_str());
+  std::printf("  flash measured %s: weights %s, code %s, constants %s\n", Kib(flash).c_str(),
+              Thousands(e.weights).c_str(), Thousands(e.text).c_str(), Thousands(e.rodata).c_str());
+  std::printf("  worst tensors (SQNR, cosine):\n");
+  const std::vector<TensorRow> worst = WorstFirst(v.tensors);
+  for (size_t i = 0; i < std::min<size_t>(8, worst.size()); i++)
+    std::printf("    %6.1f dB  %.5f  %s\n", SqnrDb(worst[i].accuracy), Cosine(worst[i].accuracy),
+                worst[i].name.c_str());
+  if (json["first_diverging"].is_null())
+    std::printf("  no tensor diverges (cosine below %.2f)\n", kDivergingCosine);
+  else
+    std::printf("  first diverging layer: %s\n", json["first_diverging"].get<std::string>().c_str());
+}
+
+}  // namespace
+
+absl::Status ValidateVerb(const CommandLine &command, const Registry &registry) {
+  Host host;
+  host.options = {{"gelu", command.compile.gelu}};
+  O2M_ASSIGN_OR_RETURN(const Compilation compilation, Compile(command.compile, registry, host));
+  O2M_ASSIGN_OR_RETURN(const Validation validation, Validate(command, compilation, host));
+  PrintWarnings(compilation.graph, command);
+  const Json json = ToJson(validation);
+  if (command.json)
+    std::printf("%s\n", json.dump(2).c_str());
+  else
+    PrintText(validation, json, compilation);
+  return absl::OkStatus();
+}
+
+}  // namespace onnx2mcu
