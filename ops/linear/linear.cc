@@ -87,9 +87,12 @@ o2m_status ChooseShifts(const o2m_host *host, o2m_node *node) {
   const o2m_tensor &x = *node->inputs[0];
   auto &params = ParamsOf<LinearParams>(node);
   params = {31, 0};
-  // |acc| <= 2^15 * 127 * K + 2^26 must fit 31 bits before the multiplication
+  if (x.dtype == O2M_S16 && std::fabs(ZeroPointOf(x)) * 127.0 * Depth(node) > kLargestBias) {
+    return Reject(host, Str("input 0 is s16 with zero point ", ZeroPointOf(x), "; zero point 0 would work"));
+  }
+  // |acc| <= 2^15 * 127 * K + 2^27 must fit 31 bits before the multiplication
   if (x.dtype == O2M_S16) {
-    while ((Depth(node) * 32768.0 * 127 + kLargestBias) / std::ldexp(1.0, params.acc_shift) > 1073741824.0)
+    while ((Depth(node) * 32768.0 * 127 + 2 * kLargestBias) / std::ldexp(1.0, params.acc_shift) > 1073741824.0)
       ++params.acc_shift;
   }
   if (!Floats(*node->inputs[1])) return O2M_OK;  // only a price is asked
