@@ -108,4 +108,12 @@ inline o2m_status SettleConvOutput(const o2m_host *host, o2m_node *node, OwnQuan
   return O2M_OK;
 }
 
+// Weights and biases of a case.
+inline CaseOperand CaseWeights(const std::vector<int32_t> &dims, uint64_t seed) {
+  return {O2M_F32, dims, 0, 0, RandomFloats(int64_t{dims[0]} * dims[1] * dims[2] * dims[3], seed, 0.2f)};
+}
+inline CaseOperand CaseBias(int32_t outputs, uint64_t seed) {
+  return {O2M_F32, {outputs}, 0, 0, RandomFloats(outputs, seed, 0.5f)};
+}
+
 }  // namespace o2m

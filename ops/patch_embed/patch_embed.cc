@@ -193,34 +193,31 @@ struct PatchEmbed {
   static void Cases(CaseList &list);
 };
 
-CaseOperand Weights(const std::vector<int32_t> &dims, uint64_t seed) {
-  return {O2M_F32, dims, 0, 0, RandomFloats(int64_t{dims[0]} * dims[1] * dims[2] * dims[3], seed, 0.2f)};
-}
-CaseOperand Bias(int32_t outputs, uint64_t seed) {
-  return {O2M_F32, {outputs}, 0, 0, RandomFloats(outputs, seed, 0.5f)};
-}
-
 void PatchEmbed::Cases(CaseList &list) {
   const Params four = {4, 4, 0, 0, 0, {}};
   const CaseOperand image28 = {O2M_U8, {1, 1, 28, 28}, 0.01f, 0};
   const std::vector<int64_t> tokens = {7 * 7 * 64, 1, 7 * 64, 64};
-  list.Add("28x28 gray to 49 tokens of 64", {image28, Weights({64, 1, 4, 4}, 1), Bias(64, 2)},
+  list.Add("28x28 gray to 49 tokens of 64", {image28, CaseWeights({64, 1, 4, 4}, 1), CaseBias(64, 2)},
            {{O2M_S16, {1, 64, 7, 7}, 0.0004f, 0, {}, tokens}}, four);
-  list.Add("s8 tokens, channels first", {image28, Weights({64, 1, 4, 4}, 3), Bias(64, 4)},
+  list.Add("s8 tokens, channels first", {image28, CaseWeights({64, 1, 4, 4}, 3), CaseBias(64, 4)},
            {{O2M_S8, {1, 64, 7, 7}, 0.03f, -7}}, four);
   list.Add("8x8 colour in pieces of 4x4",
-           {{O2M_U8, {1, 3, 32, 24}, 0.01f, 128}, Weights({10, 3, 8, 8}, 5), Bias(10, 6)},
+           {{O2M_U8, {1, 3, 32, 24}, 0.01f, 128}, CaseWeights({10, 3, 8, 8}, 5), CaseBias(10, 6)},
            {{O2M_S8, {1, 10, 4, 3}, 0.06f, 5, {}, {120, 1, 30, 10}}}, Params{8, 8, 4, 4, 0, {}});
-  list.Add("the same in pieces of 3x5", {{O2M_U8, {1, 3, 32, 24}, 0.01f, 128}, Weights({10, 3, 8, 8}, 5), Bias(10, 6)},
+  list.Add("the same in pieces of 3x5",
+           {{O2M_U8, {1, 3, 32, 24}, 0.01f, 128}, CaseWeights({10, 3, 8, 8}, 5), CaseBias(10, 6)},
            {{O2M_S8, {1, 10, 4, 3}, 0.06f, 5, {}, {120, 1, 30, 10}}}, Params{8, 8, 3, 5, 0, {}});
-  list.Add("16x16 colour, image channels last",
-           {{O2M_S8, {1, 3, 48, 32}, 0.02f, -128, {}, {4608, 1, 96, 3}}, Weights({13, 3, 16, 16}, 7), Bias(13, 8)},
-           {{O2M_S8, {1, 13, 3, 2}, 0.2f, -128}}, Params{16, 16, 0, 0, 0, {}});
-  list.Add("rest of the image unused", {{O2M_S8, {1, 2, 17, 19}, 0.02f, 127}, Weights({5, 2, 3, 5}, 9), Bias(5, 10)},
+  list.Add(
+      "16x16 colour, image channels last",
+      {{O2M_S8, {1, 3, 48, 32}, 0.02f, -128, {}, {4608, 1, 96, 3}}, CaseWeights({13, 3, 16, 16}, 7), CaseBias(13, 8)},
+      {{O2M_S8, {1, 13, 3, 2}, 0.2f, -128}}, Params{16, 16, 0, 0, 0, {}});
+  list.Add("rest of the image unused",
+           {{O2M_S8, {1, 2, 17, 19}, 0.02f, 127}, CaseWeights({5, 2, 3, 5}, 9), CaseBias(5, 10)},
            {{O2M_S8, {1, 5, 5, 3}, 0.05f, 127}}, Params{3, 5, 0, 0, 0, {}});
-  list.Add("stride above the kernel", {{O2M_S8, {1, 2, 20, 20}, 0.02f, 0}, Weights({6, 2, 4, 4}, 11), Bias(6, 12)},
+  list.Add("stride above the kernel",
+           {{O2M_S8, {1, 2, 20, 20}, 0.02f, 0}, CaseWeights({6, 2, 4, 4}, 11), CaseBias(6, 12)},
            {{O2M_S8, {1, 6, 3, 3}, 0.04f, 0}}, Params{8, 8, 0, 0, 0, {}});
-  list.Add("one row of patches", {{O2M_S8, {1, 3, 1, 40}, 0.02f, 3}, Weights({6, 3, 1, 5}, 13), Bias(6, 14)},
+  list.Add("one row of patches", {{O2M_S8, {1, 3, 1, 40}, 0.02f, 3}, CaseWeights({6, 3, 1, 5}, 13), CaseBias(6, 14)},
            {{O2M_S16, {1, 6, 1, 8}, 0.0003f, -100}}, Params{1, 5, 0, 0, 0, {}});
 }
 

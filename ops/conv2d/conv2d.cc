@@ -1,0 +1,240 @@
+// conv2d.cc - "o2m.conv2d": Conv on images, dense, grouped or depthwise. README.md says more.
+#include "channel_weights.hpp"
+#include "o2m_conv2d.h"
+#include "o2m_sources.h"
+
+namespace {
+using namespace o2m;
+
+struct ConvParams {
+  int32_t groups;
+  int32_t stride_h, stride_w;
+  int32_t pad_top, pad_left, pad_bottom, pad_right;
+  int32_t dilation_h, dilation_w;
+  int32_t shift;
+  OwnQuant y;
+};
+
+enum Slot { kWeights, kBias, kMultiplier, kTable };
+
+int32_t KernelH(const o2m_node *node) { return node->inputs[1]->dims[2]; }
+int32_t KernelW(const o2m_node *node) { return node->inputs[1]->dims[3]; }
+// Image rows and columns from the first to the last that the kernel touches.
+int32_t ExtentH(const o2m_node *node) { return ParamsOf<ConvParams>(node).dilation_h * (KernelH(node) - 1) + 1; }
+int32_t ExtentW(const o2m_node *node) { return ParamsOf<ConvParams>(node).dilation_w * (KernelW(node) - 1) + 1; }
+
+// The kernel subtracts the input's zero point pixel by pixel, since padding must count as zero.
+Channels ConvChannels(const o2m_node *node) {
+  Channels channels = ChannelsOf(node);
+  channels.x_zero = 0;
+  return channels;
+}
+
+o2m_status CheckWindow(const o2m_host *host, const o2m_node *node) {
+  const auto &p = ParamsOf<ConvParams>(node);
+  const o2m_tensor &x = *node->inputs[0];
+  if (p.stride_h < 1 || p.stride_w < 1 || p.dilation_h < 1 || p.dilation_w < 1)
+    return Reject(host, "a stride or dilation is below 1");
+  if (std::min({p.pad_top, p.pad_left, p.pad_bottom, p.pad_right}) < 0)
+    return Reject(host, "a padding is negative; slicing the input first would work");
+  if (std::max(p.pad_top, p.pad_bottom) >= ExtentH(node) || std::max(p.pad_left, p.pad_right) >= ExtentW(node))
+    return Reject(host, "the padding is as large as the kernel; outputs that see padding only would need a Pad node");
+  if (x.dims[2] + p.pad_top + p.pad_bottom < ExtentH(node) || x.dims[3] + p.pad_left + p.pad_right < ExtentW(node))
+    return Reject(host, Str("the kernel of ", ExtentH(node), " x ", ExtentW(node), " is larger than the padded image ",
+                            Shape(x)));
+  return O2M_OK;
+}
+
+o2m_conv2d_params KernelParams(const o2m_node *node) {
+  const o2m_tensor &x = *node->inputs[0], &w = *node->inputs[1], &y = *node->outputs[0];
+  const auto &params = ParamsOf<ConvParams>(node);
+  o2m_conv2d_params p = {};
+  p.groups = params.groups;
+  p.group_inputs = w.dims[1];
+  p.group_outputs = w.dims[0] / params.groups;
+  p.x_h = x.dims[2];
+  p.x_w = x.dims[3];
+  p.y_w = y.dims[3];
+  p.kernel_h = KernelH(node);
+  p.kernel_w = KernelW(node);
+  p.stride_h = params.stride_h;
+  p.stride_w = params.stride_w;
+  p.pad_top = params.pad_top;
+  p.pad_left = params.pad_left;
+  p.dilation_h = params.dilation_h;
+  p.dilation_w = params.dilation_w;
+  p.x_channel = static_cast<int32_t>(x.strides[1]);
+  p.x_row = static_cast<int32_t>(x.strides[2]);
+  p.x_column = static_cast<int32_t>(x.strides[3]);
+  p.y_channel = static_cast<int32_t>(y.strides[1]);
+  p.y_row = static_cast<int32_t>(y.strides[2]);
+  p.y_column = static_cast<int32_t>(y.strides[3]);
+  p.x_signed = x.dtype == O2M_S8;
+  p.x_zero = ZeroPointOf(x);
+  p.y_bytes = static_cast<int32_t>(BytesOf(y.dtype));
+  p.y_zero = (node->epilogue ? node->epilogue->in : y.quant).zero_point[0];
+  p.shift = params.shift;
+  p.weights = ConstantData<const int8_t>(node, kWeights);
+  p.bias = ConstantData<const int32_t>(node, kBias);
+  p.multiplier = ConstantData<const int32_t>(node, kMultiplier);
+  p.table = node->epilogue ? ConstantData<const int8_t>(node, kTable) : nullptr;
+  return p;
+}
+
+std::string ParamsText(const o2m_node *node, const o2m_emitter *e) {
+  const o2m_conv2d_params p = KernelParams(node);
+  return Initializer()
+      .Field("groups", p.groups)
+      .Field("group_inputs", p.group_inputs)
+      .Field("group_outputs", p.group_outputs)
+      .Field("x_h", p.x_h)
+      .Field("x_w", p.x_w)
+      .Field("y_w", p.y_w)
+      .Field("kernel_h", p.kernel_h)
+      .Field("kernel_w", p.kernel_w)
+      .Field("stride_h", p.stride_h)
+      .Field("stride_w", p.stride_w)
+      .Field("pad_top", p.pad_top)
+      .Field("pad_left", p.pad_left)
+      .Field("dilation_h", p.dilation_h)
+      .Field("dilation_w", p.dilation_w)
+      .Field("x_channel", p.x_channel)
+      .Field("x_row", p.x_row)
+      .Field("x_column", p.x_column)
+      .Field("y_channel", p.y_channel)
+      .Field("y_row", p.y_row)
+      .Field("y_column", p.y_column)
+      .Field("x_signed", p.x_signed)
+      .Field("x_zero", p.x_zero)
+      .Field("y_bytes", p.y_bytes)
+      .Field("y_zero", p.y_zero)
+      .Field("shift", p.shift)
+      .Field("weights", ConstantName(e, kWeights))
+      .Field("bias", ConstantName(e, kBias))
+      .Field("multiplier", ConstantName(e, kMultiplier))
+      .Field("table", node->epilogue ? ConstantName(e, kTable) : "0")
+      .text();
+}
+
+struct Conv2d {
+  static constexpr char kId[] = "o2m.conv2d";
+  static constexpr uint32_t kFlags = O2M_TAKES_EPILOGUE;
+  using Params = ConvParams;
+
+  static o2m_status Match(const o2m_host *, const o2m_graph *graph, int32_t root, o2m_match *match) {
+    const GraphView g(graph);
+    if (!g.Is(root, "Conv") || g.Inputs(root) < 3) return O2M_NO_MATCH;
+    const int32_t x = g.Input(root, 0), w = g.Input(root, 1), b = g.Input(root, 2);
+    if (!g.IsConstant(w) || !g.IsConstant(b) || g.Tensor(w).rank != 4 || g.Tensor(x).rank != 4) return O2M_NO_MATCH;
+    const std::vector<int64_t> strides = g.Ints(root, "strides"), pads = g.Ints(root, "pads");
+    const std::vector<int64_t> dilations = g.Ints(root, "dilations");
+    if (strides.size() != 2 || pads.size() != 4 || dilations.size() != 2) return O2M_NO_MATCH;
+    const auto i32 = [](int64_t v) { return static_cast<int32_t>(v); };
+    *static_cast<Params *>(match->params) = {i32(g.Int(root, "group", 1)),
+                                             i32(strides[0]),
+                                             i32(strides[1]),
+                                             i32(pads[0]),
+                                             i32(pads[1]),
+                                             i32(pads[2]),
+                                             i32(pads[3]),
+                                             i32(dilations[0]),
+                                             i32(dilations[1]),
+                                             0,
+                                             {}};
+    return Matched(match, {root}, {x, w, b});
+  }
+
+  static o2m_status Infer(const o2m_host *host, const o2m_target *, o2m_node *node) {
+    auto &params = ParamsOf<Params>(node);
+    if (o2m_status s = CheckConvOperands(host, node, params.groups)) return s;
+    if (o2m_status s = CheckWindow(host, node)) return s;
+    const o2m_tensor &x = *node->inputs[0], &w = *node->inputs[1];
+    SetShape(*node->outputs[0],
+             {1, w.dims[0], (x.dims[2] + params.pad_top + params.pad_bottom - ExtentH(node)) / params.stride_h + 1,
+              (x.dims[3] + params.pad_left + params.pad_right - ExtentW(node)) / params.stride_w + 1});
+    if (o2m_status s = SettleConvOutput(host, node, params.y)) return s;
+    if (o2m_status s = ChooseChannelShift(host, ConvChannels(node), &params.shift)) return s;
+    SetConstants(node, {{"weights", O2M_S8, ElementCount(w), nullptr},
+                        {"bias", O2M_S32, w.dims[0], nullptr},
+                        {"multiplier", O2M_S32, w.dims[0], nullptr},
+                        {"table", O2M_S8, node->epilogue ? 256 : 0, nullptr}});
+    return O2M_OK;
+  }
+
+  // A step is one output row; the bands of the image that steps touch overlap where the kernel is taller than the
+  // stride.
+  static void Memory(const o2m_target *, const o2m_node *node, int32_t, o2m_memory *memory) {
+    const auto &params = ParamsOf<Params>(node);
+    memory->steps = node->outputs[0]->dims[2];
+    memory->inputs[0] = {O2M_ANY_STRIDES, 2, params.stride_h, ExtentH(node), params.pad_top};
+    memory->outputs[0] = {O2M_ANY_STRIDES, 2, 1, 1, 0};
+  }
+
+  // [O][C / groups][kh][kw] becomes [O][kh][kw][C / groups].
+  static o2m_status Pack(const o2m_host *, const o2m_target *, o2m_node *node) {
+    const Channels channels = ConvChannels(node);
+    const int64_t taps = int64_t{KernelH(node)} * KernelW(node), inputs = node->inputs[1]->dims[1];
+    for (int64_t o = 0; o < channels.count; ++o) {
+      int8_t *row = ConstantData<int8_t>(node, kWeights) + o * channels.depth;
+      PackChannel(channels, o, ParamsOf<Params>(node).shift, ConstantData<int32_t>(node, kBias),
+                  ConstantData<int32_t>(node, kMultiplier),
+                  [&](int64_t k, int8_t q) { row[k % taps * inputs + k / taps] = q; });
+    }
+    if (node->epilogue) std::memcpy(node->constants[kTable].data, node->epilogue->table, 256);
+    return O2M_OK;
+  }
+
+  static void Run(const o2m_node *node, const o2m_call *call) {
+    const o2m_conv2d_params p = KernelParams(node);
+    O2M_SYM(o2m_conv2d)(call->inputs[0], call->outputs[0], call->first, call->rows, &p);
+  }
+
+  static o2m_status Emit(const o2m_host *host, const o2m_target *, const o2m_node *node, const o2m_emitter *e) {
+    Line(e, Call("O2M_SYM(o2m_conv2d)", {Operand(e, 0), Operand(e, node->input_count), e->first(e), RowsName(e),
+                                         Object(e, "o2m_conv2d_params", ParamsText(node, e))}));
+    return EmitSources(host, e, o2m_sources, O2M_SOURCE_COUNT, {"o2m_fixedpoint.h", "o2m_conv2d.h", "o2m_conv2d.c"});
+  }
+
+  static void Cost(const o2m_target *, const o2m_node *node, int32_t rows, o2m_cost *cost) {
+    const o2m_tensor &y = *node->outputs[0];
+    const int64_t places = int64_t{rows} * y.dims[3], weights = ElementCount(*node->inputs[1]);
+    *cost = {"conv2d", places * weights, places * node->inputs[0]->dims[1], places * y.dims[1], places * weights, -1};
+  }
+
+  static void QuantRule(const o2m_node *, o2m_quant_rule *rule) { rule->s16_outputs = 1; }
+
+  static void Cases(CaseList &list);
+};
+
+void Conv2d::Cases(CaseList &list) {
+  const auto square = [](int32_t stride, int32_t pad, int32_t dilation, int32_t groups) {
+    return ConvParams{groups, stride, stride, pad, pad, pad, pad, dilation, dilation, 0, {}};
+  };
+  list.Add("3x3 stride 2", {{O2M_U8, {1, 3, 32, 24}, 0.01f, 128}, CaseWeights({16, 3, 3, 3}, 1), CaseBias(16, 2)},
+           {{O2M_S8, {1, 16, 16, 12}, 0.04f, -3}}, square(2, 1, 1, 1));
+  list.Add(
+      "3x3 stride 2, channels last",
+      {{O2M_S8, {1, 8, 13, 11}, 0.02f, -128, {}, {1144, 1, 88, 8}}, CaseWeights({10, 8, 3, 3}, 3), CaseBias(10, 4)},
+      {{O2M_S8, {1, 10, 7, 6}, 0.04f, 5, {}, {420, 1, 60, 10}}}, square(2, 1, 1, 1));
+  list.Add("3x3 to s16", {{O2M_S8, {1, 4, 9, 9}, 0.02f, 127}, CaseWeights({6, 4, 3, 3}, 5), CaseBias(6, 6)},
+           {{O2M_S16, {1, 6, 9, 9}, 0.0003f, 11}}, square(1, 1, 1, 1));
+  list.Add("depthwise 3x3", {{O2M_S8, {1, 12, 8, 7}, 0.02f, 3}, CaseWeights({12, 1, 3, 3}, 7), CaseBias(12, 8)},
+           {{O2M_S8, {1, 12, 8, 7}, 0.02f, 0}}, square(1, 1, 1, 12));
+  list.Add("groups of 3 in, 5 out", {{O2M_S8, {1, 6, 8, 7}, 0.02f, 3}, CaseWeights({10, 3, 3, 3}, 9), CaseBias(10, 10)},
+           {{O2M_S8, {1, 10, 4, 4}, 0.03f, 0}}, square(2, 1, 1, 2));
+  list.Add("dilation 2", {{O2M_S8, {1, 3, 12, 12}, 0.02f, -9}, CaseWeights({5, 3, 3, 3}, 11), CaseBias(5, 12)},
+           {{O2M_S8, {1, 5, 12, 12}, 0.03f, 0}}, square(1, 2, 2, 1));
+  list.Add("1x1", {{O2M_S8, {1, 9, 5, 4}, 0.02f, -9}, CaseWeights({7, 9, 1, 1}, 13), CaseBias(7, 14)},
+           {{O2M_S8, {1, 7, 5, 4}, 0.02f, 0}}, square(1, 0, 1, 1));
+  list.Add("uneven everything", {{O2M_U8, {1, 2, 11, 17}, 0.01f, 0}, CaseWeights({3, 2, 4, 5}, 15), CaseBias(3, 16)},
+           {{O2M_S8, {1, 3, 4, 9}, 0.05f, -20}}, ConvParams{1, 3, 2, 1, 2, 2, 3, 1, 1, 0, {}});
+  list.Add("one dimension", {{O2M_S8, {1, 4, 1, 30}, 0.02f, 8}, CaseWeights({6, 4, 1, 7}, 17), CaseBias(6, 18)},
+           {{O2M_S8, {1, 6, 1, 15}, 0.03f, 0}}, ConvParams{1, 1, 2, 0, 3, 0, 3, 1, 1, 0, {}});
+  list.Add("image smaller than the kernel",
+           {{O2M_S8, {1, 2, 2, 2}, 0.02f, 8}, CaseWeights({4, 2, 5, 5}, 19), CaseBias(4, 20)},
+           {{O2M_S8, {1, 4, 2, 2}, 0.02f, 0}}, square(1, 2, 1, 1));
+}
+
+}  // namespace
+
+O2M_PLUGIN("conv2d", "1.0", Conv2d)
