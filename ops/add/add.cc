@@ -41,11 +41,11 @@ double Reach(const o2m_tensor &t) {
   return std::fmax(HighOf(t.dtype) - ZeroPointOf(t), ZeroPointOf(t) - LowOf(t.dtype));
 }
 
-// The scale of a constant that y holds to half a step; s16 where s8 would be coarser than y.
+// A constant has the output's type, so that its size is known without its data, and a scale of its own.
 void ChooseConstant(const o2m_node *node, AddParams &params) {
-  const o2m_tensor &b = *node->inputs[1], &y = *node->outputs[0];
+  const o2m_tensor &b = *node->inputs[1];
   if (!b.is_constant) return;
-  params.constant_dtype = Is16(y) || SymmetricScale(b, O2M_S8) > ScaleOf(y) ? O2M_S16 : O2M_S8;
+  params.constant_dtype = node->outputs[0]->dtype;
   params.constant = {SymmetricScale(b, params.constant_dtype), 0};
 }
 
