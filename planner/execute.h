@@ -9,28 +9,30 @@
 
 namespace onnx2mcu {
 
-// Where one operand of one call lies; codegen writes the same expression. `bytes` is relative to the start of the
-// place.
+// Where one operand of a call for steps [t, ...) lies: `bytes` + max(0, t * step_bytes - before_bytes) from the start
+// of the place. Codegen writes the same expression.
 struct OperandAddress {
   enum Place { kArena, kConstant, kInput, kOutput } place = kArena;
-  int32_t index = 0;         // kInput/kOutput: position in graph.inputs/outputs; kConstant: TensorId
-  int64_t bytes = 0;         // at step 0 (kArena: offset from the arena's start)
-  int64_t step_bytes = 0;    // added per step of t; 0 for whole operands and tiles
-  int64_t before_bytes = 0;  // subtracted, but not below the first row (overlapping bands): see o2m_access.before
+  int32_t index = 0;         // kInput/kOutput: position in graph.inputs/outputs; kConstant: the base's TensorId
+  int64_t bytes = 0;         // at step 0 (kArena: from the arena's start)
+  int64_t step_bytes = 0;    // 0 for whole operands and tiles
+  int64_t before_bytes = 0;  // overlapping bands begin before their step: see o2m_access.before
 };
+// Precondition: the operand exists (its TensorId is not kNone).
 OperandAddress AddressOf(const Graph &graph, const Plan &plan, const Stage &stage, const Node &node,
                          const o2m_memory &memory, bool is_output, int operand);
 
+// A graph with packed constants, and a plan for it. Both must outlive the executor.
 class Executor {
  public:
-  // Poisons the arena before every run, so that a read of a byte nobody wrote shows.
   Executor(const Graph &graph, const Plan &plan, const o2m_target &target);
   ~Executor();
-  // inputs, outputs: raw bytes in graph order. `visit(stage, node, arena)` after each call, if given.
+  // inputs, outputs: raw bytes in graph order. Poisons the arena first, so that a read of a byte that nobody wrote
+  // shows.
   void Run(const std::vector<const void *> &inputs, const std::vector<void *> &outputs);
-  // Gathers a whole (non-tile) tensor's values as int32 through its view; call from `after_node`.
+  // Called after the last call of each node; with arena() it sees every tensor that is no tile.
   std::function<void(int32_t time, NodeId node)> after_node;
-  const std::vector<uint8_t> &arena() const;
+  const uint8_t *arena() const;  // plan.arena_bytes bytes, 16-aligned
 
  private:
   struct State;
@@ -38,9 +40,9 @@ class Executor {
 };
 
 // Runs the graph op by op, every tensor whole in memory of its own, one call per node: the reference that tiling and
-// overwriting must equal byte for byte, and what validation reads tensors from.
+// overwriting must equal byte for byte, and what validation reads tensors from. Packed constants, as above.
 struct WholeRun {
-  std::vector<std::vector<uint8_t>> memory;  // by base TensorId
+  std::vector<std::vector<uint8_t>> memory;  // by base TensorId; empty for constants
 };
 WholeRun RunWhole(const Graph &graph, const o2m_target &target, const std::vector<const void *> &inputs);
 // Dequantised values of a tensor of a WholeRun, dense.

@@ -19,9 +19,9 @@ struct Stage {
 
 enum class BufferKind : uint8_t { kTensor, kScratch, kState };
 
-// A block of the arena. Time is the position of a node in the schedule (all stages' nodes in order), inclusive.
-// A tensor that lives inside one loop is a tile: it holds the steps of the current iteration only, first step at
-// offset.
+// A block of the arena. Time is the position of a node in the schedule (all stages' nodes in order), inclusive. What a
+// loop of several iterations touches lives from its first node to its last, unless it is a tile: a tensor that lives
+// inside that loop and holds the steps of the current iteration only, first step at offset.
 struct Buffer {
   BufferKind kind = BufferKind::kTensor;
   int32_t id = kNone;  // kTensor: the base TensorId; else the NodeId
@@ -48,21 +48,24 @@ struct Plan {
 };
 
 struct PlanOptions {
-  int32_t rows = 0;                   // 0: the planner chooses
-  std::string optimize = "balanced";  // balanced | speed | ram | flash
-  int64_t arena_budget = 0;           // bytes; 0: none
+  int32_t rows = 0;                   // steps per iteration of every loop; 0: the planner chooses, loop by loop
+  std::string optimize = "balanced";  // balanced | speed | ram | flash; of ChooseSchedule()
+  int64_t arena_budget = 0;           // bytes; 0: none; of ChooseSchedule()
+  int64_t live_limit = 0;             // of MakePlan(): fewest instructions whose stages keep no more bytes alive than
+                                      // this, or than the least possible where that is more
 };
 
 // One entry of the search: a rewritten graph and its plan. `exact`: the same bytes out as the graph without rewrites.
 struct Alternative {
-  std::string name;  // "recompute rows=4"
+  std::string name;  // "recompute rows=1..16"
   bool exact = true;
-  Graph graph;
+  Graph graph;  // complete for the chosen one; without constants' data and float nodes for the others
   Plan plan;
   int64_t instructions = 0;  // estimate
 };
 
-// A schedule alternative as data: a named pure function Graph -> Graph.
+// A schedule alternative as data: a named pure function Graph -> Graph. It must do the same with a graph whose
+// constants have no data, since that is what the search prices; a node it makes is inferred by it.
 struct Rewrite {
   const char *name;
   bool exact;
@@ -70,7 +73,8 @@ struct Rewrite {
 };
 const std::vector<Rewrite> &Rewrites();
 
-// Orders the nodes, forms token loops, computes lifetimes, places. Pure.
+// Orders the nodes, forms token loops, computes lifetimes, places. Pure. InvalidArgument names an op whose memory
+// contract makes no sense. Nodes that no output needs are in no stage.
 absl::StatusOr<Plan> MakePlan(const Graph &graph, const o2m_target &target, const PlanOptions &options);
 
 // Prices every rewrite and tile and returns the non-dominated ones (arena, instructions), the chosen one first.
@@ -80,6 +84,12 @@ absl::StatusOr<std::vector<Alternative>> ChooseSchedule(const Graph &graph, Host
 
 // The O(n^2) check of a finished plan; shares no code with the placer.
 absl::Status ValidatePlan(const Graph &graph, const o2m_target &target, const Plan &plan);
+
+// max over time of live bytes, from lifetimes and overwriting distances alone: no placement can need less.
+int64_t LowerBound(const std::vector<Buffer> &buffers, const std::vector<Overwrite> &overwrites);
+
+// Most bytes alive at once during a stage.
+int64_t LiveBytes(const Plan &plan, int32_t stage);
 
 std::string PlanCsv(const Graph &graph, const Plan &plan);    // minimalloc's format: id,lower,upper,size,offset
 std::string MemoryMap(const Graph &graph, const Plan &plan);  // ASCII, one row per buffer

@@ -1,0 +1,158 @@
+#include "planner/buffers.h"
+
+#include <algorithm>
+
+#include "planner/overwrite.h"
+
+namespace onnx2mcu {
+namespace {
+
+// The schedule, by time.
+struct Timeline {
+  std::vector<NodeId> nodes;
+  std::vector<int32_t> stages;
+  std::vector<int32_t> begin, end;  // by stage: first time, past the last
+};
+
+Timeline TimelineOf(const Plan &plan) {
+  Timeline timeline;
+  for (size_t s = 0; s < plan.stages.size(); s++) {
+    timeline.begin.push_back(static_cast<int32_t>(timeline.nodes.size()));
+    for (NodeId node : plan.stages[s].nodes) {
+      timeline.nodes.push_back(node);
+      timeline.stages.push_back(static_cast<int32_t>(s));
+    }
+    timeline.end.push_back(static_cast<int32_t>(timeline.nodes.size()));
+  }
+  return timeline;
+}
+
+bool Iterates(const Stage &stage) { return stage.steps > stage.rows; }
+
+// How one buffer is used, in time order.
+struct Uses {
+  std::vector<Use> reads, writes;
+};
+
+struct Builder {
+  const Graph &graph;
+  const o2m_target &target;
+  Contracts &contracts;
+  Plan &plan;
+  Timeline timeline;
+  std::vector<Uses> uses;  // by buffer
+};
+
+Buffer &BufferOf(Builder &b, TensorId base, int32_t time) {
+  int32_t &index = b.plan.buffer_of[base];
+  if (index == kNone) {
+    index = static_cast<int32_t>(b.plan.buffers.size());
+    Buffer buffer;
+    buffer.id = base, buffer.bytes = b.contracts.base_bytes[base];
+    buffer.first = buffer.last = time;
+    buffer.first_stage = buffer.last_stage = b.timeline.stages[time];
+    b.plan.buffers.push_back(buffer);
+    b.uses.emplace_back();
+  }
+  return b.plan.buffers[index];
+}
+
+void AddTensors(Builder &b) {
+  for (int32_t time = 0; time < static_cast<int32_t>(b.timeline.nodes.size()); time++) {
+    const Contract &contract = b.contracts.nodes[b.timeline.nodes[time]];
+    for (size_t i = 0; i < contract.touches.size(); i++) {
+      const Touch &touch = contract.touches[i];
+      if (b.contracts.homes[touch.base].place != Place::kArena) continue;
+      Buffer &buffer = BufferOf(b, touch.base, time);
+      buffer.last = time, buffer.last_stage = b.timeline.stages[time];
+      Uses &uses = b.uses[b.plan.buffer_of[touch.base]];
+      (touch.write ? uses.writes : uses.reads).push_back({time, &touch, contract.in_place[i]});
+    }
+  }
+}
+
+// Shrinks what lives inside one loop, and lets the rest live as long as the loops that touch it.
+void FinishTensors(Builder &b) {
+  for (Buffer &buffer : b.plan.buffers) {
+    const Stage &first = b.plan.stages[buffer.first_stage], &last = b.plan.stages[buffer.last_stage];
+    const int64_t stride = b.contracts.tile_stride[buffer.id];
+    if (buffer.first_stage == buffer.last_stage && Iterates(first) && stride > 0) {
+      buffer.tile = true;
+      buffer.bytes = std::min(buffer.bytes, first.rows * stride);
+      continue;
+    }
+    if (Iterates(first)) buffer.first = b.timeline.begin[buffer.first_stage];
+    if (Iterates(last)) buffer.last = b.timeline.end[buffer.last_stage] - 1;
+  }
+}
+
+int32_t AddBlock(Builder &b, BufferKind kind, NodeId node, int64_t bytes, int32_t first, int32_t last, int32_t stage) {
+  Buffer buffer;
+  buffer.kind = kind, buffer.id = node, buffer.bytes = bytes;
+  buffer.first = first, buffer.last = last;
+  buffer.first_stage = buffer.last_stage = stage;
+  b.plan.buffers.push_back(buffer);
+  return static_cast<int32_t>(b.plan.buffers.size()) - 1;
+}
+
+void AddBlocks(Builder &b) {
+  for (int32_t time = 0; time < static_cast<int32_t>(b.timeline.nodes.size()); time++) {
+    const NodeId node = b.timeline.nodes[time];
+    const int32_t s = b.timeline.stages[time];
+    const int32_t rows = std::max(b.plan.stages[s].rows, 1);
+    const int64_t scratch = ScratchOf(b.graph, b.target, b.contracts, node, rows);
+    const int64_t state = b.contracts.nodes[node].state_bytes;
+    if (scratch > 0) b.plan.scratch_of[node] = AddBlock(b, BufferKind::kScratch, node, scratch, time, time, s);
+    if (state > 0)
+      b.plan.state_of[node] =
+          AddBlock(b, BufferKind::kState, node, state, b.timeline.begin[s], b.timeline.end[s] - 1, s);
+  }
+}
+
+std::vector<Use> InStage(const Builder &b, const std::vector<Use> &uses, int32_t stage) {
+  std::vector<Use> within;
+  for (const Use &use : uses)
+    if (b.timeline.stages[use.time] == stage) within.push_back(use);
+  return within;
+}
+
+// x dies and y is born in this stage while both are alive: at which distance may y pass over x? Within one call (a
+// tile, or a stage of one iteration) only the node that reads the last of x may do so, in place; across iterations x
+// must be complete before the loop begins.
+void AddOverwrite(Builder &b, int32_t x, int32_t y, int32_t stage) {
+  const Buffer &from = b.plan.buffers[x], &to = b.plan.buffers[y];
+  const Stage &loop = b.plan.stages[stage];
+  if (to.first > from.last || from.first > to.last || loop.steps == 0 || from.tile != to.tile) return;
+  const std::vector<Use> &x_writes = b.uses[x].writes;
+  const bool one_call = from.tile || !Iterates(loop);
+  const int32_t complete = one_call ? to.first : b.timeline.begin[stage];
+  if (one_call && from.last != to.first) return;
+  if (!x_writes.empty() && x_writes.back().time >= complete) return;
+  const int32_t steps = one_call ? std::min(loop.rows, loop.steps) : loop.steps;
+  const int64_t distance =
+      OverwriteDistance(steps, loop.rows, InStage(b, b.uses[x].reads, stage), InStage(b, b.uses[y].writes, stage));
+  if (distance < to.bytes) b.plan.overwrites.push_back({x, y, distance});
+}
+
+void AddOverwrites(Builder &b) {
+  const int32_t tensors = static_cast<int32_t>(b.uses.size());
+  for (int32_t y = 0; y < tensors; y++)
+    for (int32_t x = 0; x < tensors; x++)
+      if (x != y && b.plan.buffers[x].last_stage == b.plan.buffers[y].first_stage)
+        AddOverwrite(b, x, y, b.plan.buffers[y].first_stage);
+}
+
+}  // namespace
+
+void AddBuffers(const Graph &graph, const o2m_target &target, Contracts &contracts, Plan &plan) {
+  plan.buffer_of.assign(graph.tensors.size(), kNone);
+  plan.scratch_of.assign(graph.nodes.size(), kNone);
+  plan.state_of.assign(graph.nodes.size(), kNone);
+  Builder b{graph, target, contracts, plan, TimelineOf(plan), {}};
+  AddTensors(b);
+  FinishTensors(b);
+  AddBlocks(b);
+  AddOverwrites(b);
+}
+
+}  // namespace onnx2mcu

@@ -1,0 +1,264 @@
+#include "planner/loops.h"
+
+#include <algorithm>
+#include <limits>
+#include <map>
+#include <tuple>
+#include <utility>
+
+#include "planner/cost.h"
+#include "planner/order.h"
+#include "planner/overwrite.h"
+
+namespace onnx2mcu {
+namespace {
+
+// Longer runs are cut: the search is quadratic in this, and no network needs a loop of so many nodes.
+constexpr int32_t kLongestStage = 48;
+
+// A base in the arena over the order.
+struct Span {
+  TensorId base = kNone;
+  int64_t bytes = 0, tile_stride = 0;
+  int32_t first = 0, last = 0;
+  std::vector<Use> reads, writes;
+};
+
+struct Builder {
+  const Graph &graph;
+  const o2m_target &target;
+  Contracts &contracts;
+  std::vector<NodeId> order;
+  std::vector<Span> spans;
+  std::vector<std::vector<int32_t>> spans_at;                   // by position: spans touched there
+  std::vector<int64_t> born, died;                              // bytes of spans with first < i, last < i
+  std::vector<int32_t> barrier;                                 // by position: a run that holds it may not begin before
+  std::map<std::pair<int32_t, int32_t>, int64_t> instructions;  // (position, rows)
+};
+
+void AddSpans(Builder &b) {
+  std::vector<int32_t> span_of(b.graph.tensors.size(), kNone);
+  b.spans_at.resize(b.order.size());
+  for (int32_t k = 0; k < static_cast<int32_t>(b.order.size()); k++) {
+    const Contract &contract = b.contracts.nodes[b.order[k]];
+    for (size_t i = 0; i < contract.touches.size(); i++) {
+      const Touch &touch = contract.touches[i];
+      if (b.contracts.homes[touch.base].place != Place::kArena) continue;
+      int32_t &id = span_of[touch.base];
+      if (id == kNone) {
+        id = static_cast<int32_t>(b.spans.size());
+        b.spans.push_back({touch.base,
+                           AlignUp(b.contracts.base_bytes[touch.base], kTensorAlign),
+                           b.contracts.tile_stride[touch.base],
+                           k,
+                           k,
+                           {},
+                           {}});
+      }
+      Span &span = b.spans[id];
+      span.last = k;
+      (touch.write ? span.writes : span.reads).push_back({k, &touch, contract.in_place[i]});
+      if (b.spans_at[k].empty() || b.spans_at[k].back() != id) b.spans_at[k].push_back(id);
+    }
+  }
+}
+
+void AddTotals(Builder &b) {
+  b.born.assign(b.order.size() + 1, 0), b.died.assign(b.order.size() + 1, 0);
+  for (const Span &span : b.spans) {
+    for (size_t i = span.first + 1; i < b.born.size(); i++) b.born[i] += span.bytes;
+    for (size_t i = span.last + 1; i < b.died.size(); i++) b.died[i] += span.bytes;
+  }
+}
+
+// A node that reads what an earlier node writes may join its loop only if both do so in the same slots.
+void AddBarriers(Builder &b) {
+  b.barrier.assign(b.order.size(), 0);
+  for (int32_t k = 0; k < static_cast<int32_t>(b.order.size()); k++) {
+    const int32_t steps = b.contracts.nodes[b.order[k]].steps;
+    for (int32_t id : b.spans_at[k]) {
+      for (const Use &read : b.spans[id].reads) {
+        if (read.time != k) continue;
+        for (const Use &write : b.spans[id].writes) {
+          if (write.time >= k || !MayOverlap(*write.touch, *read.touch)) continue;
+          if (!SameSlots(*write.touch, *read.touch, steps)) b.barrier[k] = std::max(b.barrier[k], write.time + 1);
+        }
+      }
+    }
+  }
+}
+
+int64_t InstructionsAt(Builder &b, int32_t k, int32_t rows) {
+  const auto [it, fresh] = b.instructions.try_emplace({k, rows}, 0);
+  const NodeId node = b.order[k];
+  if (fresh)
+    it->second = WorkOf(b.graph, b.graph.nodes[node], b.target, b.contracts.nodes[node].steps, rows).instructions;
+  return it->second;
+}
+
+std::vector<Use> Within(const std::vector<Use> &uses, int32_t begin, int32_t end) {
+  std::vector<Use> within;
+  for (const Use &use : uses)
+    if (use.time >= begin && use.time < end) within.push_back(use);
+  return within;
+}
+
+// The spans that a run touches, by their part in it.
+struct Run {
+  int32_t begin = 0, end = 0, steps = 0;
+  std::vector<const Span *> inner, dying, born;
+};
+
+Run RunOf(const Builder &b, int32_t begin, int32_t end) {
+  Run run{begin, end, b.contracts.nodes[b.order[begin]].steps, {}, {}, {}};
+  std::vector<int32_t> ids;
+  for (int32_t k = begin; k < end; k++) ids.insert(ids.end(), b.spans_at[k].begin(), b.spans_at[k].end());
+  std::sort(ids.begin(), ids.end());
+  ids.erase(std::unique(ids.begin(), ids.end()), ids.end());
+  for (int32_t id : ids) {
+    const Span &span = b.spans[id];
+    const bool begins = span.first >= begin, ends = span.last < end;
+    if (begins && ends) run.inner.push_back(&span);
+    if (begins && !ends) run.born.push_back(&span);
+    if (!begins && ends && Within(span.writes, begin, end).empty()) run.dying.push_back(&span);
+  }
+  return run;
+}
+
+// Bytes saved by writing what is born over what dies, each once.
+int64_t Overwritten(const Run &run, int32_t rows) {
+  std::vector<std::tuple<int64_t, size_t, size_t>> pairs;  // (-saving, x, y)
+  for (size_t x = 0; x < run.dying.size(); x++) {
+    for (size_t y = 0; y < run.born.size(); y++) {
+      const int64_t distance = OverwriteDistance(run.steps, rows, Within(run.dying[x]->reads, run.begin, run.end),
+                                                 Within(run.born[y]->writes, run.begin, run.end));
+      const int64_t both = std::max(run.dying[x]->bytes + AlignUp(distance, kTensorAlign), run.born[y]->bytes);
+      const int64_t saving = run.dying[x]->bytes + run.born[y]->bytes - both;
+      if (saving > 0) pairs.emplace_back(-saving, x, y);
+    }
+  }
+  std::sort(pairs.begin(), pairs.end());
+  std::vector<bool> x_taken(run.dying.size()), y_taken(run.born.size());
+  int64_t saved = 0;
+  for (const auto &[saving, x, y] : pairs) {
+    if (x_taken[x] || y_taken[y]) continue;
+    x_taken[x] = y_taken[y] = true;
+    saved -= saving;
+  }
+  return saved;
+}
+
+int64_t InnerBytes(const Span &span, int32_t rows) {
+  if (rows == 0 || span.tile_stride == 0) return span.bytes;
+  return std::min(span.bytes, AlignUp(rows * span.tile_stride, kTensorAlign));
+}
+
+// x dies and y is born at node k, which may write y over x step by step.
+int64_t SavedAt(const Run &run, int32_t k, int32_t rows) {
+  int64_t best = 0;
+  for (const Span *y : run.inner) {
+    if (y->first != k) continue;
+    for (const Span *x : run.inner) {
+      if (x->last != k || x == y) continue;
+      const int64_t distance = OverwriteDistance(rows, rows, x->reads, y->writes);
+      const int64_t a = InnerBytes(*x, rows), c = InnerBytes(*y, rows);
+      best = std::max(best, a + c - std::max(a + AlignUp(distance, kTensorAlign), c));
+    }
+  }
+  return best;
+}
+
+int64_t LiveBytes(Builder &b, const Run &run, int32_t rows) {
+  const bool once = rows >= run.steps;  // one iteration: every tensor lives from node to node
+  int64_t whole = b.born[run.end] - b.died[run.begin];
+  std::vector<int64_t> moving(run.end - run.begin);
+  for (const Span *span : run.inner) {
+    if (!once && span->tile_stride == 0) continue;
+    whole -= span->bytes;
+    for (int32_t k = span->first; k <= span->last; k++) moving[k - run.begin] += InnerBytes(*span, rows);
+  }
+  int64_t most = 0;
+  for (int32_t k = run.begin; k < run.end; k++) {
+    const NodeId node = b.order[k];
+    const int64_t scratch = ScratchOf(b.graph, b.target, b.contracts, node, std::max(rows, 1));
+    const int64_t saved = run.steps > 0 ? SavedAt(run, k, rows) : 0;
+    most = std::max(most, moving[k - run.begin] + AlignUp(scratch, kBlockAlign) - saved);
+    whole += AlignUp(b.contracts.nodes[node].state_bytes, kBlockAlign);
+  }
+  return whole + most - (run.steps > 0 ? Overwritten(run, rows) : 0);
+}
+
+void AddChoices(Builder &b, StageSpace &space, int32_t begin, int32_t rows) {
+  const int32_t steps = space.steps[begin];
+  const int32_t limit = std::min<int32_t>(static_cast<int32_t>(b.order.size()), begin + kLongestStage);
+  for (int32_t end = begin + 1; end <= limit; end++) {
+    if (end - 1 > begin && (steps == 0 || space.steps[end - 1] != steps || b.barrier[end - 1] > begin)) break;
+    const Run run = RunOf(b, begin, end);
+    for (int32_t r : RowChoices(steps, rows)) {
+      StageChoice choice{begin, end, r, LiveBytes(b, run, r), 0};
+      for (int32_t k = begin; k < end; k++) choice.instructions += InstructionsAt(b, k, std::max(r, 1));
+      space.ending[end - 1].push_back(choice);
+    }
+  }
+}
+
+int64_t LeastPeak(const StageSpace &space) {
+  std::vector<int64_t> peak(space.order.size() + 1, std::numeric_limits<int64_t>::max());
+  peak[0] = 0;
+  for (size_t end = 1; end < peak.size(); end++)
+    for (const StageChoice &choice : space.ending[end - 1])
+      peak[end] = std::min(peak[end], std::max(peak[choice.begin], choice.live));
+  return peak.back();
+}
+
+}  // namespace
+
+std::vector<int32_t> RowChoices(int32_t steps, int32_t rows) {
+  if (steps == 0) return {0};
+  if (rows > 0) return {std::min(rows, steps)};
+  std::vector<int32_t> choices;
+  for (int32_t r = 1; r < steps; r *= 2) choices.push_back(r);
+  choices.push_back(steps);
+  return choices;
+}
+
+StageSpace StageSpaceOf(const Graph &graph, const o2m_target &target, Contracts &contracts, int32_t rows) {
+  Builder b{graph, target, contracts, OrderNodes(graph, contracts), {}, {}, {}, {}, {}, {}};
+  AddSpans(b);
+  AddTotals(b);
+  AddBarriers(b);
+  StageSpace space;
+  space.order = b.order;
+  space.ending.resize(b.order.size());
+  for (NodeId node : b.order) space.steps.push_back(contracts.nodes[node].steps);
+  for (size_t begin = 0; begin < b.order.size(); begin++) AddChoices(b, space, static_cast<int32_t>(begin), rows);
+  space.least_live = LeastPeak(space);
+  return space;
+}
+
+std::vector<Stage> CutStages(const StageSpace &space, int64_t limit) {
+  using Price = std::tuple<int64_t, int32_t, int64_t>;  // instructions, stages, live bytes summed
+  constexpr int64_t kInfinite = std::numeric_limits<int64_t>::max();
+  std::vector<Price> best(space.order.size() + 1, {kInfinite, 0, 0});
+  std::vector<const StageChoice *> chosen(best.size());
+  best[0] = {0, 0, 0};
+  for (size_t end = 1; end < best.size(); end++) {
+    for (const StageChoice &choice : space.ending[end - 1]) {
+      const auto &[instructions, stages, live] = best[choice.begin];
+      if (choice.live > std::max(limit, space.least_live) || instructions == kInfinite) continue;
+      const Price price{instructions + choice.instructions, stages + 1, live + choice.live};
+      if (price < best[end]) best[end] = price, chosen[end] = &choice;
+    }
+  }
+  std::vector<Stage> stages;
+  for (size_t end = best.size() - 1; end > 0; end = chosen[end]->begin) {
+    const StageChoice &choice = *chosen[end];
+    Stage stage{{}, space.steps[choice.begin], choice.rows};
+    stage.nodes.assign(space.order.begin() + choice.begin, space.order.begin() + choice.end);
+    stages.push_back(std::move(stage));
+  }
+  std::reverse(stages.begin(), stages.end());
+  return stages;
+}
+
+}  // namespace onnx2mcu

@@ -1,0 +1,39 @@
+// planner/loops.h - where one loop ends and the next begins, and how many rows each of them takes at a time.
+//
+// The order is cut into runs; a run of nodes of equal steps that hand each other the rows of a step within that step
+// (SameSlots) may be one loop, whose inner tensors shrink to tiles. Every such run, with every tile size, is a choice
+// with two prices: the bytes alive during it and the instructions it takes. Dynamic programming over the order then
+// finds the least peak, or the fewest instructions under a limit of live bytes.
+#pragma once
+#include <cstdint>
+#include <vector>
+
+#include "planner/contract.h"
+#include "planner/plan.h"
+
+namespace onnx2mcu {
+
+// Nodes [begin, end) of the order as one stage.
+struct StageChoice {
+  int32_t begin = 0, end = 0, rows = 0;
+  int64_t live = 0;  // bytes: an estimate from below of what the placement needs during the stage
+  int64_t instructions = 0;
+};
+
+struct StageSpace {
+  std::vector<NodeId> order;
+  std::vector<std::vector<StageChoice>> ending;  // by end - 1
+  std::vector<int32_t> steps;                    // by position
+  int64_t least_live = 0;                        // the least peak over all ways to cut
+};
+
+// Tile sizes worth trying for a loop: powers of two and all. rows > 0: only that.
+std::vector<int32_t> RowChoices(int32_t steps, int32_t rows);
+
+StageSpace StageSpaceOf(const Graph &graph, const o2m_target &target, Contracts &contracts, int32_t rows);
+
+// The cut with the fewest instructions whose stages keep at most max(limit, least_live) bytes alive; fewest stages,
+// then least live bytes among equals.
+std::vector<Stage> CutStages(const StageSpace &space, int64_t limit);
+
+}  // namespace onnx2mcu

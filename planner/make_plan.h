@@ -1,0 +1,13 @@
+// planner/make_plan.h - the steps of MakePlan(), for the search, which takes them many times.
+#pragma once
+#include <vector>
+
+#include "planner/contract.h"
+#include "planner/plan.h"
+
+namespace onnx2mcu {
+
+// Lifetimes, distances and placement for given stages.
+Plan PlanStages(const Graph &graph, const o2m_target &target, Contracts &contracts, std::vector<Stage> stages);
+
+}  // namespace onnx2mcu

@@ -1,0 +1,52 @@
+// planner/place.h - placement: blocks with lifetimes, sizes and pairwise distances in, offsets out.
+//
+// After Lee, Pisarchyk: "Efficient Memory Management for Deep Neural Net Inference" (greedy by size) and Moffitt:
+// "MiniMalloc" (canonical solutions by offset), widened by one relation: y may lie over x where x - y >= distance.
+#pragma once
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "importer/ir/status.h"
+
+namespace onnx2mcu {
+
+struct Block {
+  std::string id;
+  int64_t bytes = 0, align = 1;
+  int32_t first = 0, last = 0;  // lifetime, inclusive
+};
+
+// Blocks that are alive together may not share a byte, unless offset(x) - offset(y) >= distance >= 0.
+struct Distance {
+  int32_t x = 0, y = 0;
+  int64_t distance = 0;
+};
+
+struct Problem {
+  std::vector<Block> blocks;
+  std::vector<Distance> distances;
+  int64_t lower_bound = 0;      // stop at it; 0: none known
+  int64_t work_limit = 200000;  // of the exact search, in trial placements of one block
+};
+
+struct Solution {
+  std::vector<int64_t> offsets;
+  int64_t bytes = 0;
+  bool optimal = false;  // the lower bound was met, or the exact search ended
+};
+
+// Greedy by size in several orders, blocks of the peak moved forward; where the best is more than 1 % over the lower
+// bound, an exact search up to the work limit. Deterministic.
+Solution Place(const Problem &problem);
+
+// minimalloc's format: a header line, then id,lower,upper,size per block (upper exclusive), and offset with a solution.
+// Distances have no column: a foreign placer sees a harder problem.
+std::string WriteCsv(const Problem &problem, const Solution *solution);
+struct CsvProblem {
+  Problem problem;
+  Solution solution;  // empty without an offset column
+};
+absl::StatusOr<CsvProblem> ReadCsv(const std::string &text);
+
+}  // namespace onnx2mcu
