@@ -10,6 +10,9 @@
 
 namespace onnx2mcu {
 
+// What --ram counts for the stack of NAME_run, until it is walked; the emulated run measures it.
+inline constexpr int64_t kStackAllowance = 1024;
+
 struct CompileOptions {
   std::string model;
   std::string target = "cortex-m4", board;
@@ -30,7 +33,7 @@ struct Compilation {
   Plan plan;
   Target target;
   Board board;                            // id empty: none given
-  std::vector<Alternative> alternatives;  // the chosen one first; their graphs are empty
+  std::vector<Alternative> alternatives;  // the chosen one first, its graph moved to `graph`; others hold no data
   int64_t calibration_inputs = 0;
 };
 

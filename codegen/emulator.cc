@@ -16,7 +16,6 @@
 namespace onnx2mcu {
 namespace {
 
-constexpr int64_t kStackBytes = 1024;  // INTERFACE: the stack of NAME_run
 constexpr double kTimeoutSeconds = 3600;
 
 struct Paths {
@@ -58,7 +57,7 @@ std::string LinkerScript(const Compilation &compilation) {
                                                           {"@FLASH_BYTES@", absl::StrCat(flash.bytes)},
                                                           {"@RAM_BASE@", HexNumber(ram.base)},
                                                           {"@RAM_BYTES@", absl::StrCat(ram.bytes)},
-                                                          {"@STACK_BYTES@", absl::StrCat(kStackBytes)}});
+                                                          {"@STACK_BYTES@", absl::StrCat(kStackAllowance)}});
 }
 
 // One operand list of the harness: a block of memory per tensor, and the list that ends with zero bytes.
@@ -182,8 +181,8 @@ absl::Status LinkStatus(const Compilation &compilation, const absl::Status &stat
     const int64_t bytes = absl::string_view(region) == "RAM" ? RamOf(compilation).bytes : FlashOf(compilation).bytes;
     return absl::ResourceExhaustedError(absl::StrCat(compilation.graph.file, ": does not fit the ", bytes, " B of ",
                                                      region, " of ", BoardName(compilation), " when linked (arena ",
-                                                     compilation.plan.arena_bytes, " B, stack allowance ", kStackBytes,
-                                                     " B); try --optimize=ram or a larger board"));
+                                                     compilation.plan.arena_bytes, " B, stack allowance ",
+                                                     kStackAllowance, " B); try --optimize=ram or a larger board"));
   }
   return status;
 }
@@ -315,6 +314,7 @@ absl::Status ReadSizes(const Paths &paths, EmulatorRun *run) {
 
 absl::StatusOr<EmulatorRun> RunOnEmulator(const Compilation &compilation, const std::vector<GeneratedFile> &files,
                                           const std::vector<std::vector<uint8_t>> &samples) {
+  const SignalGuard guard;  // outlives the folder: an interrupt leaves nothing behind
   const TempFolder temp(TempPrefix());
   if (temp.path().empty()) return absl::InvalidArgumentError(TempPrefix() + "*: cannot make a temporary folder");
   const Paths paths{temp.path()};

@@ -1,0 +1,181 @@
+// compiler.cc - the compiler is this list of passes.
+#include "codegen/compiler.h"
+
+#include <algorithm>
+#include <cstdio>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "codegen/inputs.h"
+#include "importer/ir/op_node.h"
+#include "importer/ir/print.h"
+#include "importer/passes.h"
+
+namespace onnx2mcu {
+namespace {
+
+constexpr int64_t kCalibrationLimit = 128;  // samples; more move the ranges by less than their noise
+
+const std::vector<std::string> &PassNames() {
+  static const std::vector<std::string> names = {"read",     "fold", "canonical", "lower", "views",
+                                                 "quantize", "fuse", "schedule",  "pack"};
+  return names;
+}
+
+// --dump=PASS prints the graph as that pass left it.
+void DumpAfter(const std::string &pass, const Graph &graph, const CompileOptions &options) {
+  if (options.dump != pass && options.dump != "all") return;
+  std::fprintf(stderr, "== after %s ==\n%s", pass.c_str(), PrintGraph(graph).c_str());
+}
+
+absl::Status CheckOptions(const CompileOptions &options) {
+  const std::vector<std::string> &passes = PassNames();
+  if (options.dump.empty() || options.dump == "all" ||
+      std::find(passes.begin(), passes.end(), options.dump) != passes.end()) {
+    return absl::OkStatus();
+  }
+  return absl::InvalidArgumentError(absl::StrCat("--dump=", options.dump, ": no such pass; did you mean '",
+                                                 Nearest(options.dump, passes), "'? There are ",
+                                                 absl::StrJoin(passes, ", "), " and all"));
+}
+
+// Read .. canonical: the float half, and the preprocessing folded into it.
+absl::StatusOr<Graph> Import(const CompileOptions &options, Preprocessing *preprocessing) {
+  O2M_RETURN_IF_ERROR(CheckOptions(options));
+
+  // The ONNX file, checked; batch 1.
+  O2M_ASSIGN_OR_RETURN(Graph graph, ReadOnnx(options.model));
+  DumpAfter("read", graph, options);
+
+  // Pixels become the input where the normalisation is known. From here on every input has its final type.
+  O2M_ASSIGN_OR_RETURN(*preprocessing, PreprocessingOf(graph, options.mean, options.std));
+  O2M_RETURN_IF_ERROR(ApplyPreprocessing(graph, *preprocessing));
+
+  // Shape arithmetic disappears; every tensor has static dims.
+  O2M_RETURN_IF_ERROR(FoldConstants(graph));
+  DumpAfter("fold", graph, options);
+
+  // One spelling for each thing. From here on the float half does not change: calibration and validation run it.
+  O2M_RETURN_IF_ERROR(Canonicalize(graph));
+  DumpAfter("canonical", graph, options);
+  return graph;
+}
+
+absl::StatusOr<QuantOptions> CalibrationOf(const Graph &graph, const CompileOptions &options,
+                                           const Preprocessing &preprocessing) {
+  QuantOptions quant;
+  quant.residual = options.residual;
+  quant.pixels = preprocessing.known();
+  if (options.calibrate.empty()) return quant;
+  O2M_ASSIGN_OR_RETURN(const auto sets, ReadAllInputs(options.calibrate, graph, preprocessing, kCalibrationLimit));
+  for (int64_t n = 0; n < sets[0].count; n++) quant.samples.push_back(SampleOf(sets, n));
+  return quant;
+}
+
+// The core and, where one is named, its board; --ram and --flash replace the board's figures.
+absl::Status ChooseTarget(const CompileOptions &options, Compilation *compilation) {
+  std::string target = options.target;
+  if (!options.board.empty()) {
+    O2M_ASSIGN_OR_RETURN(compilation->board, FindBoard(options.board));
+    target = compilation->board.target;
+  }
+  O2M_ASSIGN_OR_RETURN(compilation->target, FindTarget(target));
+  Board &board = compilation->board;
+  if (options.ram > 0) {
+    const Region region = MainRam(board);
+    board.ram = {{region.bytes > 0 ? region.name : "RAM", region.base, options.ram}};
+  }
+  if (options.flash > 0) board.flash_bytes = options.flash;
+  return absl::OkStatus();
+}
+
+// What the arena may take of --ram or the board's main region: all but the stack. There is no .data and no .bss.
+absl::StatusOr<int64_t> ArenaBudget(const Graph &graph, const Board &board) {
+  const int64_t ram = MainRam(board).bytes;
+  if (ram == 0 || ram > kStackAllowance) return std::max<int64_t>(ram - kStackAllowance, 0);
+  return absl::ResourceExhaustedError(absl::StrCat(graph.file, ": RAM of ", ram, " B is no more than the stack needs (",
+                                                   kStackAllowance, " B); give --ram more than that"));
+}
+
+// Weights and constants alone; what code adds is known when it is compiled.
+absl::Status CheckFlash(const Compilation &compilation) {
+  int64_t bytes = 0, largest = 0;
+  std::string name;
+  for (const Node &node : compilation.graph.nodes) {
+    int64_t own = 0;
+    for (const Constant &constant : node.constants) own += static_cast<int64_t>(constant.data.size());
+    bytes += own;
+    if (own > largest) largest = own, name = node.name;
+  }
+  const Board &board = compilation.board;
+  if (board.flash_bytes == 0 || bytes <= board.flash_bytes) return absl::OkStatus();
+  return absl::ResourceExhaustedError(
+      absl::StrCat(compilation.graph.file, ": weights and constants of ", bytes, " B exceed the flash of ",
+                   board.flash_bytes, " B", board.id.empty() ? "" : absl::StrCat(" of ", board.id), "; largest: '",
+                   name, "' (", largest, " B); try a smaller or low-rank model, or a board with more flash"));
+}
+
+// Prices every schedule and keeps the chosen one. Afterwards strides, variants and epilogues are final.
+absl::Status Schedule(Graph graph, const CompileOptions &options, Host &host, Compilation *compilation) {
+  const o2m_target target = compilation->target.abi();
+  PlanOptions plan_options;
+  plan_options.rows = options.rows;
+  plan_options.optimize = options.optimize;
+  O2M_ASSIGN_OR_RETURN(plan_options.arena_budget, ArenaBudget(graph, compilation->board));
+  O2M_ASSIGN_OR_RETURN(compilation->alternatives, ChooseSchedule(graph, host, target, plan_options));
+  compilation->graph = std::move(compilation->alternatives[0].graph);
+  compilation->plan = compilation->alternatives[0].plan;
+  DumpAfter("schedule", compilation->graph, options);
+  if (options.dump == "schedule" || options.dump == "all") {
+    std::fputs(MemoryMap(compilation->graph, compilation->plan).c_str(), stderr);
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::StatusOr<Graph> ImportFloat(const CompileOptions &options) {
+  Preprocessing preprocessing;
+  return Import(options, &preprocessing);
+}
+
+absl::StatusOr<Compilation> Compile(const CompileOptions &options, const Registry &registry, Host &host) {
+  Compilation compilation;
+  O2M_RETURN_IF_ERROR(ChooseTarget(options, &compilation));
+  const o2m_target target = compilation.target.abi();
+
+  Preprocessing preprocessing;
+  O2M_ASSIGN_OR_RETURN(Graph graph, Import(options, &preprocessing));
+
+  // Ops claim the float half, largest match first; from here on there are op nodes.
+  O2M_RETURN_IF_ERROR(LowerToOps(graph, registry));
+  DumpAfter("lower", graph, options);
+
+  // Movement dissolves into base, offset and strides; what strides cannot say is a copy.
+  O2M_RETURN_IF_ERROR(ResolveViews(graph, registry));
+  DumpAfter("views", graph, options);
+
+  // Ranges from the float evaluator give every tensor its dtype and scale; every op has accepted them.
+  O2M_ASSIGN_OR_RETURN(const QuantOptions quant, CalibrationOf(graph, options, preprocessing));
+  compilation.calibration_inputs = static_cast<int64_t>(quant.samples.size());
+  O2M_RETURN_IF_ERROR(Quantize(graph, quant, host, target));
+  DumpAfter("quantize", graph, options);
+
+  // Functions of one value move into their producers. From here on no pass changes what is computed.
+  O2M_RETURN_IF_ERROR(FuseEpilogues(graph, host, target));
+  DumpAfter("fuse", graph, options);
+
+  // Order, loops, lifetimes, offsets.
+  O2M_RETURN_IF_ERROR(Schedule(std::move(graph), options, host, &compilation));
+
+  // Weights in the form the kernels read.
+  O2M_RETURN_IF_ERROR(PackAll(compilation.graph, host, target));
+  DumpAfter("pack", compilation.graph, options);
+  O2M_RETURN_IF_ERROR(CheckFlash(compilation));
+
+  // A second opinion on every byte of the plan.
+  O2M_RETURN_IF_ERROR(ValidatePlan(compilation.graph, target, compilation.plan));
+  return compilation;
+}
+
+}  // namespace onnx2mcu

@@ -1,0 +1,34 @@
+// codegen/emit.h - the files of a generated program; EmitProgram() of compiler.h puts them together.
+#pragma once
+#include <string>
+#include <vector>
+
+#include "codegen/compiler.h"
+#include "codegen/emitter.h"
+
+namespace onnx2mcu {
+
+// The comment that opens every file: tool version, target, options, model; no date, no path.
+std::string Banner(const Compilation &compilation, const CompileOptions &options, const std::string &file);
+
+// emit_formula.cc: what the stages compute, one line each: "x = add(x, fc2(fc1(norm2(x))))".
+std::vector<std::string> StageFormulas(const ProgramText &program);
+
+// emit_header.cc: NAME.h, and the prototypes that it and NAME.c share.
+std::string RunPrototype(const Graph &graph);  // without the semicolon
+std::string EmitHeader(const Compilation &compilation, const CompileOptions &options);
+
+// emit_weights.cc: NAME_weights.h and NAME_weights.c.
+std::string ArrayText(const std::string &head, DType dtype, const std::vector<std::byte> &data);
+std::vector<GeneratedFile> EmitWeights(const ProgramText &program, const Compilation &compilation,
+                                       const CompileOptions &options);
+
+// emit_example.cc: main.c and CMakeLists.txt; NAME_selftest.c.
+std::vector<GeneratedFile> EmitExample(const Compilation &compilation, const CompileOptions &options,
+                                       const std::vector<GeneratedFile> &files);
+GeneratedFile EmitSelftest(const ProgramText &program, const Compilation &compilation, const CompileOptions &options);
+
+// emit_report.cc: report.json.
+std::string EmitReport(const ProgramText &program, const Compilation &compilation, const CompileOptions &options);
+
+}  // namespace onnx2mcu

@@ -1,0 +1,225 @@
+// emit_example.cc - what --example and --selftest add.
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "codegen/emit.h"
+#include "codegen/printer.h"
+#include "planner/execute.h"
+
+namespace onnx2mcu {
+namespace {
+
+constexpr int kGoldenCases = 2;
+
+// Without the line's end.
+std::string OneLine(const std::string &text) {
+  const std::string line = Statement(text, 0);
+  return line.substr(0, line.size() - 1);
+}
+
+// ---- --example
+
+std::string MainSource(const Graph &graph) {
+  std::string buffers, arguments = "arena", reads, prints;
+  for (size_t i = 0; i < graph.inputs.size(); i++) {
+    const std::string name = InputName(graph, static_cast<int>(i)), type = CType(graph.tensors[graph.inputs[i]].dtype);
+    absl::StrAppend(&buffers, "static ", type, " ", name, "[", InputMacro(graph, static_cast<int>(i)),
+                    "_BYTES / sizeof(", type, ")];\n");
+    absl::StrAppend(&reads, "  if (fread(", name, ", 1, sizeof(", name, "), stdin) != sizeof(", name,
+                    ")) return 1;  // raw bytes\n");
+    absl::StrAppend(&arguments, ", ", name);
+  }
+  for (size_t i = 0; i < graph.outputs.size(); i++) {
+    const std::string name = OutputName(graph, static_cast<int>(i)), macro = OutputMacro(graph, static_cast<int>(i));
+    absl::StrAppend(&buffers, "static ", CType(graph.tensors[graph.outputs[i]].dtype), " ", name, "[", macro,
+                    "_COUNT];\n");
+    absl::StrAppend(&prints, "  for (int i = 0; i < ", macro, "_COUNT; ++i) printf(\"%ld\\n\", (long)", name,
+                    "[i]);\n");
+    absl::StrAppend(&arguments, ", ", name);
+  }
+  return Fill(R"(#include <stdio.h>
+
+#include "$name$.h"
+
+static _Alignas(16) uint8_t arena[$NAME$_ARENA_BYTES];
+$buffers$
+int main(void) {
+$reads$
+  $name$_run($arguments$);
+$prints$  return 0;
+}
+)",
+              {{"name", graph.name},
+               {"NAME", UpperCase(graph.name)},
+               {"buffers", buffers},
+               {"reads", reads},
+               {"arguments", arguments},
+               {"prints", prints}});
+}
+
+std::string ExampleCMake(const Graph &graph, const std::vector<GeneratedFile> &files) {
+  std::vector<std::string> sources;
+  for (const GeneratedFile &file : files) {
+    if (absl::EndsWith(file.name, ".c")) sources.push_back(file.name);
+  }
+  return Fill(R"(cmake_minimum_required(VERSION 3.13)
+project($name$ C)
+set(CMAKE_C_STANDARD 11)
+add_library($name$ STATIC
+  $sources$)
+target_include_directories($name$ PUBLIC .)
+add_executable($name$_example main.c)
+target_link_libraries($name$_example $name$)
+)",
+              {{"name", graph.name}, {"sources", absl::StrJoin(sources, "\n  ")}});
+}
+
+// ---- --selftest
+
+// Noise from a 64-bit linear congruential generator (Knuth's MMIX): any input tells right from wrong bytes.
+std::vector<std::byte> GoldenInput(const Tensor &tensor, uint64_t seed) {
+  std::vector<std::byte> bytes(static_cast<size_t>(BytesOf(tensor)));
+  for (std::byte &byte : bytes) {
+    seed = seed * 6364136223846793005u + 1442695040888963407u;
+    byte = static_cast<std::byte>(seed >> 56);
+  }
+  return bytes;
+}
+
+struct GoldenCase {
+  std::vector<std::vector<std::byte>> inputs, outputs;
+};
+
+std::vector<GoldenCase> RunGoldenCases(const Compilation &compilation) {
+  const Graph &graph = compilation.graph;
+  const o2m_target target = compilation.target.abi();
+  Executor executor(graph, compilation.plan, target);
+  std::vector<GoldenCase> cases(kGoldenCases);
+  for (size_t c = 0; c < cases.size(); c++) {
+    std::vector<const void *> inputs;
+    std::vector<void *> outputs;
+    for (size_t i = 0; i < graph.inputs.size(); i++) {
+      cases[c].inputs.push_back(GoldenInput(graph.tensors[graph.inputs[i]], 100 * c + i));
+    }
+    for (const TensorId id : graph.outputs) {
+      cases[c].outputs.emplace_back(static_cast<size_t>(BytesOf(graph.tensors[id])));
+    }
+    for (auto &input : cases[c].inputs) inputs.push_back(input.data());
+    for (auto &output : cases[c].outputs) outputs.push_back(output.data());
+    executor.Run(inputs, outputs);
+  }
+  return cases;
+}
+
+// FNV-1a, 32 bits (Fowler, Noll, Vo), over all arrays in order.
+uint32_t WeightsHash(const ProgramText &program) {
+  uint32_t hash = 2166136261u;
+  for (const WeightArray &array : program.weights) {
+    for (const std::byte byte : array.data) hash = (hash ^ static_cast<uint8_t>(byte)) * 16777619u;
+  }
+  return hash;
+}
+
+// The golden arrays of one case, the statement that checks it, and what check() takes.
+struct CheckText {
+  std::string arrays, calls;
+  std::vector<std::string> parameters, outputs, arguments, compares;
+};
+
+CheckText WriteChecks(const Graph &graph, const std::vector<GoldenCase> &cases) {
+  CheckText text;
+  text.arguments = {"arena"};
+  for (size_t i = 0; i < graph.inputs.size(); i++) {
+    const std::string name = InputName(graph, static_cast<int>(i));
+    text.parameters.push_back(absl::StrCat("const ", CType(graph.tensors[graph.inputs[i]].dtype), " *", name));
+    text.arguments.push_back(name);
+  }
+  for (size_t i = 0; i < graph.outputs.size(); i++) {
+    const Tensor &tensor = graph.tensors[graph.outputs[i]];
+    const std::string name = OutputName(graph, static_cast<int>(i)), type = CType(tensor.dtype);
+    text.parameters.push_back(absl::StrCat("const ", type, " *expected", i));
+    text.outputs.push_back(absl::StrCat("  ", type, " ", name, "[", ElementCount(tensor.dims), "];\n"));
+    text.arguments.push_back(name);
+    text.compares.push_back(absl::StrCat("memcmp(", name, ", expected", i, ", sizeof(", name, ")) == 0"));
+  }
+  for (size_t c = 0; c < cases.size(); c++) {
+    std::vector<std::string> arguments = {"arena"};
+    const auto add = [&](const std::vector<TensorId> &ids, const auto &data, const char *what) {
+      for (size_t i = 0; i < ids.size(); i++) {
+        const DType dtype = graph.tensors[ids[i]].dtype;
+        const std::string name = absl::StrCat("case", c, "_", what, i);
+        const auto count = static_cast<int64_t>(data[i].size()) / DTypeBytes(dtype);
+        absl::StrAppend(&text.arrays, ArrayText(absl::StrCat("static const ", CType(dtype), " ", name, "[", count, "]"),
+                                                dtype, data[i]));
+        arguments.push_back(name);
+      }
+    };
+    add(graph.inputs, cases[c].inputs, "input");
+    add(graph.outputs, cases[c].outputs, "output");
+    absl::StrAppend(&text.calls, "  if (!check(", absl::StrJoin(arguments, ", "), ")) return ", c + 2, ";\n");
+  }
+  return text;
+}
+
+}  // namespace
+
+std::vector<GeneratedFile> EmitExample(const Compilation &compilation, const CompileOptions &options,
+                                       const std::vector<GeneratedFile> &files) {
+  return {{"main.c", Banner(compilation, options, "main.c") + MainSource(compilation.graph)},
+          {"CMakeLists.txt", ExampleCMake(compilation.graph, files)}};
+}
+
+GeneratedFile EmitSelftest(const ProgramText &program, const Compilation &compilation, const CompileOptions &options) {
+  const Graph &graph = compilation.graph;
+  const std::string file = graph.name + "_selftest.c";
+  const CheckText text = WriteChecks(graph, RunGoldenCases(compilation));
+  std::string hashes;
+  for (const WeightArray &array : program.weights) {
+    absl::StrAppend(&hashes, "  hash = add_bytes(hash, ", array.name, ", (uint32_t)sizeof(", array.name, "));\n");
+  }
+  const std::string body = Fill(
+      R"(#include <string.h>
+
+#include "$name$.h"
+$weights$
+// clang-format off
+$arrays$// clang-format on
+
+// FNV-1a
+static uint32_t add_bytes(uint32_t hash, const void *data, uint32_t bytes) {
+  const uint8_t *byte = (const uint8_t *)data;
+  for (uint32_t i = 0; i < bytes; ++i) hash = (hash ^ byte[i]) * 16777619u;
+  return hash;
+}
+
+static uint32_t weights_hash(void) {
+  uint32_t hash = 2166136261u;
+$hashes$  return hash;
+}
+
+$check$ {
+$outputs$
+  $name$_run($arguments$);
+  return $compares$;
+}
+
+// 0: all is well; 1: a weight byte differs; 2, 3: the outputs of case 0 or 1 differ.
+int $name$_selftest(void *arena) {
+  if (weights_hash() != $hash$u) return 1;
+$calls$  return 0;
+}
+)",
+      {{"name", graph.name},
+       {"weights", program.weights.empty() ? "" : absl::StrCat("#include \"", graph.name, "_weights.h\"\n")},
+       {"arrays", text.arrays},
+       {"hashes", hashes},
+       {"check", OneLine(absl::StrCat("static int check(void *arena, ", absl::StrJoin(text.parameters, ", "), ")"))},
+       {"outputs", absl::StrJoin(text.outputs, "")},
+       {"arguments", absl::StrJoin(text.arguments, ", ")},
+       {"compares", absl::StrJoin(text.compares, " && ")},
+       {"hash", absl::StrCat(WeightsHash(program))},
+       {"calls", text.calls}});
+  return {file, Banner(compilation, options, file) + body};
+}
+
+}  // namespace onnx2mcu

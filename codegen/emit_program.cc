@@ -1,0 +1,295 @@
+// emit_program.cc - NAME.c: the schedule as functions, one per block of the network, and the list of all files.
+#include <algorithm>
+#include <set>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "codegen/emit.h"
+#include "codegen/printer.h"
+#include "codegen/runtime.h"
+#include "o2m_version.h"
+
+namespace onnx2mcu {
+namespace {
+
+// Stages [begin, end) become one function.
+struct Group {
+  std::string name;
+  int begin = 0, end = 0;
+};
+
+// ---- Which stages form a function
+
+// The one value of `field` over all nodes of a stage; "" where they differ.
+std::string Common(const ProgramText &program, const Stage &stage, std::string NodeLabel::*field) {
+  const std::string &first = program.labels[stage.nodes[0]].*field;
+  for (const NodeId id : stage.nodes) {
+    if (program.labels[id].*field != first) return "";
+  }
+  return first;
+}
+
+// A stage that reaches over two blocks belongs to the later one: there its loop ends.
+std::string BlockOf(const ProgramText &program, const Stage &stage) { return program.labels[stage.nodes.back()].block; }
+
+// Cuts a run of stages of one block by part ("attn", "mlp") if no stage mixes parts and each part is one run.
+std::vector<Group> CutByPart(const ProgramText &program, const Group &block) {
+  const std::vector<Stage> &stages = program.plan->stages;
+  std::vector<Group> parts;
+  for (int s = block.begin; s < block.end; s++) {
+    const std::string part = Common(program, stages[s], &NodeLabel::part);
+    if (part.empty()) return {block};
+    if (parts.empty() || parts.back().name != part) parts.push_back({part, s, s});
+    parts.back().end = s + 1;
+  }
+  std::set<std::string> seen;
+  for (Group &group : parts) {
+    if (!seen.insert(group.name).second) return {block};
+    group.name = absl::StrCat(block.name, "_", group.name);
+  }
+  return parts;
+}
+
+std::vector<Group> GroupStages(ProgramText &program) {
+  const std::vector<Stage> &stages = program.plan->stages;
+  std::vector<Group> blocks, groups;
+  for (int s = 0; s < static_cast<int>(stages.size()); s++) {
+    const std::string block = BlockOf(program, stages[s]);
+    if (block.empty() || blocks.empty() || blocks.back().name != block) {
+      blocks.push_back({block.empty() ? absl::StrCat("stage", s) : block, s, s});
+    }
+    blocks.back().end = s + 1;
+  }
+  for (const Group &block : blocks) {
+    for (Group &group : CutByPart(program, block)) {
+      group.name = program.names.Unique(CIdentifier(group.name));
+      groups.push_back(group);
+    }
+  }
+  return groups;
+}
+
+// ---- One stage
+
+std::string StateClear(const ProgramText &program, const Stage &stage, FunctionText &function) {
+  std::string text;
+  for (const NodeId id : stage.nodes) {
+    if (program.plan->state_of[id] == kNone) continue;
+    const Buffer &state = program.plan->buffers[program.plan->state_of[id]];
+    function.uses_arena = true;
+    absl::StrAppend(&text, "  memset(a + ", state.offset, ", 0, ", state.bytes, ");\n");
+  }
+  return text;
+}
+
+absl::StatusOr<std::string> StageBody(ProgramText &program, FunctionText &function, const Stage &stage, Host &host) {
+  const bool loop = stage.steps > stage.rows;
+  const bool whole_tiles = loop && stage.steps % stage.rows == 0;
+  bool uses_rows = false;
+  std::string calls;
+  for (const NodeId id : stage.nodes) {
+    std::string rows = "rows";
+    if (whole_tiles) rows = absl::StrCat(stage.rows);
+    if (!loop && stage.steps > 0) rows = absl::StrCat(stage.steps);
+    if (stage.steps == 0) {
+      rows = absl::StrCat(std::max(MemoryOf(*program.graph, program.graph->nodes[id], program.target, 1).steps, 1));
+    }
+    O2M_ASSIGN_OR_RETURN(const CallText call, EmitNode(program, function, stage, id, loop, rows, host));
+    for (const std::string &line : call.lines) absl::StrAppend(&calls, Statement(line, loop ? 4 : 2));
+    uses_rows |= call.uses_rows;
+  }
+  std::string text = StateClear(program, stage, function);
+  if (!loop) return text + calls;
+  const std::string advance = stage.rows == 1 ? "++t" : absl::StrCat("t += ", stage.rows);
+  absl::StrAppend(&text, "  for (int32_t t = 0; t < ", stage.steps, "; ", advance, ") {\n");
+  if (!whole_tiles && uses_rows) {
+    absl::StrAppend(&text, "    const int32_t rows = t + ", stage.rows, " < ", stage.steps, " ? ", stage.rows, " : ",
+                    stage.steps, " - t;\n");
+  }
+  return absl::StrCat(text, calls, "  }\n");
+}
+
+// ---- One function
+
+std::string OnnxRange(const ProgramText &program, const Group &group) {
+  const std::vector<Stage> &stages = program.plan->stages;
+  const auto name = [&](NodeId id) { return program.graph->nodes[id].name; };
+  const std::string first = name(stages[group.begin].nodes.front()), last = name(stages[group.end - 1].nodes.back());
+  return first == last ? absl::StrCat("ONNX: ", first) : absl::StrCat("ONNX: ", first, " .. ", last);
+}
+
+// What NAME_run and its functions hand on: "uint8_t *a, const uint8_t *image", or the bare names.
+std::string Parameters(const Graph &graph, const FunctionText &function, bool with_types) {
+  std::vector<std::string> list;
+  if (function.uses_arena) list.push_back(with_types ? "uint8_t *a" : "a");
+  for (size_t i = 0; i < graph.inputs.size(); i++) {
+    if (!function.uses_input[i]) continue;
+    const std::string type = absl::StrCat("const ", CType(graph.tensors[graph.inputs[i]].dtype), " *");
+    list.push_back(absl::StrCat(with_types ? type : "", InputName(graph, static_cast<int>(i))));
+  }
+  for (size_t i = 0; i < graph.outputs.size(); i++) {
+    if (!function.uses_output[i]) continue;
+    const std::string type = absl::StrCat(CType(graph.tensors[graph.outputs[i]].dtype), " *");
+    list.push_back(absl::StrCat(with_types ? type : "", OutputName(graph, static_cast<int>(i))));
+  }
+  if (list.empty() && with_types) return "void";
+  return absl::StrJoin(list, ", ");
+}
+
+FunctionText NewFunction(const ProgramText &program, const std::string &name) {
+  const Graph &graph = *program.graph;
+  FunctionText function;
+  function.name = name;
+  function.names = program.names;
+  for (const char *reserved : {"a", "t", "rows", "arena"}) function.names.Reserve(reserved);
+  for (int i = 0; i < 10; i++) function.names.Reserve(absl::StrCat("i", i));  // loops that ops write
+  for (size_t i = 0; i < graph.inputs.size(); i++) function.names.Reserve(InputName(graph, static_cast<int>(i)));
+  for (size_t i = 0; i < graph.outputs.size(); i++) function.names.Reserve(OutputName(graph, static_cast<int>(i)));
+  function.uses_input.resize(graph.inputs.size());
+  function.uses_output.resize(graph.outputs.size());
+  return function;
+}
+
+// Comments behind declarations stand in one column, as clang-format puts them.
+std::string Declarations(const FunctionText &function) {
+  size_t column = 0;
+  for (const std::string &key : function.order) {
+    column = std::max(column, function.locals.at(key).declaration.find(";  //") + 1);
+  }
+  std::string text;
+  for (const std::string &key : function.order) {
+    const std::string &line = function.locals.at(key).declaration;
+    const size_t end = line.find(";  //") + 1;
+    absl::StrAppend(&text, "  ", line.substr(0, end), std::string(column - end, ' '), line.substr(end), "\n");
+  }
+  return text;
+}
+
+struct WrittenFunction {
+  std::string text, call;
+};
+
+absl::StatusOr<WrittenFunction> WriteFunction(ProgramText &program, const Group &group,
+                                              const std::vector<std::string> &formulas, Host &host) {
+  FunctionText function = NewFunction(program, group.name);
+  std::vector<std::string> bodies;
+  std::string comment;
+  for (int s = group.begin; s < group.end; s++) {
+    O2M_ASSIGN_OR_RETURN(std::string body, StageBody(program, function, program.plan->stages[s], host));
+    bodies.push_back(std::move(body));
+    absl::StrAppend(&comment, formulas[s], "\n");
+  }
+  const Graph &graph = *program.graph;
+  WrittenFunction written;
+  written.text = absl::StrCat(Comment(comment + OnnxRange(program, group)), "static void ", group.name, "(",
+                              Parameters(graph, function, true), ") {\n");
+  const std::string declarations = Declarations(function);
+  absl::StrAppend(&written.text, declarations, declarations.empty() ? "" : "\n", absl::StrJoin(bodies, "\n"), "}\n");
+  written.call = Statement(absl::StrCat(group.name, "(", Parameters(graph, function, false), ");"), 2);
+  return written;
+}
+
+// ---- The file
+
+// Headers that no other header brings along.
+std::string KernelIncludes(const ProgramText &program) {
+  std::string text;
+  for (const auto &[name, unused] : program.files) {
+    bool included = !absl::EndsWith(name, ".h");
+    for (const auto &[other, source] : program.files) {
+      included |= absl::EndsWith(other, ".h") && absl::StrContains(source, absl::StrCat("#include \"", name, "\""));
+    }
+    if (!included) absl::StrAppend(&text, "#include \"", name, "\"\n");
+  }
+  return text;
+}
+
+// "memset" of the program's own text only: kernels include what they need themselves.
+std::string Includes(const ProgramText &program, const std::string &body) {
+  const std::string &name = program.graph->name;
+  const std::string weights = program.weights.empty() ? "" : absl::StrCat("#include \"", name, "_weights.h\"\n");
+  const std::string kernels = KernelIncludes(program);
+  std::vector<std::string> lines;  // sorted, as clang-format wants them
+  const std::string system =
+      absl::StrContains(body, "memset(") || absl::StrContains(body, "memcpy(") ? "\n#include <string.h>\n" : "";
+  const bool weights_first = absl::StrCat(name, "_weights.h") < "o2m";
+  const std::string own = weights_first ? weights + kernels : kernels + weights;
+  return absl::StrCat("#include \"", name, ".h\"\n", system, own.empty() ? "" : "\n", own, "\n");
+}
+
+absl::StatusOr<std::string> EmitSource(ProgramText &program, const Compilation &compilation,
+                                       const CompileOptions &options, Host &host) {
+  const Graph &graph = *program.graph;
+  const std::vector<std::string> formulas = StageFormulas(program);
+  std::string functions, run;
+  bool uses_arena = false;
+  for (const Group &group : GroupStages(program)) {
+    O2M_ASSIGN_OR_RETURN(const WrittenFunction written, WriteFunction(program, group, formulas, host));
+    absl::StrAppend(&functions, written.text, "\n");
+    absl::StrAppend(&run, written.call);
+    uses_arena |= absl::StrContains(written.call, "(a)") || absl::StrContains(written.call, "(a,");
+  }
+  const std::string arena = uses_arena ? "  uint8_t *const a = (uint8_t *)arena;\n\n" : "  (void)arena;\n\n";
+  const std::string map = Comment(MemoryMap(graph, compilation.plan));
+  return absl::StrCat(Banner(compilation, options, graph.name + ".c"), "//\n", map, Includes(program, functions),
+                      program.objects, program.objects.empty() ? "" : "\n", functions, RunPrototype(graph), " {\n",
+                      arena, run, "}\n");
+}
+
+std::string SymbolHeader(const Graph &graph) {
+  return Fill(R"(/* o2m_sym.h - gives the external names of the kernels this model's prefix, so that two models link. */
+#ifndef O2M_SYM_H_
+#define O2M_SYM_H_
+#define O2M_SYM(name) $name$_##name
+#endif
+)",
+              {{"name", graph.name}});
+}
+
+}  // namespace
+
+std::string Banner(const Compilation &compilation, const CompileOptions &options, const std::string &file) {
+  const Graph &graph = compilation.graph;
+  std::string flags = absl::StrCat("--optimize=", options.optimize);
+  if (options.rows > 0) absl::StrAppend(&flags, " --rows=", options.rows);
+  if (!compilation.board.id.empty()) absl::StrAppend(&flags, " --board=", compilation.board.id);
+  std::string text = absl::StrCat(file, " - generated by onnx2mcu ", O2M_VERSION, " for ", compilation.target.id, " (",
+                                  flags, "). Do not edit.\n");
+  absl::StrAppend(&text, "model ", graph.name, ".onnx (sha256 ", graph.sha256.substr(0, 16), "), opset ", graph.opset,
+                  "; the generated code is yours, kernels (o2m_*) are Apache-2.0\n");
+  return Comment(text);
+}
+
+absl::StatusOr<std::vector<GeneratedFile>> EmitProgram(const Compilation &compilation, const CompileOptions &options,
+                                                       Host &host) {
+  const Graph &graph = compilation.graph;
+  ProgramText program;
+  program.graph = &graph;
+  program.plan = &compilation.plan;
+  program.target = compilation.target.abi();
+  program.labels = LabelNodes(graph);
+  for (const char *suffix : {"_run", "_selftest", "_begin", "_push_rows", "_end"}) {
+    program.names.Reserve(graph.name + suffix);
+  }
+  O2M_ASSIGN_OR_RETURN(std::string source, EmitSource(program, compilation, options, host));
+
+  std::vector<GeneratedFile> files = {{graph.name + ".h", EmitHeader(compilation, options)},
+                                      {graph.name + ".c", std::move(source)}};
+  for (GeneratedFile &file : EmitWeights(program, compilation, options)) files.push_back(std::move(file));
+  program.files["o2m_sym.h"] = SymbolHeader(graph);
+  for (const auto &[name, text] : program.files) files.push_back({name, text});
+  if (options.selftest) files.push_back(EmitSelftest(program, compilation, options));
+  if (options.example) {
+    for (GeneratedFile &file : EmitExample(compilation, options, files)) files.push_back(std::move(file));
+  }
+  files.push_back({"report.json", EmitReport(program, compilation, options)});
+  files.push_back({"plan.csv", PlanCsv(graph, compilation.plan)});
+  files.push_back({".clang-format", RuntimeFile("clang-format")});
+  for (const GeneratedFile &file : files) {
+    if (file.text.empty()) return absl::InternalError(absl::StrCat(file.name, ": generated without text"));
+  }
+  return files;
+}
+
+}  // namespace onnx2mcu

@@ -1,0 +1,122 @@
+// emit_report.cc - report.json, with INTERFACE.md's keys.
+#include <nlohmann/json.hpp>
+
+#include "absl/strings/str_cat.h"
+#include "codegen/emit.h"
+#include "o2m_version.h"
+#include "planner/cost.h"
+
+namespace onnx2mcu {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+Json TensorJson(const Tensor &tensor) {
+  Json json = {
+      {"name", tensor.name}, {"shape", tensor.dims}, {"dtype", DTypeName(tensor.dtype)}, {"bytes", BytesOf(tensor)}};
+  if (tensor.quant.scale.size() == 1) {
+    json["scale"] = tensor.quant.scale[0];
+    json["zero_point"] = tensor.quant.zero_point[0];
+  }
+  return json;
+}
+
+Json Schedule(const ProgramText &program) {
+  Json rows = Json::array();
+  const Plan &plan = *program.plan;
+  for (size_t s = 0; s < plan.stages.size(); s++) {
+    const Stage &stage = plan.stages[s];
+    for (const NodeId id : stage.nodes) {
+      const Node &node = program.graph->nodes[id];
+      const Work work = WorkOf(*program.graph, node, program.target, stage.steps, stage.rows);
+      rows.push_back({{"stage", s},
+                      {"block", program.labels[id].block},
+                      {"name", node.name},
+                      {"kernel", work.kernel.empty() ? node.op->id : work.kernel},
+                      {"rows", stage.steps > 0 ? stage.rows : 0},
+                      {"macs", work.macs},
+                      {"instructions", work.instructions},
+                      {"live_bytes", LiveBytes(plan, static_cast<int32_t>(s))}});
+    }
+  }
+  return rows;
+}
+
+Json Tensors(const ProgramText &program) {
+  Json list = Json::array();
+  for (const Buffer &buffer : program.plan->buffers) {
+    Json json;
+    if (buffer.kind == BufferKind::kTensor) {
+      json = TensorJson(program.graph->tensors[buffer.id]);
+    } else {
+      json = {{"name", program.graph->nodes[buffer.id].name}, {"shape", Json::array({buffer.bytes})}};
+      json["dtype"] = buffer.kind == BufferKind::kScratch ? "scratch" : "state";
+    }
+    json["offset"] = buffer.offset;
+    json["bytes"] = buffer.bytes;
+    json["first_stage"] = buffer.first_stage;
+    json["last_stage"] = buffer.last_stage;
+    list.push_back(json);
+  }
+  return list;
+}
+
+int64_t WeightBytes(const ProgramText &program) {
+  int64_t bytes = 0;
+  for (const WeightArray &array : program.weights) bytes += static_cast<int64_t>(array.data.size());
+  return bytes;
+}
+
+// Constants of a graph whose plan was only priced.
+int64_t ConstantBytes(const Graph &graph) {
+  int64_t bytes = 0;
+  for (const Node &node : graph.nodes) {
+    for (const Constant &constant : node.constants) bytes += constant.count * DTypeBytes(constant.dtype);
+  }
+  return bytes;
+}
+
+Json Alternatives(const Compilation &compilation) {
+  Json list = Json::array();
+  for (const Alternative &alternative : compilation.alternatives) {
+    list.push_back(
+        {{"name", alternative.name},
+         {"exact", alternative.exact},
+         {"cosine", alternative.exact ? Json(1.0) : Json(nullptr)},
+         {"arena_bytes", alternative.plan.arena_bytes},
+         {"instructions_estimate", alternative.instructions},
+         {"flash_bytes", ConstantBytes(alternative.graph.nodes.empty() ? compilation.graph : alternative.graph)}});
+  }
+  return list;
+}
+
+}  // namespace
+
+std::string EmitReport(const ProgramText &program, const Compilation &compilation, const CompileOptions &options) {
+  const Graph &graph = compilation.graph;
+  const Plan &plan = compilation.plan;
+  Json report = {{"schema_version", 1},           {"model", graph.name},
+                 {"model_sha256", graph.sha256},  {"target", compilation.target.id},
+                 {"board", compilation.board.id}, {"onnx2mcu_version", O2M_VERSION}};
+  report["input"] = TensorJson(graph.tensors[graph.inputs[0]]);
+  report["inputs"] = Json::array();
+  report["outputs"] = Json::array();
+  for (const TensorId id : graph.inputs) report["inputs"].push_back(TensorJson(graph.tensors[id]));
+  for (const TensorId id : graph.outputs) report["outputs"].push_back(TensorJson(graph.tensors[id]));
+  report["macs"] = graph.macs;
+  report["arena_bytes"] = plan.arena_bytes;
+  report["arena_lower_bound_bytes"] = plan.lower_bound_bytes;
+  report["ram"] = {{"arena", plan.arena_bytes}, {"data", 0}, {"bss", 0}, {"stack", kStackAllowance}};
+  // Code and the parameter structs are known once compiled: `validate` measures them.
+  report["flash"] = {{"weights", WeightBytes(program)}, {"code", nullptr}, {"constants", nullptr}};
+  report["instructions_estimate"] = EstimateInstructions(graph, plan, program.target);
+  report["schedule"] = Schedule(program);
+  report["tensors"] = Tensors(program);
+  report["quantization"] = {
+      {"method", "ptq_mse"}, {"inputs", compilation.calibration_inputs}, {"residual", options.residual}};
+  report["alternatives"] = Alternatives(compilation);
+  report["warnings"] = graph.warnings;
+  return report.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
+}  // namespace onnx2mcu

@@ -1,0 +1,63 @@
+// codegen/emitter.h - the o2m_emitter that ops write through, and what they have written.
+#pragma once
+#include <deque>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "codegen/names.h"
+#include "importer/ir/op_node.h"
+#include "importer/ir/vit_view.h"
+#include "planner/execute.h"
+#include "planner/plan.h"
+
+namespace onnx2mcu {
+
+// An array of the weights file. Nodes whose constants are equal share one.
+struct WeightArray {
+  std::string name, comment;
+  DType dtype = DType::kS8;
+  std::vector<std::byte> data;
+};
+
+// A pointer that a generated function declares: some place in the arena, under the name of what lies there.
+struct Local {
+  std::string name, declaration;  // "int8_t *const x = (int8_t *)(a + 4160);  // [65][64]"
+};
+
+// One function of the generated C while it is written.
+struct FunctionText {
+  std::string name;
+  std::map<std::string, Local> locals;  // by declaration without the name
+  std::vector<std::string> order;       // keys of locals, by first use
+  NameSet names;
+  bool uses_arena = false;
+  std::vector<bool> uses_input, uses_output;
+};
+
+// What the whole program consists of, in the order of the schedule.
+struct ProgramText {
+  const Graph *graph = nullptr;
+  const Plan *plan = nullptr;
+  o2m_target target{};
+  std::vector<NodeLabel> labels;
+  NameSet names;                             // of file scope
+  std::string objects;                       // static const parameter structs
+  std::vector<WeightArray> weights;          // in order of first use
+  std::map<std::string, size_t> weight_of;   // dtype and bytes -> index into weights
+  std::map<std::string, std::string> files;  // kernel sources by name
+  int64_t object_count = 0;
+};
+
+// The statements of one call of one node, without indent.
+struct CallText {
+  std::vector<std::string> lines;
+  bool uses_rows = false, uses_first = false;
+};
+
+// Lets the op write the call for node `id` of `stage` into `function`. `in_loop`: t and rows exist, `rows` is the text
+// of the number of steps. Internal where the op fails or writes what it may not.
+absl::StatusOr<CallText> EmitNode(ProgramText &program, FunctionText &function, const Stage &stage, NodeId id,
+                                  bool in_loop, const std::string &rows, Host &host);
+
+}  // namespace onnx2mcu
