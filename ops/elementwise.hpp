@@ -194,20 +194,22 @@ inline void ElementwiseMemory(const o2m_node *node, const Elements &e, o2m_memor
 // ---- Tables of unary functions
 // ---------------------------------------------------------------------------------------
 
-// table[q + 128] = f(x) as y holds it, for each value q of x. Where f has no value, the table holds y's zero.
+// table[i] = f(x) as y holds it, x being the i-th value of its byte type, counted from the lowest. Where f has no
+// value, the table holds y's zero.
 template <class Function>
 void FillUnaryTable(const o2m_tensor &x, const o2m_tensor &y, const Function &f, int8_t *table) {
-  for (int32_t q = -128; q < 128; ++q) {
-    const double value = f(static_cast<double>(ScaleOf(x)) * (q - ZeroPointOf(x))) / ScaleOf(y) + ZeroPointOf(y);
-    table[q + 128] = static_cast<int8_t>(std::isnan(value) ? ZeroPointOf(y) : RoundToInt(value, -128, 127));
+  for (int32_t i = 0; i < 256; ++i) {
+    const double real = static_cast<double>(ScaleOf(x)) * (i + LowOf(x.dtype) - ZeroPointOf(x));
+    const double value = f(real) / ScaleOf(y) + ZeroPointOf(y);
+    table[i] = static_cast<int8_t>(std::isnan(value) ? ZeroPointOf(y) : RoundToInt(value, -128, 127));
   }
 }
 // The quant that just holds f over x's 256 values.
 template <class Function>
 OwnQuant QuantOfFunction(const o2m_tensor &x, const Function &f) {
   double low = 0, high = 0;
-  for (int32_t q = -128; q < 128; ++q) {
-    const double value = f(static_cast<double>(ScaleOf(x)) * (q - ZeroPointOf(x)));
+  for (int32_t i = 0; i < 256; ++i) {
+    const double value = f(static_cast<double>(ScaleOf(x)) * (i + LowOf(x.dtype) - ZeroPointOf(x)));
     if (!std::isfinite(value)) continue;
     low = std::fmin(low, value);
     high = std::fmax(high, value);

@@ -1,0 +1,229 @@
+// program.hpp - a function of one value as the elementwise ONNX nodes compute it, in plain data.
+#pragma once
+#include <cmath>
+#include <cstdint>
+#include <cstring>
+
+namespace o2m {
+
+enum class Kind : int32_t {
+  kAbs,
+  kAdd,
+  kCeil,
+  kCelu,
+  kClip,
+  kCos,
+  kDiv,
+  kElu,
+  kErf,
+  kExp,
+  kFloor,
+  kGelu,
+  kGeluTanh,
+  kHardSigmoid,
+  kHardSwish,
+  kLeakyRelu,
+  kLog,
+  kMax,
+  kMin,
+  kMish,
+  kMul,
+  kNeg,
+  kPow,
+  kPRelu,
+  kReciprocal,
+  kRelu,
+  kRound,
+  kSelu,
+  kSigmoid,
+  kSign,
+  kSin,
+  kSoftplus,
+  kSoftsign,
+  kSqrt,
+  kSub,
+  kTanh,
+  kThresholdedRelu,
+};
+
+// What an ONNX op type becomes: how many operands, and up to two float attributes with their defaults.
+struct KindInfo {
+  const char *op_type;
+  Kind kind;
+  int32_t operands;
+  const char *attributes[2];
+  float defaults[2];
+};
+inline constexpr KindInfo kKinds[] = {
+    {"Abs", Kind::kAbs, 1, {}, {}},
+    {"Add", Kind::kAdd, 2, {}, {}},
+    {"Ceil", Kind::kCeil, 1, {}, {}},
+    {"Celu", Kind::kCelu, 1, {"alpha"}, {1}},
+    {"Clip", Kind::kClip, 1, {"min", "max"}, {-3.402823e38f, 3.402823e38f}},
+    {"Cos", Kind::kCos, 1, {}, {}},
+    {"Div", Kind::kDiv, 2, {}, {}},
+    {"Elu", Kind::kElu, 1, {"alpha"}, {1}},
+    {"Erf", Kind::kErf, 1, {}, {}},
+    {"Exp", Kind::kExp, 1, {}, {}},
+    {"Floor", Kind::kFloor, 1, {}, {}},
+    {"Gelu", Kind::kGelu, 1, {}, {}},
+    {"HardSigmoid", Kind::kHardSigmoid, 1, {"alpha", "beta"}, {0.2f, 0.5f}},
+    {"HardSwish", Kind::kHardSwish, 1, {}, {}},
+    {"LeakyRelu", Kind::kLeakyRelu, 1, {"alpha"}, {0.01f}},
+    {"Log", Kind::kLog, 1, {}, {}},
+    {"Max", Kind::kMax, 2, {}, {}},
+    {"Min", Kind::kMin, 2, {}, {}},
+    {"Mish", Kind::kMish, 1, {}, {}},
+    {"Mul", Kind::kMul, 2, {}, {}},
+    {"Neg", Kind::kNeg, 1, {}, {}},
+    {"Pow", Kind::kPow, 2, {}, {}},
+    {"PRelu", Kind::kPRelu, 2, {}, {}},
+    {"Reciprocal", Kind::kReciprocal, 1, {}, {}},
+    {"Relu", Kind::kRelu, 1, {}, {}},
+    {"Round", Kind::kRound, 1, {}, {}},
+    {"Selu", Kind::kSelu, 1, {"alpha", "gamma"}, {1.67326319217681884765625f, 1.05070102214813232421875f}},
+    {"Sigmoid", Kind::kSigmoid, 1, {}, {}},
+    {"Sign", Kind::kSign, 1, {}, {}},
+    {"Sin", Kind::kSin, 1, {}, {}},
+    {"Softplus", Kind::kSoftplus, 1, {}, {}},
+    {"Softsign", Kind::kSoftsign, 1, {}, {}},
+    {"Sqrt", Kind::kSqrt, 1, {}, {}},
+    {"Sub", Kind::kSub, 2, {}, {}},
+    {"Tanh", Kind::kTanh, 1, {}, {}},
+    {"ThresholdedRelu", Kind::kThresholdedRelu, 1, {"alpha"}, {1}},
+};
+
+// An operand of a step: the source, a constant, or the result of an earlier step.
+enum : int32_t { kSource = -1, kConstant = -2 };
+struct ProgramStep {
+  Kind kind;
+  int32_t operand[2];
+  float constant[2];  // of operands that are kConstant
+  float attribute[2];
+};
+inline constexpr int32_t kMaxSteps = 24;
+// The last step's result is the function's value. steps == 0: the identity.
+struct Program {
+  int32_t steps;
+  ProgramStep step[kMaxSteps];
+};
+
+inline double Sigmoid(double x) { return 1 / (1 + std::exp(-x)); }
+inline double Softplus(double x) { return x > 30 ? x : std::log1p(std::exp(x)); }
+
+// One step; p and q are its attributes. ONNX operator definitions, opset 20.
+inline double Apply(Kind kind, double a, double b, double p, double q) {
+  switch (kind) {
+    case Kind::kAbs:
+      return std::fabs(a);
+    case Kind::kAdd:
+      return a + b;
+    case Kind::kCeil:
+      return std::ceil(a);
+    case Kind::kCelu:
+      return std::fmax(a, 0.0) + std::fmin(0.0, p * std::expm1(a / p));
+    case Kind::kClip:
+      return std::fmin(std::fmax(a, p), q);
+    case Kind::kCos:
+      return std::cos(a);
+    case Kind::kDiv:
+      return a / b;
+    case Kind::kElu:
+      return a < 0 ? p * std::expm1(a) : a;
+    case Kind::kErf:
+      return std::erf(a);
+    case Kind::kExp:
+      return std::exp(a);
+    case Kind::kFloor:
+      return std::floor(a);
+    case Kind::kGelu:
+      return 0.5 * a * std::erfc(-a / std::sqrt(2.0));
+    case Kind::kGeluTanh:
+      return 0.5 * a * (1 + std::tanh(std::sqrt(2 / M_PI) * (a + 0.044715 * a * a * a)));
+    case Kind::kHardSigmoid:
+      return std::fmin(std::fmax(p * a + q, 0.0), 1.0);
+    case Kind::kHardSwish:
+      return a * std::fmin(std::fmax(a / 6 + 0.5, 0.0), 1.0);
+    case Kind::kLeakyRelu:
+      return a < 0 ? p * a : a;
+    case Kind::kLog:
+      return std::log(a);
+    case Kind::kMax:
+      return std::fmax(a, b);
+    case Kind::kMin:
+      return std::fmin(a, b);
+    case Kind::kMish:
+      return a * std::tanh(Softplus(a));
+    case Kind::kMul:
+      return a * b;
+    case Kind::kNeg:
+      return -a;
+    case Kind::kPow:
+      return std::pow(a, b);
+    case Kind::kPRelu:
+      return a < 0 ? a * b : a;
+    case Kind::kReciprocal:
+      return 1 / a;
+    case Kind::kRelu:
+      return std::fmax(a, 0.0);
+    case Kind::kRound:
+      return std::nearbyint(a);
+    case Kind::kSelu:
+      return a > 0 ? q * a : q * p * std::expm1(a);
+    case Kind::kSigmoid:
+      return Sigmoid(a);
+    case Kind::kSign:
+      return a > 0 ? 1 : a < 0 ? -1 : 0;
+    case Kind::kSin:
+      return std::sin(a);
+    case Kind::kSoftplus:
+      return Softplus(a);
+    case Kind::kSoftsign:
+      return a / (1 + std::fabs(a));
+    case Kind::kSqrt:
+      return std::sqrt(a);
+    case Kind::kSub:
+      return a - b;
+    case Kind::kTanh:
+      return std::tanh(a);
+    case Kind::kThresholdedRelu:
+      return a > p ? a : 0;
+  }
+  return 0;
+}
+
+inline double Evaluate(const Program &program, double x) {
+  double results[kMaxSteps] = {};
+  for (int32_t i = 0; i < program.steps; ++i) {
+    const ProgramStep &s = program.step[i];
+    double operand[2];
+    for (int k = 0; k < 2; ++k) {
+      const int32_t from = s.operand[k];
+      operand[k] = from == kSource ? x : from == kConstant ? static_cast<double>(s.constant[k]) : results[from];
+    }
+    results[i] = Apply(s.kind, operand[0], operand[1], s.attribute[0], s.attribute[1]);
+  }
+  return program.steps > 0 ? results[program.steps - 1] : x;
+}
+
+// False where a step reads something that is not there yet.
+inline bool IsSound(const Program &program) {
+  if (program.steps < 0 || program.steps > kMaxSteps) return false;
+  for (int32_t i = 0; i < program.steps; ++i) {
+    const ProgramStep &s = program.step[i];
+    for (const int32_t from : s.operand) {
+      if (from < kConstant || from >= i) return false;
+    }
+    if (static_cast<int32_t>(s.kind) < 0 || s.kind > Kind::kThresholdedRelu) return false;
+  }
+  return true;
+}
+
+inline const KindInfo *FindKind(const char *op_type) {
+  for (const KindInfo &info : kKinds) {
+    if (std::strcmp(info.op_type, op_type) == 0) return &info;
+  }
+  return nullptr;
+}
+
+}  // namespace o2m
