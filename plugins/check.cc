@@ -31,7 +31,10 @@ void Reporter::Write(char kind, const std::string &text) {
 }
 
 void Reporter::Begin(const std::string &clause) { Write('@', clause); }
-void Reporter::Fail(const std::string &clause, const std::string &seen) { Write('!', clause + "\t" + seen); }
+void Reporter::Fail(const std::string &clause, const std::string &seen) {
+  failures_++;
+  Write('!', clause + "\t" + seen);
+}
 void Reporter::Count() { Write('+', ""); }
 void Reporter::Expect(const std::string &clause, const std::string &seen) {
   Count();
@@ -142,10 +145,9 @@ void CheckCase(const o2m_op *op, const o2m_cases &cases, int32_t index, uint64_t
   report.Begin("cases");
   absl::StatusOr<Subject> subject = SubjectOf(op, cases.get(index), seed);
   report.Expect("cases", subject.ok() ? "" : std::string(subject.status().message()));
-  if (!subject.ok() || !check::CheckDeclarations(*subject, report)) return;
+  if (!subject.ok() || !check::CheckDeclarations(*subject, report) || !report.ok()) return;
   subject->next = NextOf(op, cases, index, *subject);
-  check::CheckRuns(*subject, report);
-  check::CheckExtensions(*subject, report);
+  if (check::CheckRuns(*subject, report)) check::CheckExtensions(*subject, report);
 }
 
 void CheckEmission(const o2m_op *op, const o2m_cases &cases, const std::vector<int32_t> &good, uint64_t seed,

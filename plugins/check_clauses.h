@@ -19,10 +19,13 @@ class Reporter {
   void Count();  // one comparison made
   // Counts, and fails where `seen` says that something is wrong.
   void Expect(const std::string &clause, const std::string &seen);
+  // Nothing failed so far. What fails early would only show again, under other names, in what follows.
+  bool ok() const { return failures_ == 0; }
 
  private:
   void Write(char kind, const std::string &text);
   int fd_;
+  int failures_ = 0;
 };
 
 enum class Fill : uint8_t { kRandom, kEdges, kLow, kHigh, kZeroPoint };
@@ -66,8 +69,8 @@ void ExpectRun(const std::string &clause, const std::string &how, const NodeSpec
 
 // infer(), memory() and pack(): false where running makes no sense. Sets subject.inferred.
 bool CheckDeclarations(Subject &subject, Reporter &report);
-// run() in every way that the planner may use it.
-void CheckRuns(const Subject &subject, Reporter &report);
+// run() in every way that the planner may use it. False where it is not even a function of its inputs and tiles.
+bool CheckRuns(const Subject &subject, Reporter &report);
 // The extensions that speak of results: split, unary table, variants, cost, rules; and epilogues, other targets.
 void CheckExtensions(const Subject &subject, Reporter &report);
 // Every case's emitted C in one program, compiled and compared with run().

@@ -91,7 +91,7 @@ std::vector<Pass> RunAll(const std::vector<Emission> &emissions, const o2m_targe
 constexpr char kMain[] = R"(
 static void pass(void (*run)(uint8_t *const *), int count, const size_t *size, const size_t *begin, FILE *in,
                  FILE *out) {
-  uint8_t *image[64], *at[64];
+  uint8_t *image[64] = {0}, *at[64] = {0};
   for (int i = 0; i < count; i++) {
     image[i] = malloc(size[i]);
     if (!image[i] || fread(image[i], 1, size[i], in) != size[i]) exit(3);
@@ -171,16 +171,23 @@ std::string LogLine() {
   return first;
 }
 
+std::string BlockName(const NodeSpec &node, size_t block) {
+  const size_t inputs = node.inputs.size(), operands = inputs + node.outputs.size();
+  if (block < inputs) return absl::StrCat("input ", block);
+  if (block < operands) return absl::StrCat("output ", block - inputs);
+  return block == operands ? "scratch" : "state";
+}
+
 // What differs in the memory of a pass, empty if nothing. Scratch is undefined after a call.
-std::string DifferentMemory(const Pass &pass, const uint8_t *got) {
+std::string DifferentMemory(const NodeSpec &node, const Pass &pass, const uint8_t *got) {
   for (size_t b = 0; b < pass.after.size(); b++) {
     const Block &expected = pass.after[b];
     const bool scratch = b + 2 == pass.after.size();
     for (int64_t i = 0; i < expected.image_size; i++) {
       if (scratch && i == expected.begin) i += expected.size;
       if (got[i] == expected.image()[i]) continue;
-      return absl::StrCat("block ", b, " of inputs, outputs, scratch, state: byte ", i - expected.begin,
-                          ": run() gives ", expected.image()[i], ", the emitted C ", got[i]);
+      return absl::StrCat(BlockName(node, b), ", byte ", i - expected.begin, " of ", expected.size, ": run() gives ",
+                          expected.image()[i], ", the emitted C ", got[i]);
     }
     got += expected.image_size;
   }
@@ -201,11 +208,10 @@ void CompareOutput(const std::vector<Emission> &emissions, const std::vector<Pas
   for (const Pass &pass : passes) {
     const int64_t size = SizeOf(pass);
     if (at + size > static_cast<int64_t>(got.size())) return report.Fail("emitted C == run", how + "stopped early");
-    const std::string difference = DifferentMemory(pass, &got[at]);
     const Emission &emission = emissions[pass.emission];
-    report.Expect("emitted C == run", difference.empty() ? ""
-                                                         : absl::StrCat(how, "case ", emission.case_name, ", ",
-                                                                        emission.what, ": ", difference));
+    const std::string difference = DifferentMemory(emission.packed, pass, &got[at]);
+    const std::string where = absl::StrCat(how, "case ", emission.case_name, ", ", emission.what, ": ");
+    report.Expect("emitted C == run", difference.empty() ? "" : where + difference);
     at += size;
   }
 }

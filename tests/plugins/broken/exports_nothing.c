@@ -1,0 +1,3 @@
+/* A shared object without the entry point. */
+int unrelated(void);
+int unrelated(void) { return 1; }
