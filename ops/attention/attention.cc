@@ -1,0 +1,371 @@
+// attention.cc - o2m.attention: MatMul(Softmax(scale q kt + mask), v), heads included, as one op. See README.md.
+#include "attention_heads.hpp"
+#include "o2m_sources.h"
+#include "op.hpp"
+
+namespace {
+
+using namespace o2m;
+
+// ---- infer ----------------------------------------------------------------------------------------------------------
+
+o2m_status CheckShapes(const o2m_host *host, const o2m_node *node) {
+  const o2m_tensor &q = *node->inputs[kQ], &k = *node->inputs[kK], &v = *node->inputs[kV];
+  if (q.rank < 2 || k.rank < 2 || v.rank < 2 || Dim(k, 2) != Depth(node) || Dim(v, 2) != Keys(node)) {
+    return Reject(host, Str("q ", Shape(q), ", k ", Shape(k), " and v ", Shape(v),
+                            " do not fit; [.., N, P], [.., P, M] and [.., M, R] would work"));
+  }
+  if (Keys(node) > kMostKeys || Depth(node) > kMostDepth) {
+    return Reject(host, Str("k ", Shape(k), " is too large; at most ", kMostDepth, " x ", kMostKeys, " would work"));
+  }
+  const std::vector<int32_t> heads = HeadDims(node->inputs);
+  if (heads.size() > 2) return Reject(host, Str("q ", Shape(q), " has more than two leading dims longer than one"));
+  int32_t axes[2];
+  for (int i = 0; i < node->input_count; ++i) {
+    const o2m_tensor &t = *node->inputs[i];
+    if (!HeadAxes(t, heads, axes)) {
+      return Reject(host, Str("the leading dims of input ", i, " ", Shape(t), " do not fit those of q ", Shape(q)));
+    }
+    if (i < kMask || (t.is_constant && t.dtype == O2M_F32 && Broadcasts(Dim(t, 1), Keys(node)) &&
+                      Broadcasts(Dim(t, 2), Queries(node)))) {
+      continue;
+    }
+    return Reject(host, Str("input ", i, ", the mask, must be a constant f32 that broadcasts to [.., ", Queries(node),
+                            ", ", Keys(node), "], not ", Shape(t)));
+  }
+  return O2M_OK;
+}
+
+o2m_status CheckTypes(const o2m_host *host, o2m_node *node) {
+  for (int i = kQ; i <= kV; ++i) {
+    const o2m_tensor &t = *node->inputs[i];
+    if (t.dtype != O2M_S8) return Reject(host, Str("input ", i, " is ", NameOf(t.dtype), "; s8 would work"));
+    if (t.quant.count != 1) return Reject(host, Str("input ", i, " needs one scale for the whole tensor"));
+  }
+  o2m_tensor &y = *node->outputs[0];
+  if (y.dtype == O2M_ANY) y.dtype = O2M_S8;
+  if (y.quant.count == 0) y.quant = node->inputs[kV]->quant;
+  if (y.dtype != O2M_S8 && y.dtype != O2M_S16) {
+    return Reject(host, Str("output 0 cannot be ", NameOf(y.dtype), "; s8 or s16 would work"));
+  }
+  if (y.quant.count != 1) return Reject(host, "output 0 needs one scale for the whole tensor");
+  return O2M_OK;
+}
+
+o2m_status ChooseMultipliers(const o2m_host *host, o2m_node *node) {
+  auto &params = ParamsOf<AttentionParams>(node);
+  const double factor = double{params.factor} * ScaleOf(*node->inputs[kQ]) * ScaleOf(*node->inputs[kK]) * kScoreUnits;
+  if (factor * 255 * 255 * Depth(node) >= 1073741824.0) {
+    return Reject(host, Str("the scales of q, ", ScaleOf(*node->inputs[kQ]), ", and k, ", ScaleOf(*node->inputs[kK]),
+                            ", make scores of 2^24 and more; calibrate with other images"));
+  }
+  params.shift = ShiftFor(factor);
+  params.multiplier = Multiplier(factor, params.shift);
+  int exponent = 0;
+  const double ratio = std::frexp(double{ScaleOf(*node->inputs[kV])} / ScaleOf(*node->outputs[0]), &exponent);
+  params.y_multiplier = RoundToInt(std::ldexp(ratio, 31), 1073741824.0);
+  params.y_shift = 31 - exponent;
+  // shift plus the bits of 255 M, up to 23, must stay below 62, and 255 times the ratio within s32
+  if (params.y_shift >= 10 && params.y_shift <= 38) return O2M_OK;
+  return Reject(host, Str("the scale of output 0, ", ScaleOf(*node->outputs[0]), ", is far from that of v, ",
+                          ScaleOf(*node->inputs[kV])));
+}
+
+// ---- Kernel
+// -----------------------------------------------------------------------------------------------------------
+
+o2m_attention_params KernelParams(const o2m_node *node) {
+  const o2m_tensor *const *in = node->inputs;
+  const auto &params = ParamsOf<AttentionParams>(node);
+  const std::vector<int32_t> heads = HeadDims(in);
+  o2m_attention_params p = {};
+  p.groups = heads.size() == 2 ? heads[0] : 1;
+  p.heads = heads.empty() ? 1 : heads.back();
+  p.keys = Keys(node);
+  p.depth = Depth(node);
+  p.columns = Columns(node);
+  p.q = LayoutOf(*in[kQ], heads);
+  p.k = Transposed(LayoutOf(*in[kK], heads));
+  p.v = LayoutOf(*in[kV], heads);
+  p.y = LayoutOf(*node->outputs[0], heads);
+  p.q_zero = ZeroPointOf(*in[kQ]);
+  p.k_zero = ZeroPointOf(*in[kK]);
+  p.v_zero = ZeroPointOf(*in[kV]);
+  p.y_zero = ZeroPointOf(*node->outputs[0]);
+  p.y_bytes = static_cast<int32_t>(BytesOf(node->outputs[0]->dtype));
+  p.score_multiplier = params.multiplier;
+  p.score_shift = params.shift;
+  p.y_multiplier = params.y_multiplier;
+  p.y_shift = params.y_shift;
+  if (node->input_count > kMask) {
+    p.mask = ConstantData<const int16_t>(node, kPackedMask);
+    p.mask_layout = MaskLayout(node);
+  }
+  return p;
+}
+
+std::string LayoutText(const o2m_attention_layout &l) {
+  return Str("{", l.group, ", ", l.head, ", ", l.row, ", ", l.column, "}");
+}
+
+// ---- match ----------------------------------------------------------------------------------------------------------
+
+struct Matching {
+  GraphView g;
+  std::vector<int32_t> nodes, masks;
+  AttentionParams params = {};
+
+  // If `tensor` is Mul(x, scalar): takes it in, multiplies *factor and returns x.
+  int32_t PeelFactor(int32_t tensor, float *factor) {
+    const int32_t mul = g.Producer(tensor);
+    float scalar = 0;
+    if (!g.Is(mul, "Mul") || g.Output(mul) != tensor || !g.IsScalar(g.Input(mul, 1), &scalar)) return tensor;
+    if (g.IsConstant(g.Input(mul, 0)) || ElementCount(g.Tensor(g.Input(mul, 0))) != ElementCount(g.Tensor(tensor)))
+      return tensor;
+    nodes.push_back(mul);
+    *factor *= scalar;
+    return PeelFactor(g.Input(mul, 0), factor);
+  }
+
+  // Walks from the softmax's argument up to MatMul(q, kt): Mul by scalars, Add of constants. The matmul, or O2M_NONE.
+  int32_t WalkScores(int32_t node) {
+    params.factor = 1;
+    for (float scalar = 0;;) {
+      nodes.push_back(node);
+      if (g.Is(node, "MatMul")) return node;
+      const int32_t from = g.Producer(g.Input(node, 0));
+      if (g.Is(node, "Mul") && g.IsScalar(g.Input(node, 1), &scalar)) {
+        params.factor *= scalar;
+      } else if (g.Is(node, "Add") && g.IsConstant(g.Input(node, 1)) && masks.size() < kMasks) {
+        params.mask_factor[masks.size()] = params.factor;
+        masks.push_back(g.Input(node, 1));
+        if (!SameHeads(node)) return O2M_NONE;
+      } else {
+        return O2M_NONE;
+      }
+      if (from < 0) return O2M_NONE;
+      node = from;
+    }
+  }
+
+  // An Add's mask is read by position from the end, so its sum must have the shape of the scores it comes from.
+  bool SameHeads(int32_t add) const {
+    const o2m_tensor &sum = g.Tensor(g.Output(add)), &mask = g.Tensor(g.Input(add, 1));
+    const o2m_tensor &scores = g.Tensor(g.Input(add, 0));
+    return ElementCount(sum) == ElementCount(scores) && mask.rank <= sum.rank && Dim(sum, 1) == Dim(scores, 1) &&
+           Dim(sum, 2) == Dim(scores, 2);
+  }
+};
+
+struct Attention {
+  static constexpr char kId[] = "o2m.attention";
+  using Params = AttentionParams;
+
+  static o2m_status Match(const o2m_host *, const o2m_graph *graph, int32_t root, o2m_match *match) {
+    Matching m = {GraphView(graph), {root}, {}, {}};
+    const GraphView &g = m.g;
+    if (!g.Is(root, "MatMul")) return O2M_NO_MATCH;
+    const int32_t softmax = g.ProducerOf(root, 0, "Softmax"), v = g.Input(root, 1);
+    if (softmax < 0 || g.IsConstant(v) || g.Tensor(v).rank < 2) return O2M_NO_MATCH;
+    const o2m_tensor &weights = g.Tensor(g.Input(root, 0)), &scores = g.Tensor(g.Input(softmax, 0));
+    const int64_t axis = g.Int(softmax, "axis", -1);
+    if (weights.rank < 2 || scores.rank < 2 || (axis != -1 && axis != scores.rank - 1)) return O2M_NO_MATCH;
+    m.nodes.push_back(softmax);
+    const int32_t first = g.Producer(g.Input(softmax, 0));
+    const int32_t matmul = first < 0 ? O2M_NONE : m.WalkScores(first);
+    if (matmul < 0) return O2M_NO_MATCH;
+    const int32_t q = m.PeelFactor(g.Input(matmul, 0), &m.params.factor);
+    const int32_t k = m.PeelFactor(g.Input(matmul, 1), &m.params.factor);
+    std::vector<int32_t> inputs = {q, k, v};
+    inputs.insert(inputs.end(), m.masks.begin(), m.masks.end());
+    if (!(m.params.factor > 0) || !ShapesFit(g, inputs, root, weights)) return O2M_NO_MATCH;
+    *static_cast<AttentionParams *>(match->params) = m.params;
+    std::sort(m.nodes.begin(), m.nodes.end());
+    return Matched(match, m.nodes, inputs);
+  }
+
+  // The operands as infer() will see them, with y as it will compute it.
+  static bool ShapesFit(const GraphView &g, const std::vector<int32_t> &inputs, int32_t root,
+                        const o2m_tensor &weights) {
+    std::vector<const o2m_tensor *> tensors;
+    for (int32_t id : inputs) tensors.push_back(&g.Tensor(id));
+    if (g.IsConstant(inputs[kQ]) || g.IsConstant(inputs[kK])) return false;
+    if (Dim(weights, 2) != Dim(*tensors[kQ], 2) || Dim(weights, 1) != Dim(*tensors[kK], 1)) return false;
+    o2m_tensor y = g.Tensor(g.Output(root));
+    const o2m_tensor expected = y;
+    o2m_tensor *outputs[] = {&y};
+    o2m_node node = {};
+    node.input_count = static_cast<int32_t>(tensors.size());
+    node.inputs = tensors.data();
+    node.outputs = outputs;
+    if (CheckShapes(nullptr, &node) != O2M_OK) return false;
+    SetOutputShape(tensors.data(), &y);
+    return y.rank == expected.rank && std::equal(y.dims, y.dims + y.rank, expected.dims);
+  }
+
+  static o2m_status Infer(const o2m_host *host, const o2m_target *, o2m_node *node) {
+    if (o2m_status s = CheckShapes(host, node)) return s;
+    SetOutputShape(node->inputs, node->outputs[0]);
+    node->outputs[0]->token_axis = node->outputs[0]->rank - 2;
+    if (o2m_status s = CheckTypes(host, node)) return s;
+    if (o2m_status s = ChooseMultipliers(host, node)) return s;
+    const int64_t mask = node->input_count > kMask ? MaskShapeOf(node).Count(Keys(node)) : 0;
+    SetConstants(node, {{"mask", O2M_S16, mask, nullptr}});
+    return O2M_OK;
+  }
+
+  // One step is one query of every head. Scratch: a query row and its scores, s16.
+  static void Memory(const o2m_target *, const o2m_node *node, int32_t, o2m_memory *memory) {
+    const o2m_tensor &q = *node->inputs[kQ], &y = *node->outputs[0];
+    memory->steps = Queries(node);
+    memory->inputs[kQ] = {O2M_ANY_STRIDES, q.rank - 2, 1, 1, 0};
+    memory->outputs[0] = {O2M_ANY_STRIDES, y.rank - 2, 1, 1, 0};
+    memory->inputs[kK] = memory->inputs[kV] = {O2M_ANY_STRIDES, 0, 0, 0, 0};
+    memory->scratch_bytes = int64_t{2} * ((Depth(node) + 1) / 2 * 2 + Keys(node));
+    // A head's query is read before its row of y is written; the rows must coincide head by head.
+    const o2m_attention_params p = KernelParams(node);
+    const bool coincide = p.q.group == p.y.group && p.q.head == p.y.head && p.q.row == p.y.row &&
+                          p.q.column == p.y.column && p.depth == p.columns && p.y_bytes == 1;
+    memory->in_place_inputs = coincide ? 1 : 0;
+  }
+
+  static o2m_status Pack(const o2m_host *, const o2m_target *, o2m_node *node) {
+    if (node->input_count > kMask) PackMask(node);
+    return O2M_OK;
+  }
+
+  static void Run(const o2m_node *node, const o2m_call *call) {
+    const o2m_attention_params p = KernelParams(node);
+    O2M_SYM(o2m_attention_s8)
+    (In<int8_t>(call, kQ), In<int8_t>(call, kK), In<int8_t>(call, kV), Out<void>(call), call->first, call->rows,
+     call->scratch, &p);
+  }
+
+  static o2m_status Emit(const o2m_host *host, const o2m_target *, const o2m_node *node, const o2m_emitter *e) {
+    if (o2m_status s = EmitSources(host, e, o2m_sources, O2M_SOURCE_COUNT,
+                                   {"o2m_fixedpoint.h", "o2m_attention_s8.h", "o2m_attention_s8.c"})) {
+      return s;
+    }
+    Line(e, Call("O2M_SYM(o2m_attention_s8)",
+                 {Operand(e, kQ), Operand(e, kK), Operand(e, kV), Operand(e, node->input_count), e->first(e),
+                  RowsName(e), ScratchName(e), Object(e, "o2m_attention_params", ParamsText(node, e))}));
+    return O2M_OK;
+  }
+
+  static std::string ParamsText(const o2m_node *node, const o2m_emitter *e) {
+    const o2m_attention_params p = KernelParams(node);
+    return Initializer()
+        .Field("groups", p.groups)
+        .Field("heads", p.heads)
+        .Field("keys", p.keys)
+        .Field("depth", p.depth)
+        .Field("columns", p.columns)
+        .Field("q", LayoutText(p.q), "group, head, row, column")
+        .Field("k", LayoutText(p.k))
+        .Field("v", LayoutText(p.v))
+        .Field("y", LayoutText(p.y))
+        .Field("q_zero", p.q_zero)
+        .Field("k_zero", p.k_zero)
+        .Field("v_zero", p.v_zero)
+        .Field("y_zero", p.y_zero)
+        .Field("y_bytes", p.y_bytes)
+        .Field("score_multiplier", p.score_multiplier)
+        .Field("score_shift", p.score_shift)
+        .Field("y_multiplier", p.y_multiplier)
+        .Field("y_shift", p.y_shift)
+        .Field("mask", node->input_count > kMask ? ConstantName(e, kPackedMask) : "0")
+        .Field("mask_layout", LayoutText(p.mask_layout))
+        .text();
+  }
+
+  // Heads side by side, in equal groups.
+  static o2m_status Split(const o2m_node *node, int32_t choice, o2m_split *split) {
+    const std::vector<int32_t> heads = HeadDims(node->inputs);
+    if (heads.empty()) return O2M_NO_MATCH;
+    for (int32_t parts = 2; parts <= heads.back(); ++parts) {
+      if (heads.back() % parts != 0 || choice-- > 0) continue;
+      *split = {};
+      std::fill(split->input_axis, split->input_axis + O2M_MAX_OPERANDS, O2M_NONE);
+      std::fill(split->output_axis, split->output_axis + O2M_MAX_OPERANDS, O2M_NONE);
+      split->parts = parts;
+      int32_t axes[2];
+      for (int i = 0; i < node->input_count; ++i) {
+        HeadAxes(*node->inputs[i], heads, axes);
+        split->input_axis[i] = axes[1];
+      }
+      HeadAxes(*node->outputs[0], heads, axes);
+      split->output_axis[0] = axes[1];
+      return O2M_OK;
+    }
+    return O2M_NO_MATCH;
+  }
+
+  static void Cost(const o2m_target *, const o2m_node *node, int32_t rows, o2m_cost *cost) {
+    const o2m_attention_params p = KernelParams(node);
+    const int64_t queries = int64_t{rows} * p.groups * p.heads;
+    cost->kernel = "attention_s8";
+    cost->macs = queries * p.keys * (p.depth + p.columns);
+    cost->elements = queries * p.keys;
+    cost->outputs = queries * p.columns;
+    cost->instructions = -1;
+  }
+
+  static void QuantRule(const o2m_node *, o2m_quant_rule *rule) { rule->s16_outputs = 1; }
+
+  static void Cases(CaseList &list);
+};
+
+// ---- Cases ----------------------------------------------------------------------------------------------------------
+
+CaseOperand S8(std::vector<int32_t> dims, int32_t zero_point = 0, std::vector<int64_t> strides = {}) {
+  return {O2M_S8, std::move(dims), 0.03f, zero_point, {}, std::move(strides)};
+}
+
+void AddMasked(CaseList &list, const std::string &name, std::vector<int32_t> mask_dims, float hidden) {
+  int64_t count = 1;
+  for (int32_t d : mask_dims) count *= d;
+  std::vector<float> mask = RandomFloats(count, 6, 2.0f);
+  for (size_t i = 0; i < mask.size(); i += 3) mask[i] = hidden;
+  list.Add(name, {S8({1, 3, 6, 8}), S8({1, 3, 8, 10}), S8({1, 3, 10, 8}), {O2M_F32, mask_dims, 0, 0, mask}},
+           {S8({1, 3, 6, 8})}, AttentionParams{0.35f, {1, 0}, 0, 0, 0, 0});
+}
+
+void Attention::Cases(CaseList &list) {
+  const AttentionParams params = {0.35f, {1, 1}, 0, 0, 0, 0};
+  list.Add("heads", {S8({1, 3, 9, 8}, 4), S8({1, 3, 8, 9}, -5), S8({1, 3, 9, 8}, 6)}, {S8({1, 3, 9, 8}, -7)}, params);
+  list.Add("no_heads", {S8({7, 16}), S8({16, 7}), S8({7, 16})}, {S8({7, 16})}, params);
+  list.Add("rank_3", {S8({4, 5, 8}), S8({4, 8, 5}), S8({4, 5, 8})}, {S8({4, 5, 8})}, params);
+  list.Add("one_query", {S8({1, 2, 1, 16}), S8({1, 2, 16, 50}), S8({1, 2, 50, 16})}, {S8({1, 2, 1, 16})}, params);
+  list.Add("one_key", {S8({1, 2, 5, 8}), S8({1, 2, 8, 1}), S8({1, 2, 1, 8})}, {S8({1, 2, 5, 8})}, params);
+  list.Add("odd_sizes", {S8({1, 3, 7, 5}), S8({1, 3, 5, 11}), S8({1, 3, 11, 3})}, {S8({1, 3, 7, 3})}, params);
+  list.Add("long_rows", {S8({1, 2, 3, 32}), S8({1, 2, 32, 197}), S8({1, 2, 197, 32})}, {S8({1, 2, 3, 32})}, params);
+  list.Add("groups", {S8({3, 2, 4, 8}), S8({3, 2, 8, 4}), S8({3, 2, 4, 8})}, {S8({3, 2, 4, 8})}, params);
+  list.Add("shared_keys", {S8({1, 4, 5, 8}), S8({1, 1, 8, 5}), S8({1, 1, 5, 8})}, {S8({1, 4, 5, 8})}, params);
+  // one projection of 9 tokens: q, k, v of 2 heads of 8 columns side by side, so does y
+  const std::vector<int64_t> natural = {0, 8, 48, 1}, transposed = {0, 8, 1, 48};
+  list.Add("columns_of_a_projection",
+           {S8({1, 2, 9, 8}, 3, natural), S8({1, 2, 8, 9}, -9, transposed), S8({1, 2, 9, 8}, 11, natural)},
+           {S8({1, 2, 9, 8}, 2, {0, 8, 16, 1})}, params);
+  list.Add("in_place_layout",
+           {S8({1, 2, 9, 8}, 3, {0, 8, 16, 1}), S8({1, 2, 8, 9}, -9, transposed), S8({1, 2, 9, 8}, 11, natural)},
+           {S8({1, 2, 9, 8}, 2, {0, 8, 16, 1})}, params);
+  list.Add("transposed_values", {S8({1, 2, 9, 8}), S8({1, 2, 8, 9}), S8({1, 2, 9, 8}, 7, {0, 72, 1, 9})},
+           {S8({1, 2, 9, 8}, 0, {0, 72, 1, 9})}, params);
+  list.Add("transposed_query", {S8({1, 2, 9, 8}, -3, {0, 72, 1, 9}), S8({1, 2, 8, 9}), S8({1, 2, 9, 8})},
+           {S8({1, 2, 9, 8})}, params);
+  list.Add("zero_points_low", {S8({2, 6, 8}, -128), S8({2, 8, 6}, -128), S8({2, 6, 8}, -128)}, {S8({2, 6, 8}, -128)},
+           params);
+  list.Add("zero_points_high", {S8({2, 6, 8}, 127), S8({2, 8, 6}, 127), S8({2, 6, 8}, 127)}, {S8({2, 6, 8}, 127)},
+           params);
+  list.Add("sharp_scores", {S8({2, 6, 64}), S8({2, 64, 9}), S8({2, 9, 64})}, {S8({2, 6, 64})},
+           AttentionParams{2.0f, {}, 0, 0, 0, 0});
+  list.Add("s16_output", {S8({1, 2, 9, 8}), S8({1, 2, 8, 9}), S8({1, 2, 9, 8})}, {{O2M_S16, {1, 2, 9, 8}, 0.0003f, 0}},
+           params);
+  AddMasked(list, "mask", {6, 10}, -INFINITY);
+  AddMasked(list, "mask_per_head", {1, 3, 6, 10}, -100.0f);
+  AddMasked(list, "mask_of_keys", {1, 1, 1, 10}, -1e9f);
+}
+
+}  // namespace
+
+O2M_PLUGIN("attention", "0.1.0", Attention)

@@ -1,0 +1,206 @@
+// The attention kernel against a naive integer oracle, bit by bit, and against real softmax attention.
+#include "op_test.hpp"
+// op_test.hpp first: it takes the plugin's path out of the way
+#include "attention_heads.hpp"
+#include "o2m_fixedpoint.h"
+
+namespace o2m::testing {
+namespace {
+
+const o2m_op *Op() { return FindOp("o2m.attention"); }
+const o2m_cases &AllCases() { return *static_cast<const o2m_cases *>(Op()->get_extension("o2m.cases/1")); }
+const o2m_case &CaseNamed(const std::string &name) {
+  for (int32_t i = 0; i < AllCases().count; ++i) {
+    if (AllCases().get(i)->name == name) return *AllCases().get(i);
+  }
+  ADD_FAILURE() << "no case " << name;
+  return *AllCases().get(0);
+}
+
+// Dense index of element [head][row][column]; a tensor with no heads repeats.
+size_t At(const o2m_tensor &t, int64_t head, int64_t row, int64_t column) {
+  const int64_t heads = ElementCount(t) / Dim(t, 1) / Dim(t, 2);
+  const int64_t h = heads == 1 ? 0 : head, r = Dim(t, 2) == 1 ? 0 : row;
+  return static_cast<size_t>((h * Dim(t, 2) + r) * Dim(t, 1) + column);
+}
+
+struct Query {
+  TestNode *node;
+  const std::vector<Values> *in;
+  int64_t head, row;
+  int32_t Q(int64_t p) const { return (*in)[0][At(node->input(0), head, row, p)] - ZeroPointOf(node->input(0)); }
+  int32_t K(int64_t p, int64_t m) const {
+    return (*in)[1][At(node->input(1), head, p, m)] - ZeroPointOf(node->input(1));
+  }
+  int32_t V(int64_t m, int64_t r) const {
+    return (*in)[2][At(node->input(2), head, m, r)] - ZeroPointOf(node->input(2));
+  }
+  double Mask(int64_t m) const {
+    return node->get()->input_count > 3 ? double{Floats(node->input(3))[At(node->input(3), head, row, m)]} : 0.0;
+  }
+  int64_t Dot(int64_t m) const {
+    int64_t sum = 0;
+    for (int64_t p = 0; p < Dim(node->input(0), 1); ++p) sum += Q(p) * K(p, m);
+    return sum;
+  }
+};
+
+// One row of y by the formula of the kernel's header, the exponential computed and not looked up.
+Values OracleRow(const Query &query) {
+  const auto &params = *static_cast<const AttentionParams *>(query.node->get()->params);
+  const o2m_tensor &y = query.node->output();
+  const int64_t keys = Dim(query.node->input(1), 1);
+  std::vector<int64_t> score;
+  for (int64_t m = 0; m < keys; ++m) {
+    const double mask = std::fmin(std::fmax(std::floor(64 * query.Mask(m) + 0.5), -32768), 32767);
+    const int64_t s = o2m_round_shift(query.Dot(m) * params.multiplier, params.shift) + static_cast<int64_t>(mask);
+    score.push_back(mask == -32768 ? -32768 : std::min<int64_t>(std::max<int64_t>(s, -32768), 32767));
+  }
+  const int64_t largest = *std::max_element(score.begin(), score.end());
+  std::vector<int64_t> e;
+  int64_t sum = 0;
+  for (int64_t s : score) {
+    e.push_back(static_cast<int64_t>(std::floor(255 * std::exp(static_cast<double>(s - largest) / 64) + 0.5)));
+    sum += e.back();
+  }
+  const auto bits = static_cast<int32_t>(std::log2(static_cast<double>(sum)));
+  const int64_t reciprocal = o2m_divide_round(static_cast<int64_t>(params.y_multiplier) << bits, sum);
+  Values row;
+  for (int64_t r = 0; r < Dim(y, 1); ++r) {
+    int64_t acc = 0;
+    for (int64_t m = 0; m < keys; ++m) acc += e[static_cast<size_t>(m)] * query.V(m, r);
+    const int64_t value = ZeroPointOf(y) + o2m_round_shift(acc * reciprocal, params.y_shift + bits);
+    row.push_back(static_cast<int32_t>(std::min<int64_t>(std::max<int64_t>(value, LowOf(y.dtype)), HighOf(y.dtype))));
+  }
+  return row;
+}
+
+std::vector<double> RealRow(const Query &query, double factor) {
+  TestNode &n = *query.node;
+  const int64_t keys = Dim(n.input(1), 1);
+  std::vector<double> score, row;
+  for (int64_t m = 0; m < keys; ++m) {
+    score.push_back(factor * ScaleOf(n.input(0)) * ScaleOf(n.input(1)) * static_cast<double>(query.Dot(m)) +
+                    query.Mask(m));
+  }
+  const double largest = *std::max_element(score.begin(), score.end());
+  double sum = 0;
+  for (double &s : score) sum += s = std::exp(s - largest);
+  for (int64_t r = 0; r < Dim(n.output(), 1); ++r) {
+    double value = 0;
+    for (int64_t m = 0; m < keys; ++m) value += score[static_cast<size_t>(m)] / sum * query.V(m, r);
+    row.push_back(value * ScaleOf(n.input(2)));
+  }
+  return row;
+}
+
+std::vector<Values> Inputs(TestNode &node, uint32_t seed) {
+  std::vector<Values> in;
+  for (int i = 0; i < 3; ++i) in.push_back(RandomValues(node.input(i), seed * 3 + static_cast<uint32_t>(i)));
+  return in;
+}
+
+template <class Row>
+void ForEachQuery(TestNode &node, const std::vector<Values> &in, const Row &row) {
+  const o2m_tensor &y = node.output();
+  const int64_t queries = Dim(y, 2), heads = ElementCount(y) / Dim(y, 1) / queries;
+  for (int64_t h = 0; h < heads; ++h) {
+    for (int64_t n = 0; n < queries; ++n) row(Query{&node, &in, h, n});
+  }
+}
+
+TEST(Attention, EveryCaseEqualsTheOracleForEveryTile) {
+  ASSERT_GE(AllCases().count, 16);
+  for (int32_t i = 0; i < AllCases().count; ++i) {
+    SCOPED_TRACE(AllCases().get(i)->name);
+    TestNode node(Op(), *AllCases().get(i));
+    ASSERT_TRUE(node.Prepare());
+    for (uint32_t seed = 1; seed <= 2; ++seed) {
+      const std::vector<Values> in = Inputs(node, seed);
+      Values expected;
+      ForEachQuery(node, in, [&](const Query &q) {
+        for (int32_t v : OracleRow(q)) expected.push_back(v);
+      });
+      for (int32_t rows : {0, 1, 2, 4}) ASSERT_EQ(node.Run(in, rows), expected) << "rows " << rows;
+    }
+  }
+}
+
+// Scores in 1/64 and exponentials in 1/255 make the weights inexact; the error of y stays small all the same.
+TEST(Attention, CloseToRealAttention) {
+  double largest = 0, total = 0;
+  int64_t count = 0;
+  for (int32_t i = 0; i < AllCases().count; ++i) {
+    SCOPED_TRACE(AllCases().get(i)->name);
+    TestNode node(Op(), *AllCases().get(i));
+    const float factor = static_cast<const AttentionParams *>(node.get()->params)->factor;
+    ASSERT_TRUE(node.Prepare());
+    const std::vector<Values> in = Inputs(node, 7);
+    std::vector<double> real;
+    ForEachQuery(node, in, [&](const Query &q) {
+      for (double v : RealRow(q, factor)) real.push_back(v);
+    });
+    const Values got = node.Run(in);
+    for (size_t n = 0; n < got.size(); ++n) {
+      const o2m_tensor &y = node.output();
+      const double exact = real[n] / ScaleOf(y) + ZeroPointOf(y);
+      const double error = std::fabs(got[n] - std::fmin(std::fmax(exact, LowOf(y.dtype)), HighOf(y.dtype)));
+      const double lsb = y.dtype == O2M_S8 ? error : error * ScaleOf(y) / ScaleOf(node.input(2));
+      EXPECT_LE(lsb, 2.0) << "output " << n;  // of v: its range is 256 of them
+      largest = std::fmax(largest, lsb);
+      total += lsb;
+      ++count;
+    }
+  }
+  std::printf("o2m.attention: error %.3f LSB at most, %.3f on average\n", largest, total / static_cast<double>(count));
+  EXPECT_LE(total / static_cast<double>(count), 0.4);
+}
+
+TEST(Attention, OverwritesQueriesOnlyWhereTheRowsCoincide) {
+  TestNode in_place(Op(), CaseNamed("in_place_layout")), other(Op(), CaseNamed("columns_of_a_projection"));
+  ASSERT_TRUE(in_place.Prepare());
+  ASSERT_TRUE(other.Prepare());
+  EXPECT_EQ(in_place.Memory(1).in_place_inputs, 1u);
+  EXPECT_EQ(other.Memory(1).in_place_inputs, 0u);
+}
+
+TEST(Attention, ScratchIsOneRowWhateverTheTile) {
+  TestNode node(Op(), CaseNamed("long_rows"));
+  ASSERT_TRUE(node.Prepare());
+  EXPECT_EQ(node.Memory(1).scratch_bytes, 2 * (32 + 197));
+  EXPECT_EQ(node.Memory(3).scratch_bytes, 2 * (32 + 197));
+}
+
+TEST(Attention, SplitsOverHeads) {
+  const auto *splitter = static_cast<const o2m_splitter *>(Op()->get_extension("o2m.split/1"));
+  TestNode node(Op(), CaseNamed("shared_keys")), none(Op(), CaseNamed("no_heads"));
+  o2m_split split;
+  ASSERT_EQ(splitter->split(node.get(), 1, &split), O2M_OK);
+  EXPECT_EQ(split.parts, 4);
+  EXPECT_EQ(split.input_axis[0], 1);
+  EXPECT_EQ(split.input_axis[1], O2M_NONE);
+  EXPECT_EQ(split.output_axis[0], 1);
+  EXPECT_EQ(splitter->split(node.get(), 2, &split), O2M_NO_MATCH);
+  EXPECT_EQ(splitter->split(none.get(), 0, &split), O2M_NO_MATCH);
+}
+
+std::string Refusal(void (*change)(TestNode &)) {
+  TestNode node(Op(), CaseNamed("mask"));
+  change(node);
+  return node.Infer() == O2M_INVALID_ARGUMENT ? node.host().message : "";
+}
+
+TEST(Attention, RefusesWhatItCannotServe) {
+  EXPECT_EQ(Refusal([](TestNode &) {}), "");
+  EXPECT_EQ(Refusal([](TestNode &n) { n.input(2).dtype = O2M_S16; }), "input 2 is s16; s8 would work");
+  EXPECT_EQ(Refusal([](TestNode &n) { n.input(1).dims[2] = 7; }),
+            "q [1, 3, 6, 8], k [1, 3, 7, 10] and v [1, 3, 10, 8] do not fit; [.., N, P], [.., P, M] and [.., M, R] "
+            "would work");
+  EXPECT_EQ(Refusal([](TestNode &n) { n.input(2).dims[1] = 2; }),
+            "the leading dims of input 2 [1, 2, 10, 8] do not fit those of q [1, 3, 6, 8]");
+  EXPECT_EQ(Refusal([](TestNode &n) { n.input(3).dims[0] = 5; }),
+            "input 3, the mask, must be a constant f32 that broadcasts to [.., 6, 10], not [5, 10]");
+}
+
+}  // namespace
+}  // namespace o2m::testing
