@@ -7,6 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "planner/grouped.h"
 #include "planner/loops.h"
 #include "planner/make_plan.h"
 #include "planner/rewrites.h"
@@ -153,12 +154,6 @@ size_t Choose(const std::vector<Candidate> &frontier, const PlanOptions &options
     if (frontier[i].alternative.plan.arena_bytes <= limit) chosen = i;
   if (options.optimize == "ram" && (options.arena_budget == 0 || least <= options.arena_budget)) return 0;
   return chosen;
-}
-
-std::string Grouped(int64_t bytes) {
-  std::string digits = absl::StrCat(bytes);
-  for (int64_t i = static_cast<int64_t>(digits.size()) - 3; i > 0; i -= 3) digits.insert(i, ",");
-  return digits;
 }
 
 std::string StageName(const Graph &graph, const Stage &stage) {

@@ -99,14 +99,30 @@ std::vector<std::vector<int32_t>> Orders(const Problem &problem) {
   return orders;
 }
 
-// Blocks that end at the peak go before the others, and the placement is tried again ("squeaky wheel").
+// Blocks that end above `bound` and those they may share bytes with.
+std::vector<bool> Offenders(const Search &search, const Solution &solution, int64_t bound) {
+  std::vector<bool> offends(solution.offsets.size());
+  for (size_t i = 0; i < offends.size(); i++) offends[i] = solution.offsets[i] + search.problem.blocks[i].bytes > bound;
+  const std::vector<bool> alone = offends;
+  for (const Distance &d : search.problem.distances)
+    if (alone[d.x] || alone[d.y]) offends[d.x] = offends[d.y] = true;
+  return offends;
+}
+
+// The placement is tried again with the offenders first ("squeaky wheel"), the last born before what it is written
+// over.
 void Improve(Search &search, std::vector<int32_t> order, int rounds) {
+  int64_t last = 0;
   for (int round = 0; round < rounds && !Met(search); round++) {
-    const Solution solution = PlaceInOrder(search, order);
-    std::stable_partition(order.begin(), order.end(), [&](int32_t id) {
-      return solution.offsets[id] + search.problem.blocks[id].bytes == solution.bytes;
+    Solution solution = PlaceInOrder(search, order);
+    const int64_t bound = solution.bytes == last ? solution.bytes - 1 : search.problem.lower_bound;
+    last = solution.bytes;
+    const std::vector<bool> offends = Offenders(search, solution, bound);
+    const auto rest = std::stable_partition(order.begin(), order.end(), [&](int32_t id) { return offends[id]; });
+    std::stable_sort(order.begin(), rest, [&](int32_t a, int32_t b) {
+      return search.problem.blocks[a].first > search.problem.blocks[b].first;
     });
-    Keep(search, solution);
+    Keep(search, std::move(solution));
   }
 }
 

@@ -3,6 +3,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "planner/grouped.h"
 #include "planner/place.h"
 #include "planner/plan.h"
 
@@ -20,12 +21,6 @@ std::string WithoutCommas(std::string name) {
   return name;
 }
 
-std::string Grouped(int64_t bytes) {
-  std::string digits = absl::StrCat(bytes);
-  for (int64_t i = static_cast<int64_t>(digits.size()) - 3; i > 0; i -= 3) digits.insert(i, ",");
-  return digits;
-}
-
 // One column per stage, folded to at most `width`: '#' where the buffer is alive, '.' elsewhere.
 std::string Lifeline(const Buffer &buffer, size_t stages, size_t width) {
   std::string line(std::min(stages, width), '.');
@@ -35,6 +30,16 @@ std::string Lifeline(const Buffer &buffer, size_t stages, size_t width) {
 }
 
 }  // namespace
+
+std::string Grouped(int64_t bytes) {
+  const std::string digits = absl::StrCat(bytes);
+  std::string grouped;
+  for (size_t i = 0; i < digits.size(); i++) {
+    if (i > 0 && (digits.size() - i) % 3 == 0) grouped += ',';
+    grouped += digits[i];
+  }
+  return grouped;
+}
 
 std::string PlanCsv(const Graph &graph, const Plan &plan) {
   Problem problem;
