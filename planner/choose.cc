@@ -10,6 +10,7 @@
 #include "planner/grouped.h"
 #include "planner/loops.h"
 #include "planner/make_plan.h"
+#include "planner/order.h"
 #include "planner/rewrites.h"
 
 namespace onnx2mcu {
@@ -187,9 +188,24 @@ absl::Status OverBudget(const Alternative &least, const PlanOptions &options) {
                    rows, "a budget of ", arena, " B, or a model with fewer tokens or a smaller dim"));
 }
 
+// The nodes in the order of OrderNodes(), without those that no output needs: then nothing that follows depends on how
+// the file listed them.
+absl::StatusOr<std::vector<NodeId>> CanonicalOrder(const Graph &graph, const o2m_target &target) {
+  O2M_ASSIGN_OR_RETURN(const Contracts contracts, ContractsOf(graph, target));
+  return OrderNodes(graph, contracts);
+}
+
+void Reorder(Graph &graph, const std::vector<NodeId> &order) {
+  std::vector<Node> nodes;
+  for (NodeId node : order) nodes.push_back(std::move(graph.nodes[node]));
+  graph.nodes = std::move(nodes);
+}
+
 // The chosen graph with its data: the same steps on the whole graph.
-absl::StatusOr<Graph> Replay(const Graph &graph, const Candidate &candidate, Host &host, const o2m_target &target) {
+absl::StatusOr<Graph> Replay(const Graph &graph, const std::vector<NodeId> &order, const Candidate &candidate,
+                             Host &host, const o2m_target &target) {
   Graph full = graph;
+  Reorder(full, order);
   for (const Rewrite *rewrite : candidate.rewrites) {
     O2M_ASSIGN_OR_RETURN(full, rewrite->apply(full, host, target));
   }
@@ -203,12 +219,15 @@ absl::StatusOr<Graph> Replay(const Graph &graph, const Candidate &candidate, Hos
 absl::StatusOr<std::vector<Alternative>> ChooseSchedule(const Graph &graph, Host &host, const o2m_target &target,
                                                         const PlanOptions &options) {
   Search search{host, target, options, {}};
-  O2M_RETURN_IF_ERROR(SearchRewrites(search, WithoutData(graph)));
+  Graph light = WithoutData(graph);
+  O2M_ASSIGN_OR_RETURN(const std::vector<NodeId> order, CanonicalOrder(light, target));
+  Reorder(light, order);
+  O2M_RETURN_IF_ERROR(SearchRewrites(search, light));
   KeepNonDominated(search.candidates);
   const size_t chosen = Choose(search.candidates, options);
   if (chosen == search.candidates.size()) return OverBudget(search.candidates.front().alternative, options);
   O2M_ASSIGN_OR_RETURN(search.candidates[chosen].alternative.graph,
-                       Replay(graph, search.candidates[chosen], host, target));
+                       Replay(graph, order, search.candidates[chosen], host, target));
   std::vector<Alternative> alternatives;
   alternatives.push_back(std::move(search.candidates[chosen].alternative));
   for (size_t i = 0; i < search.candidates.size(); i++)
