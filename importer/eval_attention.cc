@@ -13,10 +13,11 @@ constexpr float kInfinity = std::numeric_limits<float>::infinity();
 // One attention over heads: q [B,H,N,P], k [B,G,M,P], v [B,G,M,V], H a multiple of G.
 struct Heads {
   Value q, k, v;
-  Value bias;           // added to the scores, broadcasts to [B,H,N,M]; no dims and no data: none
-  bool causal = false;  // query n sees keys 0 .. n + past
-  int64_t past = 0;
-  std::vector<int64_t> valid;  // keys seen per batch entry; empty: all
+  Value bias;                     // added to the scores, broadcasts to [B,H,N,M]; no dims and no data: none
+  bool causal = false;            // the query at position p sees keys 0 .. p
+  int64_t left = -1, right = -1;  // and keys p - left .. p + right; negative: no bound
+  Dims offset = {0};              // position of query 0, one for all batch entries or one each
+  std::vector<int64_t> valid;     // keys seen per batch entry; empty: all
   float scale = 1, softcap = 0;
   int64_t keep = -1;  // what to return in scores: 0 q*k, 1 capped, 2 with mask, 3 after softmax
   Value scores;
@@ -32,14 +33,20 @@ absl::Status CheckHeads(const Heads &h) {
                  " do not fit; [B,H,N,P], [B,H,M,P] and [B,H,M,V] would work");
 }
 
+bool Sees(const Heads &h, int64_t position, int64_t key) {
+  if (h.causal && key > position) return false;
+  if (h.left >= 0 && key < position - h.left) return false;
+  return h.right < 0 || key <= position + h.right;
+}
+
 void MaskScores(const Heads &h, const float *bias, float *scores, int64_t batch) {
   const int64_t n = h.q.dims[2], m = h.k.dims[2];
-  const int64_t valid = h.valid.empty() ? m : h.valid[batch];
+  const int64_t valid = h.valid.empty() ? m : h.valid[batch], offset = h.offset[h.offset.size() == 1 ? 0 : batch];
   for (int64_t i = 0; i < n; i++) {
     for (int64_t j = 0; j < m; j++) {
       float &s = scores[i * m + j];
       if (bias != nullptr) s += bias[i * m + j];
-      if (j >= valid || (h.causal && j > i + h.past)) s = -kInfinity;
+      if (j >= valid || !Sees(h, i + offset, j)) s = -kInfinity;
     }
   }
 }
@@ -139,7 +146,7 @@ absl::StatusOr<Heads> HeadsOf(const OpCall &call, bool flat) {
   }
   if (call.has(4) && call.has(5)) {
     if (call.in(4).dims.size() != 4) return Invalid("past_key is not 4-D; [B,H,M,P] would work");
-    h.past = call.in(4).dims[2];
+    h.offset = {call.in(4).dims[2]};
     O2M_ASSIGN_OR_RETURN(h.k, JoinPast(call.in(4), h.k));
     O2M_ASSIGN_OR_RETURN(h.v, JoinPast(call.in(5), h.v));
   }
@@ -147,12 +154,17 @@ absl::StatusOr<Heads> HeadsOf(const OpCall &call, bool flat) {
   if (call.has(3)) h.bias = BiasFromMask(call.in(3), h.k.dims[2]);
   if (call.has(6)) {
     h.valid = call.in(6).i;
-    if (static_cast<int64_t>(h.valid.size()) != h.q.dims[0])
-      return Invalid("nonpad_kv_seqlen needs one entry per batch");
+    if (static_cast<int64_t>(h.valid.size()) != h.q.dims[0]) {
+      return Invalid("nonpad_kv_seqlen has ", h.valid.size(), " entries; ", h.q.dims[0], " would work");
+    }
+    h.offset.clear();
+    for (int64_t valid : h.valid) h.offset.push_back(std::clamp<int64_t>(valid, 0, h.k.dims[2]) - h.q.dims[2]);
   }
   h.causal = AttrInt(call.node, "is_causal", 0) != 0;
   h.scale = AttrFloat(call.node, "scale", 1 / std::sqrt(static_cast<float>(h.q.dims[3])));
   h.softcap = AttrFloat(call.node, "softcap", 0);
+  h.left = std::min<int64_t>(AttrInt(call.node, "left_window_size", -1), 1 << 28);
+  h.right = std::min<int64_t>(AttrInt(call.node, "right_window_size", -1), 1 << 28);
   return h;
 }
 
@@ -160,10 +172,8 @@ absl::StatusOr<Heads> HeadsOf(const OpCall &call, bool flat) {
 Values Attention(const OpCall &call) {
   const bool flat = call.in(0).dims.size() == 3;
   O2M_ASSIGN_OR_RETURN(Heads h, HeadsOf(call, flat));
-  const int64_t modes[] = {0, 2, 1, 3};  // qk_matmul_output_mode: q*k, with mask, after softcap, after softmax
-  const int64_t mode = AttrInt(call.node, "qk_matmul_output_mode", 0);
-  if (mode < 0 || mode > 3) return Invalid("qk_matmul_output_mode ", mode, " is unknown; 0 to 3 would work");
-  h.keep = modes[mode];
+  h.keep = AttrInt(call.node, "qk_matmul_output_mode", 0);
+  if (h.keep < 0 || h.keep > 3) return Invalid("qk_matmul_output_mode ", h.keep, " is unknown; 0 to 3 would work");
   O2M_ASSIGN_OR_RETURN(Value out, Attend(h));
   std::vector<Value> results;
   results.push_back(flat ? JoinHeads(out) : std::move(out));

@@ -209,13 +209,9 @@ Values OneHot(const OpCall &call) {
 }  // namespace
 
 std::vector<OpEntry> IndexOps() {
-  return {{"Gather", "*i", Gather},
-          {"GatherElements", "*i", GatherElements},
-          {"GatherND", "*i", GatherNd},
-          {"ScatterElements", "*i*", ScatterElements},
-          {"Scatter", "*i*", ScatterElements},
-          {"ScatterND", "*i*", ScatterNd},
-          {"OneHot", "***", OneHot}};
+  return {{"Gather", "*i", Gather},        {"GatherElements", "*i", GatherElements},
+          {"GatherND", "*i", GatherNd},    {"ScatterElements", "*i*", ScatterElements},
+          {"ScatterND", "*i*", ScatterNd}, {"OneHot", "***", OneHot}};
 }
 
 }  // namespace onnx2mcu

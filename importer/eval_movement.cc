@@ -21,11 +21,6 @@ Values Transpose(const OpCall &call) {
   return One(Permute(call.in(0), perm));
 }
 
-// One list of Slice: an operand, or an attribute before opset 10.
-Dims SliceList(const OpCall &call, size_t operand, const char *attribute) {
-  return call.has(operand) ? call.in(operand).i : AttrInts(call.node, attribute);
-}
-
 // The range of one axis: first element, count, step.
 struct AxisRange {
   int64_t start, count, step;
@@ -46,13 +41,11 @@ AxisRange ClampRange(int64_t start, int64_t end, int64_t step, int64_t size) {
 
 Values Slice(const OpCall &call) {
   const Value &x = call.in(0);
-  const Dims starts = SliceList(call, 1, "starts"), ends = SliceList(call, 2, "ends");
-  Dims axes = SliceList(call, 3, "axes");
-  Dims steps = call.has(4) ? call.in(4).i : Dims(starts.size(), 1);
-  if (axes.empty() && !call.has(3)) {
-    axes.resize(starts.size());
-    std::iota(axes.begin(), axes.end(), 0);
-  }
+  const Dims &starts = call.in(1).i, &ends = call.in(2).i;
+  Dims axes(starts.size());
+  std::iota(axes.begin(), axes.end(), 0);
+  if (call.has(3)) axes = call.in(3).i;
+  const Dims steps = call.has(4) ? call.in(4).i : Dims(starts.size(), 1);
   if (ends.size() != starts.size() || axes.size() != starts.size() || steps.size() != starts.size()) {
     return Invalid("starts, ends, axes and steps differ in length; one entry of each per axis would work");
   }
@@ -204,10 +197,10 @@ Value PadAxis(const Value &x, int64_t axis, int64_t begin, int64_t end, const st
   return out;
 }
 
-// Pads per axis of the input, [begin..., end...], from operand or attribute, with the axes of opset 18.
+// Pads per axis of the input, [begin..., end...], with the axes of opset 18.
 absl::StatusOr<Dims> PadsOf(const OpCall &call) {
   const int64_t rank = RankOf(call.in(0));
-  const Dims listed = call.has(1) ? call.in(1).i : AttrInts(call.node, "pads");
+  const Dims &listed = call.in(1).i;
   Dims axes(rank);
   std::iota(axes.begin(), axes.end(), 0);
   if (call.has(3)) axes = call.in(3).i;
@@ -230,9 +223,7 @@ Values Pad(const OpCall &call) {
   }
   O2M_ASSIGN_OR_RETURN(const Dims pads, PadsOf(call));
   Value out = call.in(0);
-  Value fill = Floats({1});
-  fill.f[0] = AttrFloat(call.node, "value", 0);
-  const bool has_fill = call.has(2) && Count(call.in(2)) == 1;
+  const Value *fill = call.has(2) && Count(call.in(2)) == 1 ? &call.in(2) : nullptr;
   for (int64_t axis = 0; axis < RankOf(out); axis++) {
     const int64_t begin = pads[axis], end = pads[axis + RankOf(out)], size = out.dims[axis];
     constexpr int64_t kFar = int64_t{1} << 28;
@@ -243,7 +234,7 @@ Values Pad(const OpCall &call) {
     Dims dims = out.dims;
     dims[axis] += begin + end;
     O2M_RETURN_IF_ERROR(CheckSize(dims));
-    if (begin != 0 || end != 0) out = PadAxis(out, axis, begin, end, mode, has_fill ? &call.in(2) : &fill);
+    if (begin != 0 || end != 0) out = PadAxis(out, axis, begin, end, mode, fill);
   }
   return One(std::move(out));
 }
@@ -272,7 +263,9 @@ Values SpaceToDepth(const OpCall &call) {
   O2M_RETURN_IF_ERROR(CheckBlocks(x, b));
   const int64_t c = x.dims[1], h = x.dims[2] / b, w = x.dims[3] / b;
   if (h * b != x.dims[2] || w * b != x.dims[3]) return Invalid("blocksize ", b, " does not divide ", ShapeText(x.dims));
-  const Value moved = Permute(Reshaped(x, {x.dims[0], c, h, b, w, b}), {0, 3, 5, 1, 2, 4});
+  const bool crd = AttrString(call.node, "mode", "DCR") == "CRD";
+  const Dims perm = crd ? Dims{0, 1, 3, 5, 2, 4} : Dims{0, 3, 5, 1, 2, 4};
+  const Value moved = Permute(Reshaped(x, {x.dims[0], c, h, b, w, b}), perm);
   return One(Reshaped(moved, {x.dims[0], c * b * b, h, w}));
 }
 
@@ -300,12 +293,12 @@ Values Trilu(const OpCall &call) {
 
 std::vector<OpEntry> MovementOps() {
   return {{"Transpose", "*", Transpose},
-          {"Slice", "*i?i?i?i?", Slice},
+          {"Slice", "*iii?i?", Slice},
           {"Split", "*i?", Split},
           {"Concat", "*+", Concat},
           {"Expand", "*i", Expand},
           {"Tile", "*i", Tile},
-          {"Pad", "*i?*?i?", Pad},
+          {"Pad", "*i*?i?", Pad},
           {"DepthToSpace", "*", DepthToSpace},
           {"SpaceToDepth", "*", SpaceToDepth},
           {"Trilu", "*i?", Trilu}};

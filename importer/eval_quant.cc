@@ -132,8 +132,9 @@ Values MatMulIntegerOp(const OpCall &call) {
 absl::StatusOr<Value> WeightWithoutZero(const Value &w, const Value *zero) {
   if (zero == nullptr || Count(*zero) == 1) return WithoutZero(w, zero, -1);
   Value z = *zero;
+  const int64_t count = Count(z);
   z.dims.assign(w.dims.size(), 1);
-  if (!z.dims.empty()) z.dims[0] = Count(z);
+  if (!z.dims.empty()) z.dims[0] = count;
   return WithoutZero(w, &z, -1);
 }
 

@@ -1,7 +1,6 @@
-// importer/eval_resize.cc - Resize (and Upsample before it): one axis at a time, each a sparse matrix of weights.
+// importer/eval_resize.cc - Resize, opset 11 and newer: one axis at a time, each a sparse matrix of weights.
 #include <algorithm>
 #include <cmath>
-#include <functional>
 #include <numeric>
 
 #include "importer/eval_op.h"
@@ -22,12 +21,10 @@ struct ResizeOptions {
 };
 
 ResizeOptions OptionsOf(const FloatNode &node) {
-  const bool upsample = node.op_type == "Upsample";  // and Resize 10: asymmetric, floor
-  const bool old = upsample || node.opset < 11;
   ResizeOptions options;
   options.mode = AttrString(node, "mode", "nearest");
-  options.transform = AttrString(node, "coordinate_transformation_mode", old ? "asymmetric" : "half_pixel");
-  options.nearest = AttrString(node, "nearest_mode", old ? "floor" : "round_prefer_floor");
+  options.transform = AttrString(node, "coordinate_transformation_mode", "half_pixel");
+  options.nearest = AttrString(node, "nearest_mode", "round_prefer_floor");
   options.cubic_a = AttrFloat(node, "cubic_coeff_a", -0.75f);
   options.extrapolation = AttrFloat(node, "extrapolation_value", 0);
   options.antialias = AttrInt(node, "antialias", 0) != 0;
@@ -162,22 +159,13 @@ absl::Status SetSizes(const OpCall &call, const std::vector<float> &scales, cons
 }
 
 absl::Status CheckOptions(const ResizeOptions &options) {
-  if (options.mode != "nearest" && options.mode != "linear" && options.mode != "cubic" && options.mode != "bilinear") {
+  if (options.mode != "nearest" && options.mode != "linear" && options.mode != "cubic") {
     return Invalid("mode '", options.mode, "' is unknown; nearest, linear or cubic would work");
   }
   return absl::OkStatus();
 }
 
-// Operands: X, roi, scales, sizes from opset 11 on; X, scales before.
-Values Resize(const OpCall &call) {
-  const bool old = call.node.op_type == "Upsample" || call.node.opset < 11;
-  const Value x = ToFloat(call.in(0));
-  const int64_t rank = static_cast<int64_t>(x.dims.size());
-  const size_t at = old ? 1 : 2;
-  std::vector<float> scales;
-  if (call.has(at) && call.in(at).is_float()) scales = call.in(at).f;
-  const auto attribute = call.node.attrs.find("scales");
-  if (attribute != call.node.attrs.end()) scales = std::get<std::vector<float>>(attribute->second);
+absl::StatusOr<Dims> ResizedAxes(const OpCall &call, int64_t rank) {
   Dims axes = AttrInts(call.node, "axes");
   for (int64_t &axis : axes) {
     O2M_ASSIGN_OR_RETURN(axis, NormalAxis(axis, rank));
@@ -186,24 +174,36 @@ Values Resize(const OpCall &call) {
     axes.resize(rank);
     std::iota(axes.begin(), axes.end(), 0);
   }
-  std::vector<Axis> all(rank);
-  for (int64_t d = 0; d < rank; d++) all[d] = {x.dims[d], x.dims[d], 1, 0, 1};
-  if (Count(x) == 0) return Invalid("input of shape ", ShapeText(x.dims), " is empty");
-  const ResizeOptions options = OptionsOf(call.node);
-  O2M_RETURN_IF_ERROR(CheckOptions(options));
-  O2M_RETURN_IF_ERROR(SetSizes(call, scales, call.has(3) ? call.in(3).i : Dims(), axes, all));
-  if (options.transform == "tf_crop_and_resize") {
-    if (!call.has(1) || !call.in(1).is_float() || call.in(1).f.size() != 2 * axes.size()) {
-      return Invalid("roi does not have two entries per axis; those would work");
-    }
-    for (size_t n = 0; n < axes.size(); n++) {
-      all[axes[n]].roi_start = call.in(1).f[n];
-      all[axes[n]].roi_end = call.in(1).f[n + axes.size()];
-    }
+  return axes;
+}
+
+absl::Status SetRegion(const OpCall &call, const Dims &axes, std::vector<Axis> &all) {
+  if (!call.has(1) || !call.in(1).is_float() || call.in(1).f.size() != 2 * axes.size()) {
+    return Invalid("roi does not have two entries per axis; those would work");
   }
-  Value out = x;
+  for (size_t n = 0; n < axes.size(); n++) {
+    all[axes[n]].roi_start = call.in(1).f[n];
+    all[axes[n]].roi_end = call.in(1).f[n + axes.size()];
+  }
+  return absl::OkStatus();
+}
+
+// Operands: X, roi, scales, sizes. Integers are interpolated in float and rounded.
+Values Resize(const OpCall &call) {
+  Value out = ToFloat(call.in(0));
+  if (Count(out) == 0)
+    return Invalid("input of shape ", ShapeText(out.dims), " is empty; one with elements would work");
+  const ResizeOptions options = OptionsOf(call.node);
+  const bool crop = options.transform == "tf_crop_and_resize";
+  O2M_RETURN_IF_ERROR(CheckOptions(options));
+  O2M_ASSIGN_OR_RETURN(const Dims axes, ResizedAxes(call, static_cast<int64_t>(out.dims.size())));
+  std::vector<Axis> all;
+  for (int64_t dim : out.dims) all.push_back({dim, dim, 1, 0, 1});
+  O2M_RETURN_IF_ERROR(SetSizes(call, call.has(2) ? call.in(2).f : std::vector<float>(),
+                               call.has(3) ? call.in(3).i : Dims(), axes, all));
+  if (crop) O2M_RETURN_IF_ERROR(SetRegion(call, axes, all));
   for (int64_t axis : axes) {
-    if (all[axis].in == all[axis].out && all[axis].scale == 1 && options.transform != "tf_crop_and_resize") continue;
+    if (all[axis].in == all[axis].out && all[axis].scale == 1 && !crop) continue;
     Dims dims = out.dims;
     dims[axis] = all[axis].out;
     O2M_RETURN_IF_ERROR(CheckSize(dims));
@@ -212,12 +212,12 @@ Values Resize(const OpCall &call) {
   }
   if (call.in(0).is_float()) return One(std::move(out));
   Value whole = Integers(call.in(0).dtype, out.dims);
-  for (size_t k = 0; k < whole.i.size(); k++) whole.i[k] = std::llround(out.f[k]);
+  for (size_t k = 0; k < whole.i.size(); k++) whole.i[k] = WrapTo(whole.dtype, std::llround(out.f[k]));
   return One(std::move(whole));
 }
 
 }  // namespace
 
-std::vector<OpEntry> ResizeOps() { return {{"Resize", "**?f?i?", Resize}, {"Upsample", "*f?", Resize}}; }
+std::vector<OpEntry> ResizeOps() { return {{"Resize", "**?f?i?", Resize}}; }
 
 }  // namespace onnx2mcu

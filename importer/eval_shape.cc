@@ -52,10 +52,7 @@ absl::StatusOr<Dims> ResolveReshape(const Value &x, Dims dims, bool allow_zero) 
 }
 
 Values Reshape(const OpCall &call) {
-  Dims asked = AttrInts(call.node, "shape");
-  if (call.has(1)) {
-    O2M_ASSIGN_OR_RETURN(asked, ListOf(call.in(1), "shape"));
-  }
+  O2M_ASSIGN_OR_RETURN(const Dims asked, ListOf(call.in(1), "shape"));
   O2M_ASSIGN_OR_RETURN(Dims dims, ResolveReshape(call.in(0), asked, AttrInt(call.node, "allowzero", 0) != 0));
   return One(Reshaped(call.in(0), std::move(dims)));
 }
@@ -193,7 +190,7 @@ Values NonZero(const OpCall &call) {
 std::vector<OpEntry> ShapeOps() {
   return {{"Shape", "*", Shape},
           {"Size", "*", Size},
-          {"Reshape", "*i?", Reshape},
+          {"Reshape", "*i", Reshape},
           {"Flatten", "*", Flatten},
           {"Squeeze", "*i?", Squeeze},
           {"Unsqueeze", "*i?", Unsqueeze},

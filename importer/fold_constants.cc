@@ -44,13 +44,15 @@ absl::Status CheckInputs(const Graph &graph) {
 // The operands whose values decide the shape of the result, by operator.
 const std::map<std::string, std::vector<size_t>> &ShapeOperands() {
   static const std::map<std::string, std::vector<size_t>> operands = {
-      {"Reshape", {1}},      {"Expand", {1}},    {"Tile", {1}},           {"ConstantOfShape", {0}},
-      {"Range", {0, 1, 2}},  {"Split", {1}},     {"Squeeze", {1}},        {"Unsqueeze", {1}},
-      {"Pad", {1, 3}},       {"OneHot", {1}},    {"NonZero", {0}},        {"Slice", {1, 2, 3, 4}},
-      {"Resize", {1, 2, 3}}, {"Upsample", {1}},  {"ReduceSum", {1}},      {"ReduceMean", {1}},
-      {"ReduceMax", {1}},    {"ReduceMin", {1}}, {"ReduceL1", {1}},       {"ReduceL2", {1}},
-      {"ReduceProd", {1}},   {"CumSum", {1}},    {"Trilu", {1}},          {"ReduceSumSquare", {1}},
-      {"ReduceLogSum", {1}}, {"Dropout", {2}},   {"ReduceLogSumExp", {1}}};
+      {"Reshape", {1}},         {"Expand", {1}},          {"Tile", {1}},
+      {"ConstantOfShape", {0}}, {"Range", {0, 1, 2}},     {"Split", {1}},
+      {"Squeeze", {1}},         {"Unsqueeze", {1}},       {"Pad", {1, 3}},
+      {"OneHot", {1}},          {"NonZero", {0}},         {"Slice", {1, 2, 3, 4}},
+      {"Resize", {1, 2, 3}},    {"ReduceSum", {1}},       {"ReduceMean", {1}},
+      {"ReduceMax", {1}},       {"ReduceMin", {1}},       {"ReduceL1", {1}},
+      {"ReduceL2", {1}},        {"ReduceProd", {1}},      {"CumSum", {1}},
+      {"Trilu", {1}},           {"ReduceSumSquare", {1}}, {"ReduceLogSum", {1}},
+      {"Dropout", {2}},         {"ReduceLogSumExp", {1}}};
   return operands;
 }
 
@@ -153,14 +155,14 @@ bool AllZero(const std::vector<int64_t> &values) {
   return std::all_of(values.begin(), values.end(), [](int64_t v) { return v == 0; });
 }
 
-std::vector<int64_t> IntegersOf(const Graph &graph, const FloatNode &node, size_t operand, const char *attribute) {
-  if (operand >= node.inputs.size() || node.inputs[operand] == kNone) return AttrInts(node, attribute);
+std::vector<int64_t> IntegersOf(const Graph &graph, const FloatNode &node, size_t operand) {
+  if (operand >= node.inputs.size() || node.inputs[operand] == kNone) return {};
   return ValueOf(graph.tensors[node.inputs[operand]]).i;
 }
 
 // Slice of every element, in order.
 bool SlicesAll(const Graph &graph, const FloatNode &node) {
-  const std::vector<int64_t> steps = IntegersOf(graph, node, 4, "steps");
+  const std::vector<int64_t> steps = IntegersOf(graph, node, 4);
   return std::all_of(steps.begin(), steps.end(), [](int64_t step) { return step > 0; });
 }
 
@@ -176,7 +178,7 @@ bool PassesOn(const Graph &graph, const FloatNode &node) {
   if (alone.count(op) > 0) return node.inputs.size() == 1;
   if (op == "Transpose") return IsIdentity(AttrInts(node, "perm"));
   if (op == "Slice") return SlicesAll(graph, node);
-  if (op == "Pad") return AllZero(IntegersOf(graph, node, 1, "pads"));
+  if (op == "Pad") return AllZero(IntegersOf(graph, node, 1));
   return false;
 }
 
