@@ -1,111 +1,44 @@
 // linear.cc - o2m.linear: y = x W + b, MatMul by a constant with the Add that may follow. See README.md.
-#include "o2m_linear.h"
+#include "linear_layer.hpp"
 #include "o2m_sources.h"
-#include "op.hpp"
 
 namespace {
 
 using namespace o2m;
 
-// What match() and infer() leave.
-struct LinearParams {
-  int32_t shift, acc_shift;
-};
-
 enum Slot { kWeights, kBias, kMultiplier, kTable };
-constexpr double kLargestBias = 67108864;  // 2^26: a multiplier's rounding moves the output by at most 1/32 then
 
 int32_t Depth(const o2m_node *node) { return Dim(*node->inputs[1], 2); }
 int32_t Columns(const o2m_node *node) { return Dim(*node->inputs[1], 1); }
+const o2m_tensor *BiasOf(const o2m_node *node) { return node->input_count > 2 ? node->inputs[2] : nullptr; }
 
-// What the accumulators are requantised to: y's quant, or that of the table's argument.
-const o2m_quant &TargetQuant(const o2m_node *node) {
-  return node->epilogue ? node->epilogue->in : node->outputs[0]->quant;
+LinearLayer LayerOf(const o2m_node *node) {
+  const o2m_tensor &x = *node->inputs[0], *bias = BiasOf(node);
+  LinearLayer layer;
+  layer.weights = Floats(*node->inputs[1]);
+  layer.bias = bias ? Floats(*bias) : nullptr;
+  layer.bias_count = bias ? ElementCount(*bias) : 0;
+  layer.depth = Depth(node);
+  layer.columns = Columns(node);
+  layer.x_dtype = x.dtype;
+  layer.x_zero = ZeroPointOf(x);
+  layer.x_scale = ScaleOf(x);
+  layer.y_scale = TargetQuant(node).scale[0];
+  return layer;
 }
 
-// The scale of a column of weights whose largest magnitude is `largest`. No bias may pass kLargestBias; a column of
-// zeros may have any scale, so it takes one that suits the output.
-double WeightScale(const o2m_node *node, double largest, double bias) {
-  const double x_scale = ScaleOf(*node->inputs[0]), y_scale = TargetQuant(node).scale[0];
-  const double for_bias = std::fabs(bias) / (x_scale * kLargestBias);
-  return std::fmax(largest > 0 ? largest / 127 : y_scale / x_scale / 1024, for_bias);
-}
-
-double LargestMagnitude(const o2m_tensor &t) {
-  const float *values = Floats(t);
-  float largest = 0;
-  for (int64_t i = 0; values && i < ElementCount(t); ++i) largest = std::fmax(largest, std::fabs(values[i]));
-  return largest;
-}
-
-o2m_status CheckOperands(const o2m_host *host, const o2m_node *node) {
-  const o2m_tensor &x = *node->inputs[0], &w = *node->inputs[1];
-  if (x.dtype != O2M_S8 && x.dtype != O2M_S16) {
-    return Reject(host, Str("input 0 is ", NameOf(x.dtype), "; s8 or s16 would work"));
-  }
-  if (x.rank < 2) return Reject(host, Str("input 0 is ", Shape(x), "; it needs rows, rank 2 or more"));
-  if (x.quant.count != 1) return Reject(host, "input 0 needs one scale for the whole tensor");
-  if (!w.is_constant || w.dtype != O2M_F32 || ElementCount(w) != int64_t{Dim(w, 1)} * Dim(w, 2)) {
-    return Reject(host, "input 1, the weights, must be a constant f32 matrix [K, N]");
+o2m_status CheckShapes(const o2m_host *host, const o2m_node *node) {
+  const o2m_tensor &x = *node->inputs[0], &w = *node->inputs[1], *bias = BiasOf(node);
+  if (!IsConstantMatrix(w)) {
+    return Reject(host, "input 1, the weights, must be a constant f32 matrix [K, N] of less than 2^31 values");
   }
   if (Dim(x, 1) != Dim(w, 2)) {
     return Reject(host, Str("input 0 ", Shape(x), " does not fit the weights ", Shape(w), "; its last dim must be K"));
   }
-  if (ElementCount(w) > INT32_MAX) return Reject(host, "the weights have more than 2^31 elements");
-  if (node->input_count < 3) return O2M_OK;
-  const o2m_tensor &b = *node->inputs[2];
-  const bool fits = ElementCount(b) == 1 || (ElementCount(b) == Dim(w, 1) && Dim(b, 1) == Dim(w, 1));
-  if (!b.is_constant || b.dtype != O2M_F32 || !fits) {
-    return Reject(host, Str("input 2, the bias, must be a constant f32 of ", Dim(w, 1), " values, not ", Shape(b)));
+  if (bias && !IsBias(*bias, Columns(node))) {
+    return Reject(host,
+                  Str("input 2, the bias, must be a constant f32 of ", Columns(node), " values, not ", Shape(*bias)));
   }
-  return O2M_OK;
-}
-
-// y has x's leading dims, with leading ones where the bias has a higher rank.
-void SetOutputShape(o2m_node *node) {
-  const o2m_tensor &x = *node->inputs[0];
-  o2m_tensor &y = *node->outputs[0];
-  y.rank = node->input_count < 3 ? x.rank : std::max(x.rank, node->inputs[2]->rank);
-  for (int32_t i = 1; i <= y.rank; ++i) y.dims[y.rank - i] = i == 1 ? Columns(node) : Dim(x, i);
-  y.token_axis = x.token_axis == O2M_NONE ? O2M_NONE : x.token_axis + y.rank - x.rank;
-}
-
-o2m_status CheckOutput(const o2m_host *host, o2m_node *node) {
-  o2m_tensor &y = *node->outputs[0];
-  if (y.dtype == O2M_ANY) y.dtype = O2M_S8;
-  if (y.quant.count == 0) y.quant = node->inputs[0]->quant;
-  if (y.dtype != O2M_S8 && y.dtype != O2M_S16 && y.dtype != O2M_S32) {
-    return Reject(host, Str("output 0 cannot be ", NameOf(y.dtype), "; s8, s16 or s32 would work"));
-  }
-  if (y.quant.count != 1) return Reject(host, "output 0 needs one scale for the whole tensor");
-  if (node->epilogue && y.dtype != O2M_S8) return Reject(host, "a table in the epilogue needs an s8 output");
-  return O2M_OK;
-}
-
-// The shift depends on the largest factor only, so that a part of the columns gets the same bits where it is 31.
-o2m_status ChooseShifts(const o2m_host *host, o2m_node *node) {
-  const o2m_tensor &x = *node->inputs[0];
-  auto &params = ParamsOf<LinearParams>(node);
-  params = {31, 0};
-  if (x.dtype == O2M_S16 && std::fabs(ZeroPointOf(x)) * 127.0 * Depth(node) > kLargestBias) {
-    return Reject(host, Str("input 0 is s16 with zero point ", ZeroPointOf(x), "; zero point 0 would work"));
-  }
-  // |acc| <= 2^15 * 127 * K + 2^27 must fit 31 bits before the multiplication
-  if (x.dtype == O2M_S16) {
-    while ((Depth(node) * 32768.0 * 127 + 2 * kLargestBias) / std::ldexp(1.0, params.acc_shift) > 1073741824.0)
-      ++params.acc_shift;
-  }
-  if (!Floats(*node->inputs[1])) return O2M_OK;  // only a price is asked
-  const double bias = node->input_count > 2 ? LargestMagnitude(*node->inputs[2]) : 0;
-  const double scale = WeightScale(node, LargestMagnitude(*node->inputs[1]), bias);
-  const double factor = scale * ScaleOf(x) / TargetQuant(node).scale[0];
-  const double step = std::ldexp(1.0, params.acc_shift);
-  const double largest_acc = (x.dtype == O2M_S16 ? 65536.0 : 256.0) * 127 * Depth(node) + kLargestBias;
-  if (largest_acc * factor > 1073741824.0) {
-    return Reject(host, Str("the scale of output 0, ", TargetQuant(node).scale[0], ", is too small for these weights ",
-                            "and input 0's scale, ", ScaleOf(x), "; calibrate with other images"));
-  }
-  params.shift = ShiftFor(factor * step);
   return O2M_OK;
 }
 
@@ -121,8 +54,8 @@ o2m_linear_params KernelParams(const o2m_node *node) {
   p.y_column = static_cast<int32_t>(Stride(y, 1));
   p.y_bytes = static_cast<int32_t>(BytesOf(y.dtype));
   p.y_zero = TargetQuant(node).zero_point[0];
-  p.shift = ParamsOf<LinearParams>(node).shift;
-  p.acc_shift = ParamsOf<LinearParams>(node).acc_shift;
+  p.shift = ParamsOf<LinearShifts>(node).shift;
+  p.acc_shift = ParamsOf<LinearShifts>(node).acc_shift;
   p.weights = ConstantData<const int8_t>(node, kWeights);
   p.bias = ConstantData<const int32_t>(node, kBias);
   p.multiplier = ConstantData<const int32_t>(node, kMultiplier);
@@ -133,7 +66,7 @@ o2m_linear_params KernelParams(const o2m_node *node) {
 struct Linear {
   static constexpr char kId[] = "o2m.linear";
   static constexpr uint32_t kFlags = O2M_TAKES_EPILOGUE;
-  using Params = LinearParams;
+  using Params = LinearShifts;  // set by infer()
 
   // MatMul(x, W) or Add(MatMul(x, W), b)
   static o2m_status Match(const o2m_host *, const o2m_graph *graph, int32_t root, o2m_match *match) {
@@ -142,21 +75,18 @@ struct Linear {
     const int32_t matmul = has_bias ? g.ProducerOf(root, 0, "MatMul") : root;
     if (!g.Is(matmul, "MatMul")) return O2M_NO_MATCH;
     const int32_t x = g.Input(matmul, 0), w = g.Input(matmul, 1);
-    if (g.IsConstant(x) || !g.IsConstant(w) || g.Tensor(x).rank < 2 || g.Tensor(w).rank < 2) return O2M_NO_MATCH;
-    if (ElementCount(g.Tensor(w)) != int64_t{Dim(g.Tensor(w), 1)} * Dim(g.Tensor(w), 2)) return O2M_NO_MATCH;
+    if (g.IsConstant(x) || g.Tensor(x).rank < 2 || !IsConstantMatrix(g.Tensor(w))) return O2M_NO_MATCH;
     if (!has_bias) return Matched(match, {matmul}, {x, w});
-    const int32_t b = g.Input(root, 1), columns = Dim(g.Tensor(w), 1);
-    if (!g.IsConstant(b) || g.Input(root, 0) != g.Output(matmul)) return O2M_NO_MATCH;
-    const int64_t count = ElementCount(g.Tensor(b));
-    if (count != 1 && (count != columns || Dim(g.Tensor(b), 1) != columns)) return O2M_NO_MATCH;
+    const int32_t b = g.Input(root, 1);
+    if (g.Input(root, 0) != g.Output(matmul) || !IsBias(g.Tensor(b), Dim(g.Tensor(w), 1))) return O2M_NO_MATCH;
     return Matched(match, {matmul, root}, {x, w, b});
   }
 
   static o2m_status Infer(const o2m_host *host, const o2m_target *, o2m_node *node) {
-    if (o2m_status s = CheckOperands(host, node)) return s;
-    SetOutputShape(node);
-    if (o2m_status s = CheckOutput(host, node)) return s;
-    if (o2m_status s = ChooseShifts(host, node)) return s;
+    if (o2m_status s = CheckShapes(host, node)) return s;
+    SetLinearShape(*node->inputs[0], Columns(node), BiasOf(node), node->outputs[0]);
+    if (o2m_status s = CheckLinearTypes(host, node)) return s;
+    if (o2m_status s = ChooseShifts(host, LayerOf(node), &ParamsOf<LinearShifts>(node))) return s;
     const int64_t columns = Columns(node);
     SetConstants(node, {{"weights", O2M_S8, columns * Depth(node), nullptr},
                         {"bias", O2M_S32, columns, nullptr},
@@ -174,31 +104,10 @@ struct Linear {
   }
 
   static o2m_status Pack(const o2m_host *, const o2m_target *, o2m_node *node) {
-    const int64_t depth = Depth(node), columns = Columns(node);
-    for (int64_t n = 0; n < columns; ++n) PackColumn(node, n, depth, columns);
+    PackLayer(LayerOf(node), ParamsOf<LinearShifts>(node), ConstantData<int8_t>(node, kWeights),
+              ConstantData<int32_t>(node, kBias), ConstantData<int32_t>(node, kMultiplier));
     if (node->epilogue) std::memcpy(node->constants[kTable].data, node->epilogue->table, 256);
     return O2M_OK;
-  }
-
-  // Column n of W [K][N] becomes row n of weights [N][K].
-  static void PackColumn(const o2m_node *node, int64_t n, int64_t depth, int64_t columns) {
-    const float *w = Floats(*node->inputs[1]) + n;
-    const float *b = node->input_count > 2 ? Floats(*node->inputs[2]) : nullptr;
-    const double bias = b ? b[ElementCount(*node->inputs[2]) == 1 ? 0 : n] : 0;
-    float largest = 0;
-    for (int64_t k = 0; k < depth; ++k) largest = std::fmax(largest, std::fabs(w[k * columns]));
-    const double scale = WeightScale(node, largest, bias), x_scale = ScaleOf(*node->inputs[0]);
-    int8_t *row = ConstantData<int8_t>(node, kWeights) + n * depth;
-    int64_t sum = 0;
-    for (int64_t k = 0; k < depth; ++k) {
-      row[k] = static_cast<int8_t>(RoundToInt(w[k * columns] / scale, -127, 127));
-      sum += row[k];
-    }
-    const double folded = std::floor(bias / (scale * x_scale) + 0.5) - 1.0 * ZeroPointOf(*node->inputs[0]) * sum;
-    const auto &params = ParamsOf<LinearParams>(node);
-    const double factor = scale * x_scale / TargetQuant(node).scale[0] * std::ldexp(1.0, params.acc_shift);
-    ConstantData<int32_t>(node, kBias)[n] = RoundToInt(folded);
-    ConstantData<int32_t>(node, kMultiplier)[n] = Multiplier(factor, params.shift);
   }
 
   static void Run(const o2m_node *node, const o2m_call *call) {
@@ -222,36 +131,19 @@ struct Linear {
     }
     const Rows rows = RowsOf({node->inputs[0], node->outputs[0]});
     const int32_t y = node->input_count;
-    LineInLoops(e, rows,
-                Call(s8 ? "O2M_SYM(o2m_linear_s8)" : "O2M_SYM(o2m_linear_s16)",
-                     {RowOperand(e, 0, rows, 0), RowOperand(e, y, rows, 1), RowCountText(e, rows),
-                      Object(e, "o2m_linear_params", ParamsText(node, e))}));
+    LineInLoops(
+        e, rows,
+        Call(s8 ? "O2M_SYM(o2m_linear_s8)" : "O2M_SYM(o2m_linear_s16)",
+             {RowOperand(e, 0, rows, 0), RowOperand(e, y, rows, 1), RowCountText(e, rows),
+              Object(e, "o2m_linear_params",
+                     LinearText(KernelParams(node), ConstantName(e, kWeights), ConstantName(e, kBias),
+                                ConstantName(e, kMultiplier), node->epilogue ? ConstantName(e, kTable) : "0"))}));
     return O2M_OK;
-  }
-
-  static std::string ParamsText(const o2m_node *node, const o2m_emitter *e) {
-    const o2m_linear_params p = KernelParams(node);
-    return Initializer()
-        .Field("depth", p.depth)
-        .Field("columns", p.columns)
-        .Field("x_row", p.x_row)
-        .Field("x_column", p.x_column)
-        .Field("y_row", p.y_row)
-        .Field("y_column", p.y_column)
-        .Field("y_bytes", p.y_bytes)
-        .Field("y_zero", p.y_zero)
-        .Field("shift", p.shift)
-        .Field("acc_shift", p.acc_shift)
-        .Field("weights", ConstantName(e, kWeights))
-        .Field("bias", ConstantName(e, kBias))
-        .Field("multiplier", ConstantName(e, kMultiplier))
-        .Field("table", node->epilogue ? ConstantName(e, kTable) : "0")
-        .text();
   }
 
   // Columns side by side. Exact only where the parts cannot choose another shift than the whole.
   static o2m_status Split(const o2m_node *node, int32_t choice, o2m_split *split) {
-    if (ParamsOf<LinearParams>(node).shift != 31) return O2M_NO_MATCH;
+    if (ParamsOf<LinearShifts>(node).shift != 31) return O2M_NO_MATCH;
     for (int32_t parts = 2; parts <= 16; ++parts) {
       if (Columns(node) % parts != 0 || choice-- > 0) continue;
       *split = {};
@@ -291,7 +183,7 @@ void AddCase(CaseList &list, const std::string &name, const CaseOperand &x, int3
   if (bias) inputs.push_back({O2M_F32, {columns}, 0, 0, RandomFloats(columns, 2, 1.0f)});
   y.dims = x.dims;
   y.dims.back() = columns;
-  list.Add(name, inputs, {y}, LinearParams{});
+  list.Add(name, inputs, {y}, LinearShifts{});
 }
 
 void Linear::Cases(CaseList &list) {

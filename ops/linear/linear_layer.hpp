@@ -1,0 +1,149 @@
+// linear_layer.hpp - the constants of one layer y = x W + b as o2m_linear.h wants them, from real numbers.
+#pragma once
+#include "o2m_linear.h"
+#include "op.hpp"
+
+namespace o2m {
+
+// No bias may be more units than this: the rounding of a multiplier moves the output by 1/32 at most then.
+inline constexpr double kLargestBias = 67108864;  // 2^26
+
+struct LinearShifts {
+  int32_t shift, acc_shift;  // as in o2m_linear_params
+};
+
+// W [depth][columns]; `weights` is null while only a price is asked, `bias` where there is none.
+struct LinearLayer {
+  const float *weights = nullptr, *bias = nullptr;
+  int64_t bias_count = 0;  // one: the same for all columns
+  int64_t depth = 0, columns = 0;
+  o2m_dtype x_dtype = O2M_S8;
+  int32_t x_zero = 0;
+  double x_scale = 1, y_scale = 1;
+  double Bias(int64_t n) const { return bias ? bias[bias_count == 1 ? 0 : n] : 0; }
+};
+
+inline double LargestMagnitude(const float *values, int64_t count) {
+  float largest = 0;
+  for (int64_t i = 0; values && i < count; ++i) largest = std::fmax(largest, std::fabs(values[i]));
+  return largest;
+}
+
+// The scale of a column of weights whose largest magnitude is `largest`. A column of zeros may have any scale, so it
+// takes one that suits the output.
+inline double WeightScale(const LinearLayer &layer, double largest, double bias) {
+  const double for_bias = std::fabs(bias) / (layer.x_scale * kLargestBias);
+  return std::fmax(largest > 0 ? largest / 127 : layer.y_scale / layer.x_scale / 1024, for_bias);
+}
+
+// Depends on the largest weight only, so that a part of the columns gets the same bits where the shift is 31.
+inline o2m_status ChooseShifts(const o2m_host *host, const LinearLayer &layer, LinearShifts *shifts) {
+  const bool s16 = layer.x_dtype == O2M_S16;
+  const auto depth = static_cast<double>(layer.depth);
+  *shifts = {31, 0};
+  if (s16 && std::fabs(layer.x_zero) * 127.0 * depth > kLargestBias) {
+    return Reject(host, Str("the input is s16 with zero point ", layer.x_zero, "; zero point 0 would work"));
+  }
+  // |acc| <= 2^15 * 127 * K + 2^27 must fit 31 bits before the multiplication
+  while (s16 && (depth * 32768 * 127 + 2 * kLargestBias) / std::ldexp(1.0, shifts->acc_shift) > 1073741824.0) {
+    ++shifts->acc_shift;
+  }
+  if (!layer.weights) return O2M_OK;
+  const double largest = LargestMagnitude(layer.weights, layer.depth * layer.columns);
+  const double factor =
+      WeightScale(layer, largest, LargestMagnitude(layer.bias, layer.bias_count)) * layer.x_scale / layer.y_scale;
+  if (((s16 ? 65536.0 : 256.0) * 127 * depth + kLargestBias) * factor > 1073741824.0) {
+    return Reject(host, Str("the output's scale, ", layer.y_scale, ", is too small for these weights and the input's ",
+                            "scale, ", layer.x_scale, "; calibrate with other images"));
+  }
+  shifts->shift = ShiftFor(factor * std::ldexp(1.0, shifts->acc_shift));
+  return O2M_OK;
+}
+
+// Column n of W becomes row[0 .. depth) of weights [columns][depth]; its bias and multiplier.
+inline void PackColumn(const LinearLayer &layer, int64_t n, const LinearShifts &shifts, int8_t *row, int32_t *bias,
+                       int32_t *multiplier) {
+  const float *w = layer.weights + n;
+  float largest = 0;
+  for (int64_t k = 0; k < layer.depth; ++k) largest = std::fmax(largest, std::fabs(w[k * layer.columns]));
+  const double scale = WeightScale(layer, largest, layer.Bias(n)), unit = scale * layer.x_scale;
+  int64_t sum = 0;
+  for (int64_t k = 0; k < layer.depth; ++k) {
+    row[k] = static_cast<int8_t>(RoundToInt(w[k * layer.columns] / scale, -127, 127));
+    sum += row[k];
+  }
+  *bias = RoundToInt(std::floor(layer.Bias(n) / unit + 0.5) - 1.0 * layer.x_zero * static_cast<double>(sum));
+  *multiplier = Multiplier(unit / layer.y_scale * std::ldexp(1.0, shifts.acc_shift), shifts.shift);
+}
+
+inline void PackLayer(const LinearLayer &layer, const LinearShifts &shifts, int8_t *weights, int32_t *bias,
+                      int32_t *multiplier) {
+  for (int64_t n = 0; n < layer.columns; ++n) {
+    PackColumn(layer, n, shifts, weights + n * layer.depth, bias + n, multiplier + n);
+  }
+}
+
+// Whether t is a constant f32 matrix [K, N], leading ones allowed.
+inline bool IsConstantMatrix(const o2m_tensor &t) {
+  return t.is_constant && t.dtype == O2M_F32 && t.rank >= 2 && ElementCount(t) == int64_t{Dim(t, 1)} * Dim(t, 2) &&
+         ElementCount(t) <= INT32_MAX;
+}
+// Whether t is a constant f32 that adds one value, or one per column, to a row of `columns`.
+inline bool IsBias(const o2m_tensor &t, int32_t columns) {
+  return t.is_constant && t.dtype == O2M_F32 &&
+         (ElementCount(t) == 1 || (ElementCount(t) == columns && Dim(t, 1) == columns));
+}
+
+// y has x's leading dims, with leading ones where the bias has a higher rank.
+inline void SetLinearShape(const o2m_tensor &x, int32_t columns, const o2m_tensor *bias, o2m_tensor *y) {
+  y->rank = bias ? std::max(x.rank, bias->rank) : x.rank;
+  for (int32_t i = 1; i <= y->rank; ++i) y->dims[y->rank - i] = i == 1 ? columns : Dim(x, i);
+  y->token_axis = x.token_axis == O2M_NONE ? O2M_NONE : x.token_axis + y->rank - x.rank;
+}
+
+// The types a linear layer reads and writes; y's default quant is x's.
+inline o2m_status CheckLinearTypes(const o2m_host *host, o2m_node *node) {
+  const o2m_tensor &x = *node->inputs[0];
+  if (x.dtype != O2M_S8 && x.dtype != O2M_S16) {
+    return Reject(host, Str("input 0 is ", NameOf(x.dtype), "; s8 or s16 would work"));
+  }
+  if (x.rank < 2) return Reject(host, Str("input 0 is ", Shape(x), "; it needs rows, rank 2 or more"));
+  if (x.quant.count != 1) return Reject(host, "input 0 needs one scale for the whole tensor");
+  o2m_tensor &y = *node->outputs[0];
+  if (y.dtype == O2M_ANY) y.dtype = O2M_S8;
+  if (y.quant.count == 0) y.quant = x.quant;
+  if (y.dtype != O2M_S8 && y.dtype != O2M_S16 && y.dtype != O2M_S32) {
+    return Reject(host, Str("output 0 cannot be ", NameOf(y.dtype), "; s8, s16 or s32 would work"));
+  }
+  if (y.quant.count != 1) return Reject(host, "output 0 needs one scale for the whole tensor");
+  if (node->epilogue && y.dtype != O2M_S8) return Reject(host, "a table in the epilogue needs an s8 output");
+  return O2M_OK;
+}
+
+// What the accumulators are requantised to: y's quant, or that of the table's argument.
+inline const o2m_quant &TargetQuant(const o2m_node *node) {
+  return node->epilogue ? node->epilogue->in : node->outputs[0]->quant;
+}
+
+// The kernel's parameters as C text; the constants by the names given, `table` "0" where there is none.
+inline std::string LinearText(const o2m_linear_params &p, const std::string &weights, const std::string &bias,
+                              const std::string &multiplier, const std::string &table) {
+  return Initializer()
+      .Field("depth", p.depth)
+      .Field("columns", p.columns)
+      .Field("x_row", p.x_row)
+      .Field("x_column", p.x_column)
+      .Field("y_row", p.y_row)
+      .Field("y_column", p.y_column)
+      .Field("y_bytes", p.y_bytes)
+      .Field("y_zero", p.y_zero)
+      .Field("shift", p.shift)
+      .Field("acc_shift", p.acc_shift)
+      .Field("weights", weights)
+      .Field("bias", bias)
+      .Field("multiplier", multiplier)
+      .Field("table", table)
+      .text();
+}
+
+}  // namespace o2m
