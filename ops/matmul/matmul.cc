@@ -1,0 +1,222 @@
+// matmul.cc - "o2m.matmul": MatMul of two activations, where no larger pattern (attention) takes it. README.md.
+#include "elementwise.hpp"
+#include "o2m_matmul.h"
+#include "o2m_sources.h"
+
+namespace {
+using namespace o2m;
+
+struct MatmulParams {
+  int32_t acc_shift, multiplier, shift;
+  OwnQuant y;
+};
+
+int32_t Depth(const o2m_node *node) { return Dim(*node->inputs[0], 1); }
+
+// The batch dims longer than one, as indices into y's dims.
+std::vector<int32_t> Batches(const o2m_tensor &y) {
+  std::vector<int32_t> axes;
+  for (int32_t i = 0; i < y.rank - 2; ++i) {
+    if (y.dims[i] > 1) axes.push_back(i);
+  }
+  return axes;
+}
+
+double Reach(const o2m_tensor &t) {
+  return std::fmax(HighOf(t.dtype) - ZeroPointOf(t), ZeroPointOf(t) - LowOf(t.dtype));
+}
+bool IsWide(const o2m_node *node) { return node->inputs[0]->dtype == O2M_S16 || node->inputs[1]->dtype == O2M_S16; }
+
+o2m_status SetOutputShape(const o2m_host *host, o2m_node *node) {
+  const o2m_tensor &a = *node->inputs[0], &b = *node->inputs[1];
+  o2m_tensor &y = *node->outputs[0];
+  if (a.rank < 2 || b.rank < 2)
+    return Reject(host, "an input has fewer than two dims; [.., M, K] by [.., K, N] would work");
+  if (Dim(a, 1) != Dim(b, 2))
+    return Reject(host,
+                  Str("the inputs ", Shape(a), " and ", Shape(b), " do not fit; [.., M, K] by [.., K, N] would work"));
+  y.rank = std::max(a.rank, b.rank);
+  y.dims[y.rank - 1] = Dim(b, 1);
+  y.dims[y.rank - 2] = Dim(a, 2);
+  for (int32_t i = 3; i <= y.rank; ++i) {
+    if (Dim(a, i) != Dim(b, i) && Dim(a, i) != 1 && Dim(b, i) != 1)
+      return Reject(host, Str("the batches of ", Shape(a), " and ", Shape(b), " do not broadcast"));
+    y.dims[y.rank - i] = std::max(Dim(a, i), Dim(b, i));
+  }
+  if (Batches(y).size() > 2)
+    return Reject(host, Str("the output ", Shape(y), " has more than two batch dims; reshaping would work"));
+  return O2M_OK;
+}
+
+// Sums of bytes fit 32 bits; others are rounded to 30 bits before they are scaled.
+o2m_status ChooseFactor(const o2m_host *host, const o2m_node *node, MatmulParams &params) {
+  const o2m_tensor &a = *node->inputs[0], &b = *node->inputs[1], &y = *node->outputs[0];
+  if (Depth(node) > 16384) return Reject(host, Str("K is ", Depth(node), "; at most 16384 would work"));
+  const double largest = Reach(a) * Reach(b) * Depth(node);
+  params.acc_shift = IsWide(node) ? 1 : 0;
+  while (std::ldexp(largest, -params.acc_shift) > 1073741824.0 && IsWide(node)) ++params.acc_shift;
+  const double factor = std::ldexp(static_cast<double>(ScaleOf(a)) * ScaleOf(b) / ScaleOf(y), params.acc_shift);
+  if (std::ldexp(largest, -params.acc_shift) * factor > 1073741824.0)
+    return Reject(host, Str("the output's scale, ", ScaleOf(y), ", is too small beside the inputs' ", ScaleOf(a),
+                            " and ", ScaleOf(b), "; other calibration inputs would work"));
+  params.shift = 46;
+  while (params.shift > 1 && std::ldexp(factor, params.shift) > 1073741824.0) --params.shift;
+  params.multiplier = Multiplier(factor, params.shift);
+  return O2M_OK;
+}
+
+int32_t TypeOf(const o2m_tensor &t) {
+  return t.dtype == O2M_S8 ? O2M_MATMUL_S8 : t.dtype == O2M_U8 ? O2M_MATMUL_U8 : O2M_MATMUL_S16;
+}
+
+o2m_matmul_params KernelParams(const o2m_node *node) {
+  const o2m_tensor &a = *node->inputs[0], &b = *node->inputs[1], &y = *node->outputs[0];
+  const auto &params = ParamsOf<MatmulParams>(node);
+  const std::vector<int32_t> batches = Batches(y);
+  o2m_matmul_params p = {};
+  for (size_t i = 0; i < 2; ++i) {
+    p.batches[i] = i < batches.size() ? y.dims[batches[i]] : 1;
+    if (i >= batches.size()) continue;
+    p.a_batch[i] = static_cast<int32_t>(BroadcastStride(a, y, batches[i]));
+    p.b_batch[i] = static_cast<int32_t>(BroadcastStride(b, y, batches[i]));
+    p.y_batch[i] = static_cast<int32_t>(y.strides[batches[i]]);
+  }
+  p.depth = Depth(node);
+  p.columns = Dim(y, 1);
+  p.a_row = static_cast<int32_t>(Stride(a, 2));
+  p.a_step = static_cast<int32_t>(Stride(a, 1));
+  p.b_step = static_cast<int32_t>(Stride(b, 2));
+  p.b_column = static_cast<int32_t>(Stride(b, 1));
+  p.y_row = static_cast<int32_t>(Stride(y, 2));
+  p.y_column = static_cast<int32_t>(Stride(y, 1));
+  p.a_type = TypeOf(a);
+  p.a_zero = ZeroPointOf(a);
+  p.b_type = TypeOf(b);
+  p.b_zero = ZeroPointOf(b);
+  p.y_bytes = static_cast<int32_t>(BytesOf(y.dtype));
+  p.y_zero = ZeroPointOf(y);
+  p.acc_shift = params.acc_shift;
+  p.multiplier = params.multiplier;
+  p.shift = params.shift;
+  return p;
+}
+
+std::string Two(const int32_t *v) { return Str("{", v[0], ", ", v[1], "}"); }
+
+std::string ParamsText(const o2m_matmul_params &p) {
+  return Initializer()
+      .Field("batches", Two(p.batches))
+      .Field("depth", p.depth)
+      .Field("columns", p.columns)
+      .Field("a_batch", Two(p.a_batch))
+      .Field("a_row", p.a_row)
+      .Field("a_step", p.a_step)
+      .Field("b_batch", Two(p.b_batch))
+      .Field("b_step", p.b_step)
+      .Field("b_column", p.b_column)
+      .Field("y_batch", Two(p.y_batch))
+      .Field("y_row", p.y_row)
+      .Field("y_column", p.y_column)
+      .Field("a_type", p.a_type)
+      .Field("a_zero", p.a_zero)
+      .Field("b_type", p.b_type)
+      .Field("b_zero", p.b_zero)
+      .Field("y_bytes", p.y_bytes)
+      .Field("y_zero", p.y_zero)
+      .Field("acc_shift", p.acc_shift)
+      .Field("multiplier", p.multiplier)
+      .Field("shift", p.shift)
+      .text();
+}
+
+struct Matmul {
+  static constexpr char kId[] = "o2m.matmul";
+  using Params = MatmulParams;
+
+  static o2m_status Match(const o2m_host *, const o2m_graph *graph, int32_t root, o2m_match *match) {
+    const GraphView g(graph);
+    if (!g.Is(root, "MatMul")) return O2M_NO_MATCH;
+    const int32_t a = g.Input(root, 0), b = g.Input(root, 1);
+    if (g.IsConstant(a) || g.IsConstant(b) || g.Tensor(a).rank < 2 || g.Tensor(b).rank < 2) return O2M_NO_MATCH;
+    return Matched(match, {root}, {a, b});
+  }
+
+  static o2m_status Infer(const o2m_host *host, const o2m_target *, o2m_node *node) {
+    if (node->input_count != 2 || node->output_count != 1) return Reject(host, "matmul has two inputs and one output");
+    for (int i = 0; i < 2; ++i) {
+      if (o2m_status s = CheckQuantised(host, *node->inputs[i], Str("input ", i), kMaskIntegers)) return s;
+    }
+    if (o2m_status s = SetOutputShape(host, node)) return s;
+    o2m_tensor &y = *node->outputs[0];
+    auto &params = ParamsOf<Params>(node);
+    SettleOutput(y, O2M_S8, params.y,
+                 ScaleOf(*node->inputs[0]) * ScaleOf(*node->inputs[1]) * 128 * std::sqrt(1.0 * Depth(node)), 0);
+    if (o2m_status s = CheckQuantised(host, y, "the output", kMaskS8S16)) return s;
+    return ChooseFactor(host, node, params);
+  }
+
+  // A step is one row of a, in every batch.
+  static void Memory(const o2m_target *, const o2m_node *node, int32_t, o2m_memory *memory) {
+    const o2m_tensor &a = *node->inputs[0], &y = *node->outputs[0];
+    memory->steps = Dim(y, 2);
+    memory->inputs[0] = {O2M_ANY_STRIDES, a.rank - 2, 1, 1, 0};
+    memory->inputs[1] = AnyStrides();
+    memory->outputs[0] = {O2M_ANY_STRIDES, y.rank - 2, 1, 1, 0};
+    memory->scratch_bytes = 4 * Depth(node);
+  }
+
+  static void Run(const o2m_node *node, const o2m_call *call) {
+    const o2m_matmul_params p = KernelParams(node);
+    O2M_SYM(o2m_matmul)
+    (call->inputs[0], call->inputs[1], call->outputs[0], call->rows, static_cast<int32_t *>(call->scratch), &p);
+  }
+
+  static o2m_status Emit(const o2m_host *host, const o2m_target *, const o2m_node *node, const o2m_emitter *e) {
+    Line(e, Call("O2M_SYM(o2m_matmul)",
+                 {Operand(e, 0), Operand(e, 1), Operand(e, 2), RowsName(e), Str("(int32_t *)", ScratchName(e)),
+                  Object(e, "o2m_matmul_params", ParamsText(KernelParams(node)))}));
+    return EmitSources(host, e, o2m_sources, O2M_SOURCE_COUNT, {"o2m_fixedpoint.h", "o2m_matmul.h", "o2m_matmul.c"});
+  }
+
+  static void Cost(const o2m_target *, const o2m_node *node, int32_t rows, o2m_cost *cost) {
+    const o2m_tensor &y = *node->outputs[0];
+    const int64_t outputs = ElementCount(y) / Dim(y, 2) * rows, depth = Depth(node);
+    *cost = {IsWide(node) ? "matmul_s16" : "matmul_s8", outputs * depth, outputs / Dim(y, 1) * depth, outputs, 0, -1};
+  }
+
+  static void QuantRule(const o2m_node *, o2m_quant_rule *rule) {
+    rule->s16_inputs = 3;
+    rule->s16_outputs = 1;
+  }
+
+  static void Cases(CaseList &list) {
+    const Params none = {};
+    const CaseOperand y = {O2M_S8, {1, 3, 10, 10}, 0.3f, 5};
+    list.Add("q by k transposed", {{O2M_S8, {1, 3, 10, 16}, 0.05f, 3}, {O2M_S8, {1, 3, 16, 10}, 0.04f, -7}}, {y}, none);
+    list.Add("heads as columns",
+             {{O2M_S8, {1, 3, 10, 16}, 0.05f, 3, {}, {480, 16, 48, 1}},
+              {O2M_S8, {1, 3, 16, 10}, 0.04f, -7, {}, {480, 16, 1, 48}}},
+             {y}, none);
+    list.Add("u8 by s8", {{O2M_U8, {3, 10, 13}, 1 / 256.0f, 0}, {O2M_S8, {3, 13, 5}, 0.04f, -128}},
+             {{O2M_S8, {3, 10, 5}, 0.2f, 0}}, none);
+    list.Add("s8 by u8 to s16", {{O2M_S8, {7, 11}, 0.05f, 127}, {O2M_U8, {11, 6}, 0.04f, 255}},
+             {{O2M_S16, {7, 6}, 0.005f, -9}}, none);
+    list.Add("s16 by s8", {{O2M_S16, {7, 11}, 0.0003f, -200}, {O2M_S8, {11, 6}, 0.04f, 5}}, {{O2M_S8, {7, 6}, 0.5f, 1}},
+             none);
+    list.Add("u8 by s16", {{O2M_U8, {7, 11}, 0.01f, 100}, {O2M_S16, {11, 6}, 0.0004f, 5}},
+             {{O2M_S16, {7, 6}, 0.002f, 1}}, none);
+    list.Add("s16 by s16", {{O2M_S16, {7, 11}, 0.0003f, -32768}, {O2M_S16, {11, 6}, 0.0004f, 32767}},
+             {{O2M_S16, {7, 6}, 0.03f, 1}}, none);
+    list.Add("one matrix for every batch", {{O2M_S8, {2, 3, 5, 8}, 0.05f, 3}, {O2M_S8, {8, 6}, 0.04f, -7}},
+             {{O2M_S8, {2, 3, 5, 6}, 0.2f, 5}}, none);
+    list.Add("batches that repeat", {{O2M_S8, {2, 1, 5, 8}, 0.05f, 3}, {O2M_S8, {1, 3, 8, 6}, 0.04f, -7}},
+             {{O2M_S8, {2, 3, 5, 6}, 0.2f, 5, {}, {90, 30, 1, 5}}}, none);
+    list.Add("one row", {{O2M_S8, {1, 1, 33}, 0.05f, 3}, {O2M_S8, {1, 33, 7}, 0.04f, -7}},
+             {{O2M_S8, {1, 1, 7}, 0.5f, 5}}, none);
+    list.Add("own output quant", {{O2M_S8, {4, 9}, 0.05f, 3}, {O2M_S8, {9, 3}, 0.04f, 0}}, {{O2M_ANY, {4, 3}}}, none);
+  }
+};
+
+}  // namespace
+
+O2M_PLUGIN("matmul", "1.0", Matmul)
