@@ -1,0 +1,208 @@
+// softmax.cc - o2m.softmax: Softmax over the last axis, on its own (inside attention it is part of o2m.attention).
+#include "o2m_softmax.h"
+#include "o2m_sources.h"
+#include "op.hpp"
+
+namespace {
+
+using namespace o2m;
+
+struct SoftmaxParams {
+  int32_t multiplier, shift;  // 1 / scale_y; set by infer()
+};
+
+enum Slot { kLow, kHigh };
+constexpr float kScale = 1.0f / 256;
+constexpr int32_t kZeroPoint = -128;
+constexpr int32_t kMostFeatures = 65536;
+
+int32_t Features(const o2m_node *node) { return Dim(*node->inputs[0], 1); }
+
+o2m_status CheckTypes(const o2m_host *host, o2m_node *node) {
+  const o2m_tensor &x = *node->inputs[0];
+  if (x.dtype != O2M_S8 && x.dtype != O2M_S16) {
+    return Reject(host, Str("input 0 is ", NameOf(x.dtype), "; s8 or s16 would work"));
+  }
+  if (x.rank < 2) return Reject(host, Str("input 0 is ", Shape(x), "; it needs rows, rank 2 or more"));
+  if (x.quant.count != 1) return Reject(host, "input 0 needs one scale for the whole tensor");
+  if (Features(node) > kMostFeatures) {
+    return Reject(host, Str("input 0 has ", Features(node), " features; at most ", kMostFeatures, " would work"));
+  }
+  o2m_tensor &y = *node->outputs[0];
+  SetShapeLike(y, x);
+  y.token_axis = x.token_axis;
+  if (y.dtype == O2M_ANY) y.dtype = O2M_S8;
+  if (y.quant.count == 0) y.quant = PerTensor(&kScale, &kZeroPoint);
+  if (y.dtype != O2M_S8 && y.dtype != O2M_S16) {
+    return Reject(host, Str("output 0 cannot be ", NameOf(y.dtype), "; s8 or s16 would work"));
+  }
+  if (y.quant.count != 1) return Reject(host, "output 0 needs one scale for the whole tensor");
+  return O2M_OK;
+}
+
+// exp(-d * scale_x) with `bits` fraction bits.
+int32_t Exponential(const o2m_node *node, int32_t d, int32_t bits) {
+  return RoundToInt(std::exp(-double{ScaleOf(*node->inputs[0])} * d) * std::ldexp(1.0, bits));
+}
+
+o2m_softmax_params KernelParams(const o2m_node *node) {
+  const o2m_tensor &x = *node->inputs[0], &y = *node->outputs[0];
+  const Rows rows = RowsOf({&x, &y});
+  o2m_softmax_params p = {};
+  p.features = Features(node);
+  p.x_row = static_cast<int32_t>(rows.rows.strides[0]);
+  p.x_column = static_cast<int32_t>(Stride(x, 1));
+  p.y_row = static_cast<int32_t>(rows.rows.strides[1]);
+  p.y_column = static_cast<int32_t>(Stride(y, 1));
+  p.y_bytes = static_cast<int32_t>(BytesOf(y.dtype));
+  p.y_zero = ZeroPointOf(y);
+  p.multiplier = ParamsOf<SoftmaxParams>(node).multiplier;
+  p.shift = ParamsOf<SoftmaxParams>(node).shift;
+  p.low = ConstantData<const int32_t>(node, kLow);
+  p.high = x.dtype == O2M_S16 ? ConstantData<const int32_t>(node, kHigh) : nullptr;
+  return p;
+}
+
+struct Softmax {
+  static constexpr char kId[] = "o2m.softmax";
+  using Params = SoftmaxParams;
+
+  static o2m_status Match(const o2m_host *, const o2m_graph *graph, int32_t root, o2m_match *match) {
+    const GraphView g(graph);
+    if (!g.Is(root, "Softmax")) return O2M_NO_MATCH;
+    const o2m_tensor &x = g.Tensor(g.Input(root, 0));
+    const int64_t axis = g.Int(root, "axis", -1);
+    if (x.rank < 2 || x.is_constant || (axis != -1 && axis != x.rank - 1)) return O2M_NO_MATCH;
+    return Matched(match, {root}, {g.Input(root, 0)});
+  }
+
+  static o2m_status Infer(const o2m_host *host, const o2m_target *, o2m_node *node) {
+    if (o2m_status s = CheckTypes(host, node)) return s;
+    auto &params = ParamsOf<SoftmaxParams>(node);
+    const double scale = ScaleOf(*node->outputs[0]);
+    int exponent = 0;
+    const double fraction = std::frexp(1 / scale, &exponent);
+    params.multiplier = RoundToInt(std::ldexp(fraction, 31), 1073741824.0);
+    params.shift = 31 - exponent;
+    if (params.shift < 10 || params.shift > 30) {
+      return Reject(host, Str("output 0 has scale ", scale, "; one from 2^-20 to 1, such as 1/256, would work"));
+    }
+    const bool s16 = node->inputs[0]->dtype == O2M_S16;
+    SetConstants(node, {{"low", O2M_S32, 256, nullptr}, {"high", O2M_S32, s16 ? 256 : 0, nullptr}});
+    return O2M_OK;
+  }
+
+  static void Memory(const o2m_target *, const o2m_node *node, int32_t, o2m_memory *memory) {
+    const o2m_tensor &x = *node->inputs[0], &y = *node->outputs[0];
+    memory->steps = static_cast<int32_t>(RowsOf({&x, &y}).steps);
+    memory->inputs[0] = {O2M_ANY_STRIDES, StepAxis(x), 1, 1, 0};
+    memory->outputs[0] = {O2M_ANY_STRIDES, StepAxis(y), 1, 1, 0};
+    const bool upward = Stride(x, 1) == 1 && Stride(y, 1) == 1 && BytesOf(y.dtype) <= BytesOf(x.dtype);
+    memory->in_place_inputs = upward ? 1 : 0;
+  }
+
+  static o2m_status Pack(const o2m_host *, const o2m_target *, o2m_node *node) {
+    const bool s16 = node->inputs[0]->dtype == O2M_S16;
+    for (int32_t d = 0; d < 256; ++d) {
+      ConstantData<int32_t>(node, kLow)[d] = Exponential(node, d, s16 ? 30 : 23);
+      if (s16) ConstantData<int32_t>(node, kHigh)[d] = Exponential(node, 256 * d, 30);
+    }
+    return O2M_OK;
+  }
+
+  static void Run(const o2m_node *node, const o2m_call *call) {
+    const o2m_tensor &x = *node->inputs[0], &y = *node->outputs[0];
+    const o2m_softmax_params p = KernelParams(node);
+    const Rows rows = RowsOf({&x, &y});
+    const auto count = static_cast<int32_t>(rows.RowCount(call->rows));
+    ForEachRowBlock(rows, call->rows, [&](const int64_t *offsets) {
+      int8_t *out = Out<int8_t>(call) + offsets[1] * BytesOf(y.dtype);
+      if (x.dtype == O2M_S8) return O2M_SYM(o2m_softmax_s8)(In<int8_t>(call, 0) + offsets[0], out, count, &p);
+      O2M_SYM(o2m_softmax_s16)(In<int16_t>(call, 0) + offsets[0], out, count, &p);
+    });
+  }
+
+  static o2m_status Emit(const o2m_host *host, const o2m_target *, const o2m_node *node, const o2m_emitter *e) {
+    const bool s8 = node->inputs[0]->dtype == O2M_S8;
+    const char *kernel = s8 ? "o2m_softmax_s8.c" : "o2m_softmax_s16.c";
+    if (o2m_status s =
+            EmitSources(host, e, o2m_sources, O2M_SOURCE_COUNT, {"o2m_fixedpoint.h", "o2m_softmax.h", kernel})) {
+      return s;
+    }
+    const Rows rows = RowsOf({node->inputs[0], node->outputs[0]});
+    LineInLoops(e, rows,
+                Call(s8 ? "O2M_SYM(o2m_softmax_s8)" : "O2M_SYM(o2m_softmax_s16)",
+                     {RowOperand(e, 0, rows, 0), RowOperand(e, 1, rows, 1), RowCountText(e, rows),
+                      Object(e, "o2m_softmax_params", ParamsText(node, e))}));
+    return O2M_OK;
+  }
+
+  static std::string ParamsText(const o2m_node *node, const o2m_emitter *e) {
+    const o2m_softmax_params p = KernelParams(node);
+    return Initializer()
+        .Field("features", p.features)
+        .Field("x_row", p.x_row)
+        .Field("x_column", p.x_column)
+        .Field("y_row", p.y_row)
+        .Field("y_column", p.y_column)
+        .Field("y_bytes", p.y_bytes)
+        .Field("y_zero", p.y_zero)
+        .Field("multiplier", p.multiplier)
+        .Field("shift", p.shift)
+        .Field("low", ConstantName(e, kLow))
+        .Field("high", p.high ? ConstantName(e, kHigh) : "0")
+        .text();
+  }
+
+  static void Cost(const o2m_target *, const o2m_node *node, int32_t rows, o2m_cost *cost) {
+    const Rows r = RowsOf({node->inputs[0], node->outputs[0]});
+    const int64_t count = rows * (ElementCount(*node->outputs[0]) / Features(node) / r.steps);
+    cost->kernel = node->inputs[0]->dtype == O2M_S8 ? "softmax_s8" : "softmax_s16";
+    cost->outputs = cost->elements = count * Features(node);
+    cost->instructions = -1;
+  }
+
+  static void QuantRule(const o2m_node *, o2m_quant_rule *rule) {
+    rule->s16_inputs = rule->s16_outputs = 1;
+    rule->fixed_scale = kScale;
+    rule->fixed_zero_point = kZeroPoint;
+    rule->fixed_dtype = O2M_S8;
+  }
+
+  static void Cases(CaseList &list) {
+    const auto add = [&list](const std::string &name, const CaseOperand &x, CaseOperand y) {
+      y.dims = x.dims;
+      list.Add(name, {x}, {y}, SoftmaxParams{});
+    };
+    const auto s8 = [](std::vector<int32_t> dims, std::vector<int64_t> strides = {}, int32_t zero = 3) {
+      return CaseOperand{O2M_S8, std::move(dims), 0.05f, zero, {}, std::move(strides)};
+    };
+    const auto s16 = [](std::vector<int32_t> dims) { return CaseOperand{O2M_S16, std::move(dims), 0.0005f, 0}; };
+    const auto y8 = [](std::vector<int64_t> strides = {}) {
+      return CaseOperand{O2M_S8, {}, kScale, kZeroPoint, {}, std::move(strides)};
+    };
+    const CaseOperand y16 = {O2M_S16, {}, 1.0f / 32768, 0};
+    add("rows", s8({1, 9, 10}), y8());
+    add("one_row", s8({1, 10}), y8());
+    add("one_feature", s8({5, 1}), y8());
+    add("long_rows", s8({3, 197}), y8());
+    add("rows_4096", s8({2, 4096}), y8());
+    add("heads", s8({1, 3, 5, 7}), y8());
+    add("s16", s16({6, 50}), y8());
+    add("s16_to_s16", s16({6, 50}), y16);
+    add("s8_to_s16", s8({6, 50}), y16);
+    add("other_scale", s8({6, 12}), {O2M_S8, {}, 1.0f / 127, 0});
+    add("flat", {O2M_S8, {4, 33}, 0.0001f, 0}, y8());
+    add("sharp", {O2M_S8, {4, 33}, 3.0f, 0}, y8());
+    add("zero_points_low", s8({4, 16}, {}, -128), y8());
+    add("zero_points_high", s8({4, 16}, {}, 127), {O2M_S8, {}, kScale, 127});
+    add("wide_rows", s8({1, 6, 20}, {0, 64, 1}), y8({0, 40, 1}));
+    add("transposed_input", s8({1, 6, 20}, {0, 1, 6}), y8());
+    add("transposed_output", s8({1, 6, 20}), y8({0, 1, 6}));
+    add("windows", s8({2, 3, 16}, {80, 17, 1}), y8());
+  }
+};
+
+}  // namespace
+
+O2M_PLUGIN("softmax", "0.1.0", Softmax)
