@@ -349,16 +349,18 @@ inline std::string RowCountText(const o2m_emitter *e, const Rows &rows) {
   if (!rows.merged()) return Str(rows.rows.count);
   return rows.rows_per_step == 1 ? RowsName(e) : Str(rows.rows_per_step, " * ", RowsName(e));
 }
-// Writes `statement` inside the outer loops of `rows`, if there are any.
-inline void LineInLoops(const o2m_emitter *e, const Rows &rows, const std::string &statement) {
-  if (rows.merged()) return Line(e, statement);
+// Writes `statements` inside the outer loops of `rows`, if there are any.
+inline void LinesInLoops(const o2m_emitter *e, const Rows &rows, const std::vector<std::string> &statements) {
   std::string indent;
   for (size_t l = 0; l < rows.loops.size(); ++l, indent += "  ") {
     const std::string count = l == 0 ? RowsName(e) : std::to_string(rows.loops[l].count);
     Line(e, Str(indent, "for (int32_t i", l, " = 0; i", l, " < ", count, "; ++i", l, ") {"));
   }
-  Line(e, indent + statement);
+  for (const std::string &statement : statements) Line(e, indent + statement);
   for (size_t l = 0; l < rows.loops.size(); ++l) Line(e, std::string(2 * (rows.loops.size() - 1 - l), ' ') + "}");
+}
+inline void LineInLoops(const o2m_emitter *e, const Rows &rows, const std::string &statement) {
+  LinesInLoops(e, rows, {statement});
 }
 
 // Hands over the named kernel files out of the generated o2m_sources[] (and whatever headers they include).
