@@ -219,14 +219,15 @@ OwnQuant QuantOfFunction(const o2m_tensor &x, const Function &f) {
 
 // ---- Constant operands ----------------------------------------------------------------------------------------------
 
-// Symmetric s8 or s16 values of a float constant; the scale that holds its largest magnitude.
-inline float SymmetricScale(const o2m_tensor &constant, o2m_dtype dtype) {
+// The scale with which s8 or s16 holds a float constant's largest magnitude, symmetrically; `fallback` where it is all
+// zeros, or has no data since only a price is asked.
+inline float SymmetricScale(const o2m_tensor &constant, o2m_dtype dtype, double fallback) {
   const float *values = Floats(constant);
   double largest = 0;
   for (int64_t i = 0; values && i < ElementCount(constant); ++i) {
     largest = std::fmax(largest, std::fabs(static_cast<double>(values[i])));
   }
-  return largest > 0 ? static_cast<float>(largest / HighOf(dtype)) : 1.0f;
+  return static_cast<float>(largest > 0 ? largest / HighOf(dtype) : fallback);
 }
 template <class T>
 void Quantise(const float *values, int64_t count, double scale, int32_t zero_point, o2m_dtype dtype, T *out) {

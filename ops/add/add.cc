@@ -46,7 +46,7 @@ void ChooseConstant(const o2m_node *node, AddParams &params) {
   const o2m_tensor &b = *node->inputs[1];
   if (!b.is_constant) return;
   params.constant_dtype = node->outputs[0]->dtype;
-  params.constant = {SymmetricScale(b, params.constant_dtype), 0};
+  params.constant = {SymmetricScale(b, params.constant_dtype, ScaleOf(*node->outputs[0])), 0};
 }
 
 // The finest shift with which the sum fits: 30 bits for s8, multipliers of 31 bits else.

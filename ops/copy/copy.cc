@@ -97,7 +97,7 @@ struct Copy {
     SetShapeLike(y, x);
     if (x.is_constant) {
       if (x.dtype != O2M_F32) return Reject(host, Str("the constant is ", NameOf(x.dtype), "; f32 would work"));
-      SettleOutput(y, O2M_S8, params.y, SymmetricScale(x, O2M_S8), 0);
+      SettleOutput(y, O2M_S8, params.y, SymmetricScale(x, O2M_S8, 1), 0);
       if (o2m_status s = CheckQuantised(host, y, "the output", kMaskIntegers)) return s;
       SetConstants(node, {{"values", y.dtype, ElementCount(x), nullptr}});
       return O2M_OK;

@@ -8,8 +8,14 @@ using namespace o2m;
 
 struct MatmulParams {
   int32_t acc_shift, multiplier, shift;
-  OwnQuant y;
+  OwnQuant constant, y;  // constant: of the operand that is one
 };
+
+// Operand i as the kernel reads it: a constant is packed to s16.
+o2m_tensor OperandOf(const o2m_node *node, int i) {
+  const o2m_tensor &t = *node->inputs[i];
+  return t.is_constant ? Packed(t, O2M_S16, ParamsOf<MatmulParams>(node).constant) : t;
+}
 
 int32_t Depth(const o2m_node *node) { return Dim(*node->inputs[0], 1); }
 
@@ -25,7 +31,7 @@ std::vector<int32_t> Batches(const o2m_tensor &y) {
 double Reach(const o2m_tensor &t) {
   return std::fmax(HighOf(t.dtype) - ZeroPointOf(t), ZeroPointOf(t) - LowOf(t.dtype));
 }
-bool IsWide(const o2m_node *node) { return node->inputs[0]->dtype == O2M_S16 || node->inputs[1]->dtype == O2M_S16; }
+bool IsWide(const o2m_node *node) { return OperandOf(node, 0).dtype == O2M_S16 || OperandOf(node, 1).dtype == O2M_S16; }
 
 o2m_status SetOutputShape(const o2m_host *host, o2m_node *node) {
   const o2m_tensor &a = *node->inputs[0], &b = *node->inputs[1];
@@ -50,7 +56,7 @@ o2m_status SetOutputShape(const o2m_host *host, o2m_node *node) {
 
 // Sums of bytes fit 32 bits; others are rounded to 30 bits before they are scaled.
 o2m_status ChooseFactor(const o2m_host *host, const o2m_node *node, MatmulParams &params) {
-  const o2m_tensor &a = *node->inputs[0], &b = *node->inputs[1], &y = *node->outputs[0];
+  const o2m_tensor a = OperandOf(node, 0), b = OperandOf(node, 1), &y = *node->outputs[0];
   if (Depth(node) > 16384) return Reject(host, Str("K is ", Depth(node), "; at most 16384 would work"));
   const double largest = Reach(a) * Reach(b) * Depth(node);
   params.acc_shift = IsWide(node) ? 1 : 0;
@@ -70,7 +76,7 @@ int32_t TypeOf(const o2m_tensor &t) {
 }
 
 o2m_matmul_params KernelParams(const o2m_node *node) {
-  const o2m_tensor &a = *node->inputs[0], &b = *node->inputs[1], &y = *node->outputs[0];
+  const o2m_tensor a = OperandOf(node, 0), b = OperandOf(node, 1), &y = *node->outputs[0];
   const auto &params = ParamsOf<MatmulParams>(node);
   const std::vector<int32_t> batches = Batches(y);
   o2m_matmul_params p = {};
@@ -137,21 +143,37 @@ struct Matmul {
     const GraphView g(graph);
     if (!g.Is(root, "MatMul")) return O2M_NO_MATCH;
     const int32_t a = g.Input(root, 0), b = g.Input(root, 1);
-    if (g.IsConstant(a) || g.IsConstant(b) || g.Tensor(a).rank < 2 || g.Tensor(b).rank < 2) return O2M_NO_MATCH;
+    if (g.Tensor(a).rank < 2 || g.Tensor(b).rank < 2 || (g.IsConstant(a) && g.IsConstant(b))) return O2M_NO_MATCH;
+    const o2m_tensor &matrix = g.Tensor(b);
+    const bool one_matrix = ElementCount(matrix) == int64_t{Dim(matrix, 1)} * Dim(matrix, 2);
+    if (g.IsConstant(b) && one_matrix) return O2M_NO_MATCH;  // o2m.linear's
     return Matched(match, {root}, {a, b});
   }
 
   static o2m_status Infer(const o2m_host *host, const o2m_target *, o2m_node *node) {
     if (node->input_count != 2 || node->output_count != 1) return Reject(host, "matmul has two inputs and one output");
+    auto &params = ParamsOf<Params>(node);
+    int64_t constant = 0;
     for (int i = 0; i < 2; ++i) {
-      if (o2m_status s = CheckQuantised(host, *node->inputs[i], Str("input ", i), kMaskIntegers)) return s;
+      const o2m_tensor &t = *node->inputs[i];
+      if (t.is_constant && (t.dtype != O2M_F32 || constant > 0))
+        return Reject(host, Str("input ", i, " is a constant; one constant, f32, would work"));
+      if (t.is_constant) {
+        constant = ElementCount(t);
+      } else if (o2m_status s = CheckQuantised(host, t, Str("input ", i), kMaskIntegers)) {
+        return s;
+      }
     }
     if (o2m_status s = SetOutputShape(host, node)) return s;
     o2m_tensor &y = *node->outputs[0];
-    auto &params = ParamsOf<Params>(node);
+    for (int i = 0; i < 2 && constant > 0; ++i) {
+      const double other = ScaleOf(*node->inputs[1 - i]), fallback = y.quant.count > 0 ? ScaleOf(y) / other / 1024 : 1;
+      if (node->inputs[i]->is_constant) params.constant = {SymmetricScale(*node->inputs[i], O2M_S16, fallback), 0};
+    }
     SettleOutput(y, O2M_S8, params.y,
-                 ScaleOf(*node->inputs[0]) * ScaleOf(*node->inputs[1]) * 128 * std::sqrt(1.0 * Depth(node)), 0);
+                 ScaleOf(OperandOf(node, 0)) * ScaleOf(OperandOf(node, 1)) * 128 * std::sqrt(1.0 * Depth(node)), 0);
     if (o2m_status s = CheckQuantised(host, y, "the output", kMaskS8S16)) return s;
+    SetConstants(node, {{"matrix", O2M_S16, constant, nullptr}});
     return ChooseFactor(host, node, params);
   }
 
@@ -159,29 +181,50 @@ struct Matmul {
   static void Memory(const o2m_target *, const o2m_node *node, int32_t, o2m_memory *memory) {
     const o2m_tensor &a = *node->inputs[0], &y = *node->outputs[0];
     memory->steps = Dim(y, 2);
-    memory->inputs[0] = {O2M_ANY_STRIDES, a.rank - 2, 1, 1, 0};
+    memory->inputs[0] = a.is_constant ? AnyStrides() : o2m_access{O2M_ANY_STRIDES, a.rank - 2, 1, 1, 0};
     memory->inputs[1] = AnyStrides();
     memory->outputs[0] = {O2M_ANY_STRIDES, y.rank - 2, 1, 1, 0};
     memory->scratch_bytes = 4 * Depth(node);
   }
 
+  static o2m_status Pack(const o2m_host *, const o2m_target *, o2m_node *node) {
+    for (int i = 0; i < 2; ++i) {
+      const o2m_tensor &t = *node->inputs[i];
+      if (!t.is_constant) continue;
+      QuantiseAs(O2M_S16, Floats(t), ElementCount(t), ParamsOf<Params>(node).constant.scale, 0,
+                 node->constants[0].data);
+    }
+    return O2M_OK;
+  }
+
   static void Run(const o2m_node *node, const o2m_call *call) {
     const o2m_matmul_params p = KernelParams(node);
-    O2M_SYM(o2m_matmul)
-    (call->inputs[0], call->inputs[1], call->outputs[0], call->rows, static_cast<int32_t *>(call->scratch), &p);
+    const void *a = call->inputs[0], *b = call->inputs[1];
+    if (node->inputs[0]->is_constant) a = ConstantData<int16_t>(node, 0) + call->first * p.a_row;
+    if (node->inputs[1]->is_constant) b = node->constants[0].data;
+    O2M_SYM(o2m_matmul)(a, b, call->outputs[0], call->rows, static_cast<int32_t *>(call->scratch), &p);
   }
 
   static o2m_status Emit(const o2m_host *host, const o2m_target *, const o2m_node *node, const o2m_emitter *e) {
-    Line(e, Call("O2M_SYM(o2m_matmul)",
-                 {Operand(e, 0), Operand(e, 1), Operand(e, 2), RowsName(e), Str("(int32_t *)", ScratchName(e)),
-                  Object(e, "o2m_matmul_params", ParamsText(KernelParams(node)))}));
+    const o2m_matmul_params p = KernelParams(node);
+    const std::string a =
+        node->inputs[0]->is_constant ? Str(ConstantName(e, 0), " + ", e->first(e), " * ", p.a_row) : Operand(e, 0);
+    const std::string b = node->inputs[1]->is_constant ? ConstantName(e, 0) : Operand(e, 1);
+    Line(e, Call("O2M_SYM(o2m_matmul)", {a, b, Operand(e, 2), RowsName(e), Str("(int32_t *)", ScratchName(e)),
+                                         Object(e, "o2m_matmul_params", ParamsText(p))}));
     return EmitSources(host, e, o2m_sources, O2M_SOURCE_COUNT, {"o2m_fixedpoint.h", "o2m_matmul.h", "o2m_matmul.c"});
   }
 
   static void Cost(const o2m_target *, const o2m_node *node, int32_t rows, o2m_cost *cost) {
     const o2m_tensor &y = *node->outputs[0];
     const int64_t outputs = ElementCount(y) / Dim(y, 2) * rows, depth = Depth(node);
-    *cost = {IsWide(node) ? "matmul_s16" : "matmul_s8", outputs * depth, outputs / Dim(y, 1) * depth, outputs, 0, -1};
+    const bool constant = node->inputs[0]->is_constant || node->inputs[1]->is_constant;
+    *cost = {IsWide(node) ? "matmul_s16" : "matmul_s8",
+             outputs * depth,
+             outputs / Dim(y, 1) * depth,
+             outputs,
+             constant ? 2 * outputs * depth : 0,
+             -1};
   }
 
   static void QuantRule(const o2m_node *, o2m_quant_rule *rule) {
@@ -213,6 +256,12 @@ struct Matmul {
              {{O2M_S8, {2, 3, 5, 6}, 0.2f, 5, {}, {90, 30, 1, 5}}}, none);
     list.Add("one row", {{O2M_S8, {1, 1, 33}, 0.05f, 3}, {O2M_S8, {1, 33, 7}, 0.04f, -7}},
              {{O2M_S8, {1, 1, 7}, 0.5f, 5}}, none);
+    list.Add("constant queries",
+             {{O2M_F32, {1, 3, 5, 8}, 0, 0, RandomFloats(120, 1, 1)}, {O2M_S8, {1, 3, 8, 6}, 0.04f, 9}},
+             {{O2M_S8, {1, 3, 5, 6}, 0.1f, 5}}, none);
+    list.Add("a constant matrix per batch",
+             {{O2M_S8, {3, 5, 8}, 0.04f, 9}, {O2M_F32, {3, 8, 6}, 0, 0, RandomFloats(144, 2, 1)}},
+             {{O2M_S16, {3, 5, 6}, 0.001f, 5}}, none);
     list.Add("own output quant", {{O2M_S8, {4, 9}, 0.05f, 3}, {O2M_S8, {9, 3}, 0.04f, 0}}, {{O2M_ANY, {4, 3}}}, none);
   }
 };
