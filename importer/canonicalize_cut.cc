@@ -83,44 +83,70 @@ bool CutLinear(Rewriter &r, NodeId id) {
         r.Emit(linear.matmul, "MatMul", {linear.x, r.Slice(linear.matmul, linear.weight, 1, c.start, c.end)});
     if (linear.bias != kNone)
       part = r.Emit(linear.add, "Add", {part, r.Slice(linear.add, linear.bias, 0, c.start, c.end)});
+    r.node(r.ProducerId(part)).name += absl::StrCat("[", c.start, ":", c.end, "]");
     r.Replace(r.node(reader).outputs[0], part);
   }
   return true;
 }
 
+// The largest width that all windows of an axis are multiples of.
+int64_t WidthOf(const std::set<Columns> &windows, int64_t size) {
+  int64_t width = size;
+  for (const Columns &w : windows) width = std::gcd(width, std::gcd(w.start, w.end));
+  return width;
+}
+
+// How the columns of a weight are put in another order: seen as `dims`, permuted by `perm`.
+struct ColumnOrder {
+  Dims dims, perm;
+};
+
+// rows [R, N] of a constant with its columns reordered.
+TensorId Reordered(Rewriter &r, NodeId id, TensorId constant, int64_t rows, const ColumnOrder &order) {
+  Dims dims = order.dims, perm = {0};
+  dims.insert(dims.begin(), rows);
+  for (int64_t p : order.perm) perm.push_back(p + 1);
+  return r.Transpose(id, r.Reshape(id, constant, dims), perm);
+}
+
+// The linear layer with its columns reordered, seen as [lead..., columns...] in the order that they had.
+TensorId EmitReordered(Rewriter &r, NodeId id, const Linear &linear, const Dims &lead, const ColumnOrder &order) {
+  const int64_t k = r.DimsOf(linear.weight)[0], n = r.LastDim(linear.weight);
+  const TensorId weight = r.Reshape(id, Reordered(r, id, linear.weight, k, order), {k, n});
+  TensorId y = r.Emit(linear.matmul, "MatMul", {linear.x, weight});
+  if (linear.bias != kNone)
+    y = r.Emit(linear.add, "Add", {y, r.Reshape(id, Reordered(r, id, linear.bias, 1, order), {n})});
+  Dims dims = lead, back(lead.size());
+  std::iota(back.begin(), back.end(), 0);
+  for (int64_t p : order.perm) dims.push_back(order.dims[p]);
+  for (int64_t p : InversePermutation(order.perm)) back.push_back(static_cast<int64_t>(lead.size()) + p);
+  return r.Transpose(id, r.Reshape(id, y, dims), back);
+}
+
 // Columns [A, B, C] (heads outside of q, k, v) read in slices of B: the weight's columns are put in the order [B, A,
-// C], in which a slice is a window.
+// C], in which a slice is a window. B may be part of an axis: windows of width w cut it into B/w by w.
 bool OrderColumns(Rewriter &r, NodeId id) {
   const FloatNode &node = r.node(id);
   if (!r.Is(id, "Reshape") || !r.OneReader(node.inputs[0]) || r.Readers(node.outputs[0]).empty()) return false;
   const Linear linear = LinearOf(r, node.inputs[0]);
   const Dims out = r.DimsOf(node.outputs[0]);
   if (linear.matmul == kNone) return false;
-  size_t first = out.size();
-  const int64_t n = r.LastDim(node.inputs[0]);
-  for (int64_t count = 1; first > 0 && count < n;) count *= out[--first];
-  const int64_t axis = CutOf(r, r.Readers(node.outputs[0])[0]).axis;
-  if (axis <= static_cast<int64_t>(first) || WindowsOf(r, node.outputs[0], axis).empty()) return false;
-  const Dims group(out.begin() + first, out.end());
-  if (ElementCount(group) != n || ElementCount(Dims(group.begin(), group.begin() + (axis - first))) == 1) return false;
-  Dims perm(group.size());
-  std::iota(perm.begin(), perm.end(), 0);
-  std::rotate(perm.begin(), perm.begin() + (axis - first), perm.begin() + (axis - first) + 1);
-  const auto reorder = [&](TensorId constant, int64_t rows) {  // [rows, n]
-    Dims dims = group, full = {0};
-    dims.insert(dims.begin(), rows);
-    for (int64_t p : perm) full.push_back(p + 1);
-    return r.Transpose(id, r.Reshape(id, constant, dims), full);
-  };
-  const int64_t k = r.DimsOf(linear.weight)[0];
-  TensorId y = r.Emit(linear.matmul, "MatMul", {linear.x, r.Reshape(id, reorder(linear.weight, k), {k, n})});
-  if (linear.bias != kNone) y = r.Emit(linear.add, "Add", {y, r.Reshape(id, reorder(linear.bias, 1), {n})});
-  Dims dims(out.begin(), out.begin() + first), back(out.size());
-  const Dims moved = PermutedDims(group, perm), inverse = InversePermutation(perm);
-  dims.insert(dims.end(), moved.begin(), moved.end());
-  std::iota(back.begin(), back.end(), 0);
-  for (size_t i = 0; i < inverse.size(); i++) back[first + i] = static_cast<int64_t>(first) + inverse[i];
-  r.Replace(node.outputs[0], r.Transpose(id, r.Reshape(id, y, dims), back));
+  size_t first = out.size();  // of the axes that the columns are split into
+  for (int64_t count = 1; first > 0 && count < r.LastDim(linear.y);) count *= out[--first];
+  const Dims lead(out.begin(), out.begin() + first);
+  ColumnOrder order{Dims(out.begin() + first, out.end()), {}};
+  const int64_t axis = CutOf(r, r.Readers(node.outputs[0])[0]).axis - static_cast<int64_t>(first);
+  if (axis <= 0 || ElementCount(order.dims) != r.LastDim(linear.y)) return false;
+  if (ElementCount(Dims(order.dims.begin(), order.dims.begin() + axis)) == 1) return false;
+  const std::set<Columns> windows = WindowsOf(r, node.outputs[0], axis + static_cast<int64_t>(first));
+  if (windows.empty()) return false;
+  const int64_t width = WidthOf(windows, order.dims[axis]);
+  order.dims[axis] /= width;
+  order.dims.insert(order.dims.begin() + axis + 1, width);
+  order.perm.resize(order.dims.size());
+  std::iota(order.perm.begin(), order.perm.end(), 0);
+  std::rotate(order.perm.begin(), order.perm.begin() + axis, order.perm.begin() + axis + 1);
+  r.Replace(node.outputs[0], r.Reshape(id, EmitReordered(r, id, linear, lead, order), out));
   return true;
 }
 

@@ -98,6 +98,80 @@ bool TransposeAboveOnes(Rewriter &r, NodeId id) {
   return true;
 }
 
+// Fine axes between two Transposes: every non-unit axis of `before` or `after` is a run of them, whichever is longer.
+struct Refinement {
+  Dims dims;
+  std::vector<std::pair<size_t, size_t>> before, after;  // per axis: its run of fine axes (empty for ones)
+};
+
+// Nothing if some group of axes is neither merged nor split but regrouped.
+std::optional<Refinement> Refine(const Dims &before, const Dims &after) {
+  Refinement fine;
+  fine.before.resize(before.size()), fine.after.resize(after.size());
+  const Dims a = NonUnitAxes(before), b = NonUnitAxes(after);
+  for (size_t i = 0, j = 0; i < a.size() && j < b.size();) {
+    size_t i_end = i + 1, j_end = j + 1;
+    int64_t x = before[a[i]], y = after[b[j]];
+    while (x != y) (x < y) ? x *= before[a[i_end++]] : y *= after[b[j_end++]];
+    const size_t first = fine.dims.size();
+    const bool split = i_end - i == 1;
+    if (!split && j_end - j != 1) return std::nullopt;
+    for (size_t k = split ? j : i; k < (split ? j_end : i_end); k++)
+      fine.dims.push_back(split ? after[b[k]] : before[a[k]]);
+    for (size_t k = i; k < i_end; k++)
+      fine.before[a[k]] = split ? std::pair(first, fine.dims.size()) : std::pair(first + k - i, first + k - i + 1);
+    for (size_t k = j; k < j_end; k++)
+      fine.after[b[k]] = split ? std::pair(first + k - j, first + k - j + 1) : std::pair(first, fine.dims.size());
+    i = i_end, j = j_end;
+  }
+  return fine;
+}
+
+// Transpose(Reshape(Transpose(x))) -> Reshape(Transpose(Reshape(x))) where the Reshape in the middle splits and merges
+// axes: patches cut out in two directions become one permutation of six axes.
+bool OneTranspose(Rewriter &r, NodeId id) {
+  const FloatNode &node = r.node(id);
+  const FloatNode *middle = r.Is(id, "Transpose") ? r.Producer(node.inputs[0], "Reshape") : nullptr;
+  const FloatNode *first = middle ? r.Producer(middle->inputs[0], "Transpose") : nullptr;
+  if (!first || !node.attrs.count("perm") || !first->attrs.count("perm")) return false;
+  if (!r.OneReader(node.inputs[0]) || !r.OneReader(middle->inputs[0])) return false;
+  const auto fine = Refine(r.DimsOf(middle->inputs[0]), r.DimsOf(node.inputs[0]));
+  if (!fine) return false;
+  Dims order, target, dims;  // fine axes in the order of x, and in that of the result
+  for (int64_t axis : InversePermutation(AttrInts(*first, "perm")))
+    for (size_t k = fine->before[axis].first; k < fine->before[axis].second; k++) order.push_back(k);
+  for (int64_t axis : AttrInts(node, "perm"))
+    for (size_t k = fine->after[axis].first; k < fine->after[axis].second; k++) target.push_back(k);
+  const Dims position = InversePermutation(order);
+  Dims perm;
+  for (int64_t k : target) perm.push_back(position[k]);
+  for (int64_t k : order) dims.push_back(fine->dims[k]);
+  const TensorId y = r.Transpose(id, r.Reshape(id, first->inputs[0], dims), perm);
+  r.Replace(node.outputs[0], r.Reshape(id, y, r.DimsOf(node.outputs[0])));
+  return true;
+}
+
+// Reshape(Transpose(x)) that only splits axes and is read in slices -> Transpose(Reshape(x)): the slices then reach
+// what computes x.
+bool SplitAboveTranspose(Rewriter &r, NodeId id) {
+  const FloatNode &node = r.node(id);
+  const FloatNode *first = r.Is(id, "Reshape") ? r.Producer(node.inputs[0], "Transpose") : nullptr;
+  if (!first || !first->attrs.count("perm") || !r.OneReader(node.inputs[0]) || r.Unread(node.outputs[0])) return false;
+  for (NodeId reader : r.Readers(node.outputs[0]))
+    if (!r.Is(reader, "Slice")) return false;
+  const auto fine = Refine(r.DimsOf(node.inputs[0]), r.DimsOf(node.outputs[0]));
+  const Dims axes = NonUnitAxes(r.DimsOf(node.outputs[0]));
+  if (!fine || fine->dims.size() != axes.size() || fine->dims.size() == NonUnitAxes(r.DimsOf(node.inputs[0])).size())
+    return false;
+  Dims order, dims;
+  for (int64_t axis : InversePermutation(AttrInts(*first, "perm")))
+    for (size_t k = fine->before[axis].first; k < fine->before[axis].second; k++) order.push_back(k);
+  for (int64_t k : order) dims.push_back(fine->dims[k]);
+  const TensorId y = r.Transpose(id, r.Reshape(id, first->inputs[0], dims), InversePermutation(order));
+  r.Replace(node.outputs[0], r.Reshape(id, y, r.DimsOf(node.outputs[0])));
+  return true;
+}
+
 // A reduction above a Transpose, or above a Reshape of ones, reduces the other axes.
 bool ReduceAboveMovement(Rewriter &r, NodeId id) {
   const FloatNode &node = r.node(id);
@@ -220,6 +294,8 @@ std::vector<Rewrite> ReshapeRewrites() {
           {"merge transposes", MergeTransposes},
           {"transpose of ones", TransposeOfOnes},
           {"transpose above ones", TransposeAboveOnes},
+          {"one transpose", OneTranspose},
+          {"split above transpose", SplitAboveTranspose},
           {"reduce above movement", ReduceAboveMovement},
           {"sink movement", SinkMovement},
           {"sink from both", SinkFromBoth},

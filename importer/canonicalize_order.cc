@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cstring>
 #include <map>
+#include <set>
 
 #include "absl/strings/str_cat.h"
 #include "importer/canonicalize.h"
@@ -178,6 +179,21 @@ void RenumberTensors(Graph &graph) {
   graph.tensors = std::move(kept);
 }
 
+// Inputs and outputs keep their names; where others share one, the first has it and the next are numbered.
+void NameTensors(Graph &graph) {
+  std::set<std::string> taken;
+  std::set<TensorId> fixed;
+  for (const std::vector<TensorId> *ids : {&graph.inputs, &graph.outputs})
+    for (TensorId id : *ids)
+      if (fixed.insert(id).second) taken.insert(graph.tensors[id].name);
+  for (size_t id = 0; id < graph.tensors.size(); id++) {
+    if (fixed.count(static_cast<TensorId>(id))) continue;
+    const std::string stem = graph.tensors[id].name;
+    std::string &name = graph.tensors[id].name;
+    for (int number = 2; !taken.insert(name).second; number++) name = absl::StrCat(stem, "_", number);
+  }
+}
+
 }  // namespace
 
 bool MergeEqual(Rewriter &r) {
@@ -192,6 +208,7 @@ void OrderGraph(Graph &graph) {
   for (NodeId id : WalkOrder(graph)) ordered.push_back(std::move(graph.float_nodes[id]));
   graph.float_nodes = std::move(ordered);
   RenumberTensors(graph);
+  NameTensors(graph);
 }
 
 int64_t CountMacs(const Graph &graph) {

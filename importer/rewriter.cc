@@ -60,7 +60,6 @@ Rewriter::Rewriter(Graph &graph) : graph_(graph), is_output_(graph.tensors.size(
   producers_ = Producers(graph);
   readers_ = Consumers(graph);
   for (TensorId id : graph.outputs) is_output_[id] = true;
-  for (const Tensor &tensor : graph.tensors) names_.insert(tensor.name);
   nodes_.assign(std::make_move_iterator(graph.float_nodes.begin()), std::make_move_iterator(graph.float_nodes.end()));
   graph.float_nodes.clear();
 }
@@ -133,9 +132,6 @@ Rewriter::Operands Rewriter::Split(const FloatNode &node) const {
 }
 
 TensorId Rewriter::NewTensor(Tensor tensor) {
-  const std::string stem = tensor.name.empty() ? "t" : tensor.name;
-  tensor.name = stem;
-  for (int suffix = 2; !names_.insert(tensor.name).second; suffix++) tensor.name = absl::StrCat(stem, "_", suffix);
   graph_.tensors.push_back(std::move(tensor));
   producers_.push_back(kNone);
   readers_.emplace_back();
@@ -143,7 +139,7 @@ TensorId Rewriter::NewTensor(Tensor tensor) {
   return static_cast<TensorId>(graph_.tensors.size()) - 1;
 }
 
-TensorId Rewriter::NewFloats(const std::string &name, const Dims &dims, const std::vector<float> &values) {
+TensorId Rewriter::NewFloats(std::string name, Dims dims, const std::vector<float> &values) {
   Tensor tensor;
   tensor.name = name;
   Value value;
@@ -155,7 +151,7 @@ TensorId Rewriter::NewFloats(const std::string &name, const Dims &dims, const st
 
 TensorId Rewriter::NewScalar(float value) { return NewFloats("scalar", {}, {value}); }
 
-TensorId Rewriter::NewInts(const Dims &values) {
+TensorId Rewriter::NewInts(Dims values) {
   Tensor tensor;
   tensor.name = "ints";
   Value value;
@@ -226,11 +222,11 @@ TensorId Rewriter::Emit(NodeId origin, const std::string &op_type, const std::ve
   return nodes_.back().outputs[0];
 }
 
-TensorId Rewriter::Reshape(NodeId origin, TensorId x, const Dims &dims) {
+TensorId Rewriter::Reshape(NodeId origin, TensorId x, Dims dims) {
   return DimsOf(x) == dims ? x : Emit(origin, "Reshape", {x, NewInts(dims)});
 }
 
-TensorId Rewriter::Transpose(NodeId origin, TensorId x, const Dims &perm) {
+TensorId Rewriter::Transpose(NodeId origin, TensorId x, Dims perm) {
   return std::is_sorted(perm.begin(), perm.end()) ? x : Emit(origin, "Transpose", {x}, {{"perm", perm}});
 }
 

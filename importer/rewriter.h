@@ -5,7 +5,6 @@
 #include <initializer_list>
 #include <map>
 #include <optional>
-#include <set>
 #include <string>
 #include <vector>
 
@@ -18,7 +17,8 @@ using Dims = std::vector<int64_t>;
 using Attrs = std::map<std::string, Attr>;
 
 // Holds the float nodes of `graph` from construction to Commit(). Node ids are stable: a removed node stays as an empty
-// one, new ones are appended; references to nodes stay valid too, those to tensors do not.
+// one, new ones are appended; references to nodes stay valid too, those to tensors do not. New tensors may share their
+// names with others until OrderGraph().
 class Rewriter {
  public:
   explicit Rewriter(Graph &graph);
@@ -64,14 +64,14 @@ class Rewriter {
 
   // ---- Edits ----
   // New constants.
-  TensorId NewFloats(const std::string &name, const Dims &dims, const std::vector<float> &values);
+  TensorId NewFloats(std::string name, Dims dims, const std::vector<float> &values);
   TensorId NewScalar(float value);
-  TensorId NewInts(const Dims &values);
+  TensorId NewInts(Dims values);
   // A new node, named after `origin` (and its source line), whose output 0 is returned. It is evaluated at once where
   // all operands are constants. The output's dims are found by evaluating on zeros.
   TensorId Emit(NodeId origin, const std::string &op_type, const std::vector<TensorId> &inputs, Attrs attrs = {});
-  TensorId Reshape(NodeId origin, TensorId x, const Dims &dims);
-  TensorId Transpose(NodeId origin, TensorId x, const Dims &perm);
+  TensorId Reshape(NodeId origin, TensorId x, Dims dims);
+  TensorId Transpose(NodeId origin, TensorId x, Dims perm);
   TensorId SwapLast(NodeId origin, TensorId x);  // the last two axes
   TensorId Slice(NodeId origin, TensorId x, int64_t axis, int64_t start, int64_t end);
   // Every reader of `old` reads `by` instead, and `by` becomes the graph output where `old` was one (keeping its name).
@@ -97,7 +97,6 @@ class Rewriter {
   std::vector<NodeId> producers_;
   std::vector<std::vector<NodeId>> readers_;
   std::vector<bool> is_output_;
-  std::set<std::string> names_;
   absl::Status status_;
 };
 
