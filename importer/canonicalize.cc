@@ -65,7 +65,6 @@ absl::Status Canonicalize(Graph &graph) {
   rewriter.Commit();
   if (!status.ok()) return status;
   OrderGraph(graph);
-  graph.macs = CountMacs(graph);
   return absl::OkStatus();
 }
 

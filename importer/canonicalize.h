@@ -26,8 +26,6 @@ bool MergeEqual(Rewriter &r);
 // Puts nodes and tensors into an order that depends on what is computed, not on how the file was written; drops tensors
 // that nothing refers to.
 void OrderGraph(Graph &graph);
-// Multiplications of MatMul, Gemm and Conv.
-int64_t CountMacs(const Graph &graph);
 
 // ---- What several families ask ----
 

@@ -211,16 +211,4 @@ void OrderGraph(Graph &graph) {
   NameTensors(graph);
 }
 
-int64_t CountMacs(const Graph &graph) {
-  int64_t macs = 0;
-  for (const FloatNode &node : graph.float_nodes) {
-    const auto dims = [&](size_t i) { return graph.tensors[node.inputs[i]].dims; };
-    if (!node.domain.empty() || node.outputs.empty() || node.outputs[0] == kNone) continue;
-    const int64_t out = ElementCount(graph.tensors[node.outputs[0]].dims);
-    if (node.op_type == "MatMul" && !dims(0).empty()) macs += out * dims(0).back();
-    if (node.op_type == "Conv" && dims(1)[0] > 0) macs += out * (ElementCount(dims(1)) / dims(1)[0]);
-  }
-  return macs;
-}
-
 }  // namespace onnx2mcu
