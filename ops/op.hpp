@@ -380,8 +380,8 @@ o2m_status EmitSources(const o2m_host *host, const o2m_emitter *e, const SourceF
 
 // ---- Cases ----------------------------------------------------------------------------------------------------------
 
-// One operand of a case. scale 0: unquantised. Values in `constant` make it a F32 constant. strides: elements, dense if
-// empty.
+// One operand of a case. scale 0: unquantised. Values in `constant` make it a F32 constant, in `integers` an S64 one.
+// strides: elements, dense if empty.
 struct CaseOperand {
   o2m_dtype dtype = O2M_S8;
   std::vector<int32_t> dims;
@@ -389,6 +389,7 @@ struct CaseOperand {
   int32_t zero_point = 0;
   std::vector<float> constant = {};
   std::vector<int64_t> strides = {};
+  std::vector<int64_t> integers = {};
 };
 
 // Values in [-amplitude, amplitude], the same everywhere (a 64-bit linear congruential generator, Knuth's MMIX).
@@ -437,13 +438,14 @@ class CaseList {
     o2m_tensor t = {};
     t.struct_size = sizeof t;
     t.name = "";
-    t.dtype = o.constant.empty() ? o.dtype : O2M_F32;
+    t.dtype = !o.constant.empty() ? O2M_F32 : !o.integers.empty() ? O2M_S64 : o.dtype;
     for (int32_t d : o.dims) t.dims[t.rank++] = d;
     SetDenseStrides(t);
     if (!o.strides.empty()) std::copy(o.strides.begin(), o.strides.end(), t.strides);
     t.token_axis = StepAxis(t);
     if (o.scale > 0) t.quant = PerTensor(&o.scale, &o.zero_point);
     if (!o.constant.empty()) t.data = o.constant.data();
+    if (!o.integers.empty()) t.data = o.integers.data();
     t.is_constant = t.data != nullptr;
     return t;
   }

@@ -149,7 +149,7 @@ class TestNode {
   Values Run(const std::vector<Values> &values, int32_t rows = 0) {
     std::vector<std::vector<int32_t>> blocks;  // int32: aligned for every dtype
     for (const o2m_tensor &t : tensors_) blocks.emplace_back(static_cast<size_t>(SpanOf(t)), 0x5a5a5a5a);
-    for (size_t i = 0; i < values.size(); ++i) {
+    for (size_t i = 0; i < std::min(values.size(), inputs_.size()); ++i) {
       if (tensors_[i].is_constant) continue;
       ForEachElement(tensors_[i], [&](int64_t n, int64_t at) {
         Store(blocks[i].data(), at, tensors_[i].dtype, values[i][static_cast<size_t>(n)]);
