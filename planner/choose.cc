@@ -7,7 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include "planner/grouped.h"
+#include "importer/ir/text.h"
 #include "planner/loops.h"
 #include "planner/make_plan.h"
 #include "planner/order.h"

@@ -3,7 +3,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
-#include "planner/grouped.h"
+#include "importer/ir/text.h"
 #include "planner/place.h"
 #include "planner/plan.h"
 
@@ -30,16 +30,6 @@ std::string Lifeline(const Buffer &buffer, size_t stages, size_t width) {
 }
 
 }  // namespace
-
-std::string Grouped(int64_t bytes) {
-  const std::string digits = absl::StrCat(bytes);
-  std::string grouped;
-  for (size_t i = 0; i < digits.size(); i++) {
-    if (i > 0 && (digits.size() - i) % 3 == 0) grouped += ',';
-    grouped += digits[i];
-  }
-  return grouped;
-}
 
 std::string PlanCsv(const Graph &graph, const Plan &plan) {
   Problem problem;

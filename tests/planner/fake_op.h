@@ -154,7 +154,8 @@ inline NodeId AddNode(Graph &graph, const std::string &name, std::vector<TensorI
   node.name = name, node.op = Op(), node.inputs = std::move(inputs), node.outputs = {output};
   node.params.resize(sizeof params);
   Params seeded = params;
-  for (char c : name) seeded.seed = seeded.seed * 31 + c;
+  for (char c : name)
+    seeded.seed = static_cast<int32_t>((static_cast<uint32_t>(seeded.seed) * 31u + static_cast<uint8_t>(c)) % 1000003u);
   std::memcpy(node.params.data(), &seeded, sizeof seeded);
   graph.nodes.push_back(std::move(node));
   return static_cast<NodeId>(graph.nodes.size()) - 1;

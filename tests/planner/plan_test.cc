@@ -151,7 +151,7 @@ Graph Shuffled(const Graph &graph, uint32_t seed) {
 TEST(MakePlan, DoesNotDependOnTheOrderOfNodesAndOperands) {
   const Graph graph = fake::Vit({});
   const Alternative expected = Chosen(graph, {});
-  for (uint32_t seed = 0; seed < 5; seed++) {
+  for (uint32_t seed = 0; seed < 3; seed++) {
     const Alternative a = Chosen(Shuffled(graph, seed), {});
     EXPECT_EQ(PlanCsv(a.graph, a.plan), PlanCsv(expected.graph, expected.plan));
     EXPECT_EQ(StageNames(a), StageNames(expected));
