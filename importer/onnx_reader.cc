@@ -24,6 +24,7 @@ struct Names {
 
 TensorId Add(Graph &graph, Names &names, Tensor tensor) {
   const std::string name = tensor.name;
+  tensor.name = Printable(name);
   graph.tensors.push_back(std::move(tensor));  // CheckModel() made sure that names are unique
   return names.ids[name] = static_cast<TensorId>(graph.tensors.size()) - 1;
 }
@@ -72,7 +73,7 @@ absl::StatusOr<std::vector<int64_t>> InputDims(const ModelFile &file, const onnx
     const auto &dim = shape.dim(axis);
     const bool dynamic = !dim.has_dim_value() || dim.dim_value() < 0;
     const bool is_batch = axis == 0 || (!batch.empty() && dim.dim_param() == batch);
-    const std::string where = absl::StrCat(file.path, ": input '", input.name(), "' axis ", axis);
+    const std::string where = absl::StrCat(file.path, ": input '", Printable(input.name()), "' axis ", axis);
     if (dynamic && !is_batch)
       return absl::InvalidArgumentError(absl::StrCat(
           where, " is dynamic", dim.dim_param().empty() ? "" : " ('" + dim.dim_param() + "')",
@@ -86,7 +87,7 @@ absl::StatusOr<std::vector<int64_t>> InputDims(const ModelFile &file, const onnx
 }
 
 absl::Status AddInput(const ModelFile &file, const onnx::ValueInfoProto &input, Names &names, Graph &graph) {
-  const std::string where = absl::StrCat(file.path, ": input '", input.name(), "'");
+  const std::string where = absl::StrCat(file.path, ": input '", Printable(input.name()), "'");
   if (!input.type().has_tensor_type())
     return absl::UnimplementedError(absl::StrCat(where, " is not a tensor; export the model with tensor inputs"));
   Tensor tensor;
@@ -259,7 +260,7 @@ absl::Status AddNode(const ModelFile &file, const onnx::ModelProto &model, const
     return absl::OkStatus();
   }
   FloatNode node;
-  node.name = proto.name().empty() && !proto.output().empty() ? proto.output(0) : proto.name();
+  node.name = Printable(proto.name().empty() && !proto.output().empty() ? proto.output(0) : proto.name());
   node.domain = proto.domain();
   node.op_type = proto.op_type();
   node.opset = OpsetOf(model, proto.domain());

@@ -42,9 +42,9 @@ std::string OnnxTypeName(int onnx_type);  // "float16"
 int OpsetOf(const onnx::ModelProto &model, const std::string &domain);
 // "vit.onnx: node '/blocks.0/Erf' (Erf, opset 17)"
 std::string NodeText(const ModelFile &file, const onnx::ModelProto &model, const onnx::NodeProto &node);
+// `name` with control characters replaced by '?': names of a file go into one-line messages and comments.
+std::string Printable(std::string name);
 // The first line of a library's message, without a final full stop.
 std::string OneLine(const std::string &message);
-// The candidate with the least edit distance to `name`; "" if none is near.
-std::string Nearest(const std::string &name, const std::vector<std::string> &candidates);
 
 }  // namespace onnx2mcu

@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "importer/ir/text.h"
 #include "importer/onnx_reader.h"
 #include "onnx/checker.h"
 #include "onnx/defs/schema.h"
@@ -19,12 +20,14 @@ constexpr int kOldestOpset = 11;  // the oldest whose operators the evaluator an
 
 int NewestOpset() { return onnx::OpSchemaRegistry::DomainToVersionRange::Instance().Map().at("").second; }
 
-// ai.onnx and "" are one domain.
+// ai.onnx and "" are one domain. ONNX Runtime saves RMSNormalization under a name of its own in it.
 void NormalizeDomains(onnx::ModelProto &model) {
   for (auto &import : *model.mutable_opset_import())
     if (import.domain() == "ai.onnx") import.clear_domain();
   for (auto &node : *model.mutable_graph()->mutable_node())
     if (node.domain() == "ai.onnx") node.clear_domain();
+  for (auto &node : *model.mutable_graph()->mutable_node())
+    if (node.domain().empty() && node.op_type() == "SimplifiedLayerNormalization") node.set_op_type("RMSNormalization");
 }
 
 // Opsets 7 to 10 go through onnx's version converter, which knows most operators of convolutional networks.
@@ -76,7 +79,7 @@ absl::Status CheckKinds(const ModelFile &file, const onnx::ModelProto &model) {
     return absl::InvalidArgumentError(absl::StrCat(file.path, ": its graph has no outputs; export the model again"));
   if (!graph.sparse_initializer().empty())
     return absl::UnimplementedError(
-        absl::StrCat(file.path, ": tensor '", graph.sparse_initializer(0).values().name(),
+        absl::StrCat(file.path, ": tensor '", Printable(graph.sparse_initializer(0).values().name()),
                      "' is stored sparse, which is not supported; store it dense, zeros included"));
   for (const onnx::NodeProto &node : graph.node())
     for (const onnx::AttributeProto &attribute : node.attribute())
@@ -95,8 +98,8 @@ absl::StatusOr<Definitions> Define(const ModelFile &file, const onnx::ModelProto
   Definitions definitions;
   std::set<std::string> inputs, constants;
   const auto twice = [&](const std::string &name, const std::string &what) {
-    return absl::InvalidArgumentError(
-        absl::StrCat(file.path, ": ", what, " '", name, "' is defined twice; names must be unique, export again"));
+    return absl::InvalidArgumentError(absl::StrCat(file.path, ": ", what, " '", Printable(name),
+                                                   "' is defined twice; names must be unique, export again"));
   };
   for (const auto &input : graph.input())
     if (!inputs.insert(input.name()).second) return twice(input.name(), "graph input");
@@ -121,7 +124,7 @@ absl::Status CheckReads(const ModelFile &file, const onnx::ModelProto &model, co
                                                        "', which nothing defines; the file is damaged, export again"));
   for (const auto &output : model.graph().output())
     if (!definitions.count(output.name()))
-      return absl::InvalidArgumentError(absl::StrCat(file.path, ": graph output '", output.name(),
+      return absl::InvalidArgumentError(absl::StrCat(file.path, ": graph output '", Printable(output.name()),
                                                      "' is defined by no node; the file is damaged, export again"));
   return absl::OkStatus();
 }
@@ -228,35 +231,10 @@ absl::Status CheckNodes(const ModelFile &file, const onnx::ModelProto &model, st
   return absl::OkStatus();
 }
 
-size_t EditDistance(const std::string &a, const std::string &b) {
-  std::vector<size_t> row(b.size() + 1);
-  for (size_t j = 0; j <= b.size(); j++) row[j] = j;
-  for (size_t i = 1; i <= a.size(); i++) {
-    size_t diagonal = row[0];
-    row[0] = i;
-    for (size_t j = 1; j <= b.size(); j++) {
-      const size_t change = diagonal + (std::tolower(a[i - 1]) != std::tolower(b[j - 1]));
-      diagonal = row[j];
-      row[j] = std::min({change, row[j] + 1, row[j - 1] + 1});
-    }
-  }
-  return row[b.size()];
-}
-
 }  // namespace
 
-std::string Nearest(const std::string &name, const std::vector<std::string> &candidates) {
-  std::string best;
-  size_t distance = name.size() / 2 + 1;
-  for (const std::string &candidate : candidates) {
-    const size_t d = EditDistance(name, candidate);
-    if (d < distance) best = candidate, distance = d;
-  }
-  return best;
-}
-
 std::string OneLine(const std::string &message) {
-  std::string line = message.substr(0, message.find('\n'));
+  std::string line = Printable(message.substr(0, message.find('\n')));
   while (!line.empty() && (line.back() == '.' || line.back() == ' ')) line.pop_back();
   return line;
 }
@@ -268,10 +246,11 @@ int OpsetOf(const onnx::ModelProto &model, const std::string &domain) {
 }
 
 std::string NodeText(const ModelFile &file, const onnx::ModelProto &model, const onnx::NodeProto &node) {
-  const std::string &first = node.output().empty() ? node.op_type() : node.output(0);
-  return absl::StrCat(file.path, ": node '", node.name().empty() ? first : node.name(), "' (",
-                      node.domain().empty() ? "" : node.domain() + ".", node.op_type(), ", ",
-                      node.domain().empty() ? "opset " : "version ", OpsetOf(model, node.domain()), ")");
+  const std::string &name = !node.name().empty() || node.output().empty() ? node.name() : node.output(0);
+  const bool standard = node.domain().empty();
+  const std::string type = standard ? node.op_type() : absl::StrCat(node.domain(), ".", node.op_type());
+  return absl::StrCat(file.path, ": node '", Printable(name), "' (", Printable(type),
+                      standard ? ", opset " : ", version ", OpsetOf(model, node.domain()), ")");
 }
 
 absl::Status CheckModel(const ModelFile &file, onnx::ModelProto &model, std::vector<std::string> &warnings) {

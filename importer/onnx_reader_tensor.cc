@@ -17,7 +17,7 @@ namespace fs = std::filesystem;
 using onnx::TensorProto;
 
 std::string Where(const ModelFile &file, const std::string &name) {
-  return absl::StrCat(file.path, ": tensor '", name, "'");
+  return absl::StrCat(file.path, ": tensor '", Printable(name), "'");
 }
 
 absl::Status Bad(const ModelFile &file, const std::string &name, const std::string &what) {
