@@ -192,9 +192,8 @@ TEST(NodeTests, EveryClaimedOperator) {
   }
   std::cout << tally.passed << " cases passed, " << tally.excluded << " excluded, " << tally.refused
             << " not readable, " << tally.unclaimed << " of operators that are not claimed\n";
-  EXPECT_GE(tally.passed, 600);  // opset 17 alone has more
-  for (const std::string &op : EvaluableOps()) {
-    if (tally.passed_ops.count(op) == 0 && op.find('.') == std::string::npos) std::cout << "no case of " << op << "\n";
+  for (const std::string &op : EvaluableOps()) {  // the reader makes a constant of Constant
+    EXPECT_TRUE(tally.passed_ops.count(op) > 0 || op == "Constant") << "no case of " << op << " passed";
   }
 }
 
