@@ -12,6 +12,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
 #include "plugins/check_clauses.h"
 
 namespace onnx2mcu {
@@ -35,9 +36,9 @@ void Reporter::Fail(const std::string &clause, const std::string &seen) {
   failures_++;
   Write('!', clause + "\t" + seen);
 }
-void Reporter::Count() { Write('+', ""); }
+void Reporter::Count(const std::string &clause) { Write('+', clause); }
 void Reporter::Expect(const std::string &clause, const std::string &seen) {
-  Count();
+  Count(clause);
   if (!seen.empty()) Fail(clause, seen);
 }
 
@@ -52,7 +53,7 @@ constexpr o2m_target kHost = {sizeof(o2m_target), "host", 0};
 
 // What a child said. Of each clause the first finding is kept, and how many more there were.
 struct Heard {
-  int64_t checks = 0;
+  std::map<std::string, int64_t> checks;
   std::vector<check::Finding> findings;
   std::map<std::string, int> more;
   std::string last_clause;
@@ -60,7 +61,7 @@ struct Heard {
 
 void Hear(const std::string &line, Heard &heard) {
   const std::string text = line.substr(1);
-  if (line[0] == '+') heard.checks++;
+  if (line[0] == '+') heard.checks[text]++;
   if (line[0] == '@') heard.last_clause = text;
   if (line[0] != '!') return;
   const size_t tab = text.find('\t');
@@ -181,7 +182,7 @@ struct TempFolder {
 };
 
 void Take(const Heard &heard, const std::string &case_name, CheckedOp &checked, CheckReport &report) {
-  checked.checks += heard.checks;
+  for (const auto &[clause, count] : heard.checks) checked.checks[clause] += count;
   checked.violations += static_cast<int>(heard.findings.size());
   for (const check::Finding &finding : heard.findings) {
     const auto more = heard.more.find(finding.clause);
@@ -191,7 +192,7 @@ void Take(const Heard &heard, const std::string &case_name, CheckedOp &checked, 
 }
 
 void CheckOp(const o2m_op *op, const CheckOptions &options, CheckReport &report) {
-  CheckedOp checked{op->id, 0, 0, 0};
+  CheckedOp checked{op->id, 0, {}, 0};
   const auto *cases = check::ExtensionOf<o2m_cases>(op, "o2m.cases/1");
   if (!cases || cases->count <= 0 || !cases->get) {
     Heard none;
@@ -247,12 +248,30 @@ absl::StatusOr<CheckReport> CheckPlugin(const std::string &path, const CheckOpti
   return report;
 }
 
+int64_t TotalChecks(const CheckedOp &op) {
+  int64_t total = 0;
+  for (const auto &[clause, count] : op.checks) total += count;
+  return total;
+}
+
+std::vector<std::string> NotExercised(const CheckedOp &op) {
+  std::vector<std::string> clauses;
+  for (const char *clause :
+       {"rows == whole", "strided == dense", "transposed == dense", "overwritten == not overwritten", "epilogue",
+        "unary table", "split", "variants", "emitted C == run"})
+    if (op.checks.count(clause) == 0) clauses.push_back(clause);
+  return clauses;
+}
+
 void PrintReport(const CheckReport &report, std::ostream &out) {
   out << absl::StrFormat("%s: plugin '%s' %s\n", report.path, report.name, report.version);
   out << absl::StrFormat("%-32s %6s %8s  %s\n", "op", "cases", "checks", "result");
-  for (const CheckedOp &op : report.ops)
-    out << absl::StrFormat("%-32s %6d %8d  %s\n", op.id, op.cases, op.checks,
-                           op.violations == 0 ? "ok" : absl::StrCat(op.violations, " broken"));
+  for (const CheckedOp &op : report.ops) {
+    const std::vector<std::string> missing = NotExercised(op);
+    out << absl::StrFormat("%-32s %6d %8d  %s%s\n", op.id, op.cases, TotalChecks(op),
+                           op.violations == 0 ? "ok" : absl::StrCat(op.violations, " broken"),
+                           missing.empty() ? "" : "; not exercised: " + absl::StrJoin(missing, ", "));
+  }
   for (const Violation &violation : report.violations) {
     std::string where = violation.op.empty() ? report.path : violation.op;
     if (!violation.case_name.empty()) where += " case '" + violation.case_name + "'";

@@ -3,6 +3,7 @@
 // Each case runs in a child process of its own, so that a crash or an endless loop is a finding like any other.
 #pragma once
 #include <cstdint>
+#include <map>
 #include <ostream>
 #include <string>
 #include <vector>
@@ -29,9 +30,12 @@ struct Violation {
 struct CheckedOp {
   std::string id;
   int cases = 0;
-  int64_t checks = 0;  // comparisons made
+  std::map<std::string, int64_t> checks;  // comparisons made, by clause
   int violations = 0;
 };
+int64_t TotalChecks(const CheckedOp &op);
+// Clauses that no case reached, because the op does not declare what they are about: strides, splits, a table ...
+std::vector<std::string> NotExercised(const CheckedOp &op);
 
 struct CheckReport {
   std::string path, name, version;
@@ -44,7 +48,8 @@ struct CheckReport {
 // in the report. Deterministic for a plugin that keeps the contract.
 absl::StatusOr<CheckReport> CheckPlugin(const std::string &path, const CheckOptions &options = {});
 
-// A table, one row per op; then one line per violation: op, case, clause, what was seen.
+// A table, one row per op, with the clauses that no case exercised; then one line per violation: op, case, clause, what
+// was seen.
 void PrintReport(const CheckReport &report, std::ostream &out);
 
 }  // namespace onnx2mcu

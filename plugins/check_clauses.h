@@ -16,7 +16,7 @@ class Reporter {
   explicit Reporter(int fd) : fd_(fd) {}
   void Begin(const std::string &clause);  // what a crash from here on is charged to
   void Fail(const std::string &clause, const std::string &seen);
-  void Count();  // one comparison made
+  void Count(const std::string &clause);  // one comparison made
   // Counts, and fails where `seen` says that something is wrong.
   void Expect(const std::string &clause, const std::string &seen);
   // Nothing failed so far. What fails early would only show again, under other names, in what follows.
