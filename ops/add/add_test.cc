@@ -79,6 +79,24 @@ TEST(Add, NarrowerRowOverItsInput) {
   EXPECT_EQ(std::memcmp(a, y, 8), 0);
 }
 
+// With so small a shift every unit of the sum shows in the output.
+TEST(Add, KernelsRoundDownTheVerySum) {
+  const o2m_add_params p = {256, 256, 1, 0, 1, 256, 1, 1, -3, 1, 5};
+  std::vector<int8_t> a(256), b(256), y(256);
+  std::vector<int16_t> wide(256);
+  for (int i = 0; i < 256; ++i) {
+    a[i] = static_cast<int8_t>(i - 128);
+    b[i] = static_cast<int8_t>(i * 7 % 41 - 20);
+  }
+  o2m_add_s8(a.data(), b.data(), y.data(), 1, &p);
+  o2m_add_s8_s8_s16(a.data(), b.data(), wide.data(), 1, &p);
+  for (int i = 0; i < 256; ++i) {
+    const int expected = static_cast<int>(std::floor((a[i] - 3 * b[i] + 5) / 2.0));
+    EXPECT_EQ(y[i], std::max(-128, std::min(127, expected)));
+    EXPECT_EQ(wide[i], expected);
+  }
+}
+
 TEST(Add, RefusesWhatItCannotDo) {
   const o2m_op *op = FindOp("o2m.add");
   const auto *cases = static_cast<const o2m_cases *>(op->get_extension("o2m.cases/1"));
