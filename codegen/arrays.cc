@@ -193,16 +193,21 @@ std::string ZipFields(const std::string &name, const std::string &body) {
   return f;
 }
 
+// The file's bytes, gzip undone.
+absl::StatusOr<std::string> Unpacked(const std::string &path) {
+  absl::StatusOr<std::string> data = ReadFileBytes(path);
+  if (!data.ok() || data->size() < 2 || (*data)[0] != '\x1f' || (*data)[1] != '\x8b') return data;
+  return Inflate(path, *data, data->size() * 4, 16 + MAX_WBITS);
+}
+
 }  // namespace
 
 absl::StatusOr<std::vector<Array>> ReadArrays(const std::string &path) {
-  O2M_ASSIGN_OR_RETURN(std::string data, ReadFileBytes(path));
-  if (data.size() > 2 && data[0] == '\x1f' && data[1] == '\x8b') {
-    O2M_ASSIGN_OR_RETURN(data, Inflate(path, data, data.size() * 4, 16 + MAX_WBITS));
-  }
-  if (data.compare(0, 4, "PK\x03\x04") == 0) return ParseNpz(path, data);
-  const bool idx = data.size() > 3 && data[0] == 0 && data[1] == 0;
-  O2M_ASSIGN_OR_RETURN(Array array, idx ? ParseIdx(path, data) : ParseNpy(path, data));
+  const absl::StatusOr<std::string> data = Unpacked(path);
+  if (!data.ok()) return data.status();
+  if (data->compare(0, 4, "PK\x03\x04") == 0) return ParseNpz(path, *data);
+  const bool idx = data->size() > 3 && (*data)[0] == 0 && (*data)[1] == 0;
+  O2M_ASSIGN_OR_RETURN(Array array, idx ? ParseIdx(path, *data) : ParseNpy(path, *data));
   return std::vector<Array>{std::move(array)};
 }
 

@@ -41,7 +41,6 @@ absl::Status TargetsVerb(const CommandLine &command);
 
 // Shared by the verbs.
 void PrintWarnings(const Graph &graph, const CommandLine &command);
-std::string Kib(int64_t bytes);        // "12,345 B (12.1 KiB)"
-std::string Thousands(int64_t value);  // "12,345"
+std::string Kib(int64_t bytes);  // "12,345 B (12.1 KiB)"
 
 }  // namespace onnx2mcu

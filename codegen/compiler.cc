@@ -17,8 +17,8 @@ namespace {
 constexpr int64_t kCalibrationLimit = 128;  // samples; more move the ranges by less than their noise
 
 const std::vector<std::string> &PassNames() {
-  static const std::vector<std::string> names = {"read",     "fold", "canonical", "lower", "views",
-                                                 "quantize", "fuse", "schedule",  "pack"};
+  static const std::vector<std::string> names = {"read",     "fold",  "canonical", "lower",    "views",
+                                                 "quantize", "legal", "fuse",      "schedule", "pack"};
   return names;
 }
 
@@ -66,7 +66,8 @@ absl::StatusOr<QuantOptions> CalibrationOf(const Graph &graph, const CompileOpti
   QuantOptions quant;
   quant.residual = options.residual;
   quant.pixels = preprocessing.known();
-  if (options.calibrate.empty()) return quant;
+  quant.shapes_only = options.shapes_only;
+  if (options.calibrate.empty() || options.shapes_only) return quant;
   O2M_ASSIGN_OR_RETURN(const auto sets, ReadAllInputs(options.calibrate, graph, preprocessing, kCalibrationLimit));
   for (int64_t n = 0; n < sets[0].count; n++) quant.samples.push_back(SampleOf(sets, n));
   return quant;
@@ -161,6 +162,11 @@ absl::StatusOr<Compilation> Compile(const CompileOptions &options, const Registr
   O2M_RETURN_IF_ERROR(Quantize(graph, quant, host, target));
   DumpAfter("quantize", graph, options);
 
+  // Copies around ops that do not take their operands' strides.
+  O2M_RETURN_IF_ERROR(LegalizeLayouts(graph, registry, target));
+  O2M_RETURN_IF_ERROR(InferAll(graph, host, target));
+  DumpAfter("legal", graph, options);
+
   // Functions of one value move into their producers. From here on no pass changes what is computed.
   O2M_RETURN_IF_ERROR(FuseEpilogues(graph, host, target));
   DumpAfter("fuse", graph, options);
@@ -169,6 +175,7 @@ absl::StatusOr<Compilation> Compile(const CompileOptions &options, const Registr
   O2M_RETURN_IF_ERROR(Schedule(std::move(graph), options, host, &compilation));
 
   // Weights in the form the kernels read.
+  if (options.shapes_only) return compilation;
   O2M_RETURN_IF_ERROR(PackAll(compilation.graph, host, target));
   DumpAfter("pack", compilation.graph, options);
   O2M_RETURN_IF_ERROR(CheckFlash(compilation));

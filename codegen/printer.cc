@@ -87,12 +87,6 @@ std::string Comment(const std::string &text, size_t indent) {
   return result;
 }
 
-std::string Grouped(int64_t value) {
-  std::string digits = std::to_string(value);
-  for (size_t i = digits.size(); i > (value < 0 ? 4u : 3u);) digits.insert(i -= 3, ",");
-  return digits;
-}
-
 std::string FloatLiteral(float value) {
   char text[64];
   for (int precision = 1; precision <= 9; precision++) {

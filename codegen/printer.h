@@ -18,7 +18,6 @@ std::string Statement(const std::string &text, size_t indent);
 // "// " before every line; lines that exceed the width are cut short with "..".
 std::string Comment(const std::string &text, size_t indent = 0);
 
-std::string Grouped(int64_t value);     // 110,592
 std::string FloatLiteral(float value);  // shortest text that reads back as the same float, with its "f"
 std::string ShapeText(const std::vector<int64_t> &dims, bool drop_leading_ones = true);  // "[65][64]"
 

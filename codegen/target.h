@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "importer/ir/status.h"
+#include "importer/ir/text.h"
 #include "ops/onnx2mcu_op.h"
 
 namespace onnx2mcu {
@@ -47,7 +48,5 @@ absl::StatusOr<Target> FindTarget(const std::string &id);
 absl::StatusOr<Board> FindBoard(const std::string &id);
 // The region that holds arena, .data, .bss and stack: the largest one. Bytes 0 where the board names none.
 Region MainRam(const Board &board);
-// The candidate with the least edit distance; for messages. Empty without candidates.
-std::string Nearest(const std::string &word, const std::vector<std::string> &candidates);
 
 }  // namespace onnx2mcu

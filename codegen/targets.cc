@@ -88,27 +88,6 @@ const std::vector<Target> &Targets() {
 
 o2m_target Target::abi() const { return {sizeof(o2m_target), id.c_str(), features}; }
 
-std::string Nearest(const std::string &word, const std::vector<std::string> &candidates) {
-  std::string best;
-  size_t best_distance = SIZE_MAX;
-  for (const std::string &candidate : candidates) {
-    // Levenshtein's distance, one row at a time.
-    std::vector<size_t> row(candidate.size() + 1);
-    for (size_t j = 0; j < row.size(); j++) row[j] = j;
-    for (size_t i = 1; i <= word.size(); i++) {
-      size_t diagonal = row[0];
-      row[0] = i;
-      for (size_t j = 1; j < row.size(); j++) {
-        const size_t substituted = diagonal + (word[i - 1] != candidate[j - 1]);
-        diagonal = row[j];
-        row[j] = std::min({row[j] + 1, row[j - 1] + 1, substituted});
-      }
-    }
-    if (row.back() < best_distance) best_distance = row.back(), best = candidate;
-  }
-  return best;
-}
-
 absl::StatusOr<Target> FindTarget(const std::string &id) {
   std::vector<std::string> ids;
   for (const Target &target : Targets()) {

@@ -9,17 +9,10 @@
 
 namespace onnx2mcu {
 
-std::string Thousands(int64_t value) {
-  std::string digits = std::to_string(value);
-  for (int64_t at = static_cast<int64_t>(digits.size()) - 3; at > (value < 0 ? 1 : 0); at -= 3)
-    digits.insert(static_cast<size_t>(at), ",");
-  return digits;
-}
-
 std::string Kib(int64_t bytes) {
   char text[32];
   std::snprintf(text, sizeof text, "%.1f", static_cast<double>(bytes) / 1024);
-  return absl::StrCat(Thousands(bytes), " B (", text, " KiB)");
+  return absl::StrCat(Grouped(bytes), " B (", text, " KiB)");
 }
 
 void PrintWarnings(const Graph &graph, const CommandLine &command) {
@@ -31,7 +24,7 @@ void PrintWarnings(const Graph &graph, const CommandLine &command) {
 namespace {
 
 void Row(const char *name, int64_t bytes, const std::string &note = "") {
-  std::printf("  %-12s %12s B %10.1f KiB  %s\n", name, Thousands(bytes).c_str(), static_cast<double>(bytes) / 1024,
+  std::printf("  %-12s %12s B %10.1f KiB  %s\n", name, Grouped(bytes).c_str(), static_cast<double>(bytes) / 1024,
               note.c_str());
 }
 
@@ -39,7 +32,7 @@ std::string Share(int64_t bytes, int64_t limit) {
   if (limit <= 0) return "";
   char text[64];
   std::snprintf(text, sizeof text, "%.1f %% of %s KiB", 100.0 * static_cast<double>(bytes) / static_cast<double>(limit),
-                Thousands(limit / 1024).c_str());
+                Grouped(limit / 1024).c_str());
   return text;
 }
 
@@ -53,8 +46,7 @@ void PrintSummary(const Compilation &c, const CompileOptions &options, const Siz
   const Budget budget = BudgetOf(c, options);
   Row("text", sizes.text), Row("rodata", sizes.rodata), Row("data", sizes.data), Row("bss", sizes.bss),
       Row("weights", sizes.weights);
-  Row("activations", c.plan.arena_bytes,
-      absl::StrCat("arena; lower bound ", Thousands(c.plan.lower_bound_bytes), " B"));
+  Row("activations", c.plan.arena_bytes, absl::StrCat("arena; lower bound ", Grouped(c.plan.lower_bound_bytes), " B"));
   Row("input", IoBytes(c.graph, c.graph.inputs), "the caller's");
   Row("output", IoBytes(c.graph, c.graph.outputs), "the caller's");
   const int64_t flash = sizes.text + sizes.rodata + sizes.weights + sizes.data,
@@ -63,8 +55,8 @@ void PrintSummary(const Compilation &c, const CompileOptions &options, const Siz
   Row("TOTAL RAM", ram,
       absl::StrCat(Share(ram, budget.ram), sizes.stack ? absl::StrCat(" (stack ", sizes.stack, " B included)") : ""));
   const int64_t instructions = EstimateInstructions(c.graph, c.plan, c.target.abi());
-  std::printf("  %s MAC, about %s instructions per inference", Thousands(c.graph.macs).c_str(),
-              Thousands(instructions).c_str());
+  std::printf("  %s MAC, about %s instructions per inference", Grouped(c.graph.macs).c_str(),
+              Grouped(instructions).c_str());
   if (c.board.clock_hz > 0)
     std::printf("; %.1f ms at %lld MHz if every instruction took one cycle (an estimate)",
                 1e3 * static_cast<double>(instructions) / static_cast<double>(c.board.clock_hz),

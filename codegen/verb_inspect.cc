@@ -75,10 +75,10 @@ void PrintText(const Json &j) {
   for (const Json &op : j["ops"])
     std::printf("    %4d x %-24s %s\n", op["nodes"].get<int>(), op["id"].get<std::string>().c_str(),
                 op["plugin"].get<std::string>().c_str());
-  std::printf("  MACs     %s\n", Thousands(j["macs"].get<int64_t>()).c_str());
+  std::printf("  MACs     %s\n", Grouped(j["macs"].get<int64_t>()).c_str());
   std::printf("  weights  %s\n", Kib(j["weights_bytes"].get<int64_t>()).c_str());
   std::printf("  arena    %s, lower bound of this schedule %s B\n", Kib(j["arena_bytes"].get<int64_t>()).c_str(),
-              Thousands(j["arena_lower_bound_bytes"].get<int64_t>()).c_str());
+              Grouped(j["arena_lower_bound_bytes"].get<int64_t>()).c_str());
   std::string boards;
   for (const Json &board : j["boards"]) absl::StrAppend(&boards, " ", board.get<std::string>());
   std::printf("  fits    %s\n", boards.empty() ? " none of the known boards" : boards.c_str());

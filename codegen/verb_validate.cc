@@ -158,14 +158,12 @@ void PrintText(const Validation &v, const Json &json, const Compilation &c) {
   std::printf("  cos %.6f  rmse %.5f  mae %.5f  l2r %.5f  nse %.5f  sqnr %.1f dB\n", Cosine(v.output), Rmse(v.output),
               Mae(v.output), L2r(v.output), Nse(v.output), SqnrDb(v.output));
   const EmulatorRun &e = v.emulator;
-  if (e.instructions > 0)
-    std::printf("  %-26s %12s\n", "instructions per inference", Thousands(e.instructions).c_str());
+  if (e.instructions > 0) std::printf("  %-26s %12s\n", "instructions per inference", Grouped(e.instructions).c_str());
   const int64_t ram = e.arena + e.data + e.bss + e.stack, flash = e.weights + e.text + e.rodata;
-  std::printf("  RAM measured   %s: arena %s, data %s, bss %s, stack %s\n", Kib(ram).c_str(),
-              Thousands(e.arena).c_str(), Thousands(e.data).c_str(), Thousands(e.bss).c_str(),
-              Thousands(e.stack).c_str());
+  std::printf("  RAM measured   %s: arena %s, data %s, bss %s, stack %s\n", Kib(ram).c_str(), Grouped(e.arena).c_str(),
+              Grouped(e.data).c_str(), Grouped(e.bss).c_str(), Grouped(e.stack).c_str());
   std::printf("  flash measured %s: weights %s, code %s, constants %s\n", Kib(flash).c_str(),
-              Thousands(e.weights).c_str(), Thousands(e.text).c_str(), Thousands(e.rodata).c_str());
+              Grouped(e.weights).c_str(), Grouped(e.text).c_str(), Grouped(e.rodata).c_str());
   std::printf("  worst tensors (SQNR, cosine):\n");
   const std::vector<TensorRow> worst = WorstFirst(v.tensors);
   for (size_t i = 0; i < std::min<size_t>(8, worst.size()); i++)

@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "importer/eval_op.h"
+#include "importer/ir/text.h"
 
 namespace onnx2mcu {
 namespace {
@@ -72,21 +73,6 @@ absl::Status CheckOperands(const char *signature, const std::vector<const Value 
 
 absl::Status Prefixed(const std::string &where, const absl::Status &status) {
   return absl::Status(status.code(), absl::StrCat(where, ": ", status.message()));
-}
-
-int EditDistance(const std::string &a, const std::string &b) {
-  std::vector<int> row(b.size() + 1);
-  for (size_t j = 0; j <= b.size(); j++) row[j] = static_cast<int>(j);
-  for (size_t i = 1; i <= a.size(); i++) {
-    int diagonal = row[0];
-    row[0] = static_cast<int>(i);
-    for (size_t j = 1; j <= b.size(); j++) {
-      const int replaced = diagonal + (a[i - 1] == b[j - 1] ? 0 : 1);
-      diagonal = row[j];
-      row[j] = std::min({replaced, row[j] + 1, row[j - 1] + 1});
-    }
-  }
-  return row[b.size()];
 }
 
 absl::Status CheckInput(const Graph &graph, size_t position, const Value &value) {
@@ -185,17 +171,7 @@ std::vector<std::string> EvaluableOps() {
   return names;
 }
 
-std::string NearestEvaluableOp(const std::string &qualified_name) {
-  std::string nearest;
-  int best = 0;
-  for (const auto &[name, entry] : Table()) {
-    const int distance = EditDistance(name, qualified_name);
-    if (!nearest.empty() && distance >= best) continue;
-    nearest = name;
-    best = distance;
-  }
-  return nearest;
-}
+std::string NearestEvaluableOp(const std::string &qualified_name) { return Nearest(qualified_name, EvaluableOps()); }
 
 Values EvaluateNode(const FloatNode &node, const std::vector<const Value *> &inputs) {
   const auto found = Table().find(QualifiedName(node));

@@ -233,6 +233,12 @@ absl::Status CheckNodes(const ModelFile &file, const onnx::ModelProto &model, st
 
 }  // namespace
 
+std::string Printable(std::string name) {
+  for (char &c : name)
+    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7F) c = '?';
+  return name;
+}
+
 std::string OneLine(const std::string &message) {
   std::string line = Printable(message.substr(0, message.find('\n')));
   while (!line.empty() && (line.back() == '.' || line.back() == ' ')) line.pop_back();
