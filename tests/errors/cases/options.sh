@@ -1,0 +1,36 @@
+# The command line.
+case_target_unknown() { refused "cortex-m44" 'no such core' "cortex-m4'" compiling sound --target=cortex-m44; }
+case_board_unknown() { refused "stm32f74" 'no such board' "stm32f746'" compiling sound --board=stm32f74; }
+case_option_unknown() { refused 'compile' "unknown option '--calibrat'" '--calibrate' compiling sound --calibrat=x; }
+case_option_of_another_verb() { refused 'inspect' "unknown option '--selftest'" '--' tool inspect "$MODELS/sound.onnx" --selftest; }
+case_verb_unknown() { refused 'onnx2mcu' "'validat' is neither a verb" "'validate'" tool validat; }
+case_argument_too_many() { refused 'compile' "'more' is one argument too many" 'help' compiling sound more; }
+case_model_not_named() { refused 'onnx2mcu' '.' 'help' tool compile; }
+case_inputs_not_named() { refused 'run' 'inputs' 'help' tool run "$MODELS/sound.onnx"; }
+case_engine_unknown() {
+  refused 'run' 'int9' 'float.*int8.*emulator|help' tool run "$MODELS/sound.onnx" --inputs=x.npy --engine=int9
+}
+case_value_unknown() { refused 'compile' 's99.*s16' 'help' compiling sound --residual=s99; }
+case_value_missing() { refused 'compile' '--board' 'help' compiling sound --board; }
+case_rows_zero() { refused 'compile' '--rows' 'help' compiling sound --rows=0; }
+case_rows_not_a_number() { refused 'compile' '--rows' 'help' compiling sound --rows=few; }
+case_dump_unknown() { refused 'dump=quantise' 'no such pass' "'quantize'" compiling sound --dump=quantise; }
+case_ram_not_a_size() { refused '--ram' "'320Q' is not a size" '320K' compiling sound --ram=320Q; }
+case_ram_negative() { refused '--ram' "'-5K' is not a size" '320K' compiling sound --ram=-5K; }
+case_flash_zero() { refused '--flash' "'0' is not a size" '320K' compiling sound --flash=0; }
+case_mean_not_a_number() { refused '--mean' "'grey'" 'one per channel' compiling image --mean=grey; }
+case_mean_and_std_differ() { refused '--mean' '2.*--std.* 3' 'one of each' compiling image --mean=0,0 --std=1,1,1; }
+case_std_zero() { refused '--std' 'not positive' 'divides|positive' compiling image --std=0; }
+case_ram_below_the_stack() { refused 'sound\.onnx' '512 B.*stack' '--ram more' compiling sound --ram=512; }
+case_ram_too_small() {
+  refused 'sound\.onnx' "arena.*exceeds the budget.*largest: .*(fc1|fc2|act|bias)" 'try' compiling sound --ram=1100
+}
+case_ram_too_small_says_how_much() {  # the budget that the message names is enough
+  exits 1 compiling sound --ram=1100
+  local bytes
+  bytes=$(grep -oE 'budget of [0-9,]+ B, or' "$log/err" | tr -dc 0-9)
+  [ -n "$bytes" ] || fail "no budget named"
+  compiling sound --ram=$((bytes + 1024)) >"$log/out" 2>"$log/err" || fail "$bytes + 1024 bytes are not enough"
+}
+case_flash_too_small() { refused 'sound\.onnx' "weights.*exceed.*largest: 'fc1'" 'smaller|low-rank' compiling sound --flash=600; }
+case_flash_too_small_for_code() { refused 'sound\.onnx' 'flash .*exceeds' 'smaller|more flash' compiling sound --flash=1200; }
