@@ -77,10 +77,12 @@ absl::Status Prefixed(const std::string &where, const absl::Status &status) {
 
 absl::Status CheckInput(const Graph &graph, size_t position, const Value &value) {
   const Tensor &tensor = graph.tensors[graph.inputs[position]];
+  // A quantised tensor keeps its float meaning here: dtype says what the MCU holds.
+  const DType dtype = tensor.quant.scale.empty() ? tensor.dtype : DType::kF32;
   const bool right_count = static_cast<int64_t>(value.is_float() ? value.f.size() : value.i.size()) == Count(value);
-  if (value.dims != tensor.dims || value.is_float() != (tensor.dtype == DType::kF32) || !right_count) {
+  if (value.dims != tensor.dims || value.is_float() != (dtype == DType::kF32) || !right_count) {
     return Invalid(graph.file, ": input '", tensor.name, "': got ", DTypeName(value.dtype), " ", ShapeText(value.dims),
-                   "; ", DTypeName(tensor.dtype), " ", ShapeText(tensor.dims), " would work");
+                   "; ", DTypeName(dtype), " ", ShapeText(tensor.dims), " would work");
   }
   return absl::OkStatus();
 }
