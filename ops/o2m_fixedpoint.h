@@ -20,7 +20,9 @@ static inline int64_t o2m_round_shift(int64_t x, int32_t shift) { return (x + ((
 
 /* floor(acc * multiplier / 2^shift + 1/2), 1 <= shift <= 62. Precondition: the result fits int32. */
 static inline int32_t o2m_requantize(int32_t acc, int32_t multiplier, int32_t shift) {
-  return (int32_t)o2m_round_shift((int64_t)acc * multiplier, shift);
+  const int64_t product = (int64_t)acc * multiplier;
+  if (shift == 31) return (int32_t)((product + 0x40000000) >> 31); /* the usual case, with constants */
+  return (int32_t)(((product >> (shift - 1)) + 1) >> 1);
 }
 
 static inline int32_t o2m_min(int32_t a, int32_t b) { return a < b ? a : b; }

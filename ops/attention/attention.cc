@@ -214,14 +214,14 @@ struct Attention {
     return O2M_OK;
   }
 
-  // One step is one query of every head. Scratch: a query row and its scores, s16.
-  static void Memory(const o2m_target *, const o2m_node *node, int32_t, o2m_memory *memory) {
+  // One step is one query of every head. Scratch: two query rows and their scores, s16.
+  static void Memory(const o2m_target *, const o2m_node *node, int32_t rows, o2m_memory *memory) {
     const o2m_tensor &q = *node->inputs[kQ], &y = *node->outputs[0];
     memory->steps = Queries(node);
     memory->inputs[kQ] = {O2M_ANY_STRIDES, q.rank - 2, 1, 1, 0};
     memory->outputs[0] = {O2M_ANY_STRIDES, y.rank - 2, 1, 1, 0};
     memory->inputs[kK] = memory->inputs[kV] = {O2M_ANY_STRIDES, 0, 0, 0, 0};
-    memory->scratch_bytes = int64_t{2} * ((Depth(node) + 1) / 2 * 2 + Keys(node));
+    memory->scratch_bytes = int64_t{2} * std::min(rows, 2) * (Depth(node) + Keys(node));
     // A head's query is read before its row of y is written; the rows must coincide head by head.
     const o2m_attention_params p = KernelParams(node);
     const bool coincide = p.q.group == p.y.group && p.q.head == p.y.head && p.q.row == p.y.row &&
@@ -302,9 +302,9 @@ struct Attention {
 
   static void Cost(const o2m_target *, const o2m_node *node, int32_t rows, o2m_cost *cost) {
     const o2m_attention_params p = KernelParams(node);
-    const int64_t queries = int64_t{rows} * p.groups * p.heads;
+    const int64_t queries = int64_t{rows} * p.groups * p.heads, pairs = (int64_t{rows} + 1) / 2 * p.groups * p.heads;
     cost->kernel = "attention_s8";
-    cost->macs = queries * p.keys * (p.depth + p.columns);
+    cost->macs = 2 * pairs * p.keys * (p.depth + p.columns);
     cost->elements = queries * p.keys;
     cost->outputs = queries * p.columns;
     cost->instructions = -1;

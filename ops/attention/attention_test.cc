@@ -164,11 +164,12 @@ TEST(Attention, OverwritesQueriesOnlyWhereTheRowsCoincide) {
   EXPECT_EQ(other.Memory(1).in_place_inputs, 0u);
 }
 
-TEST(Attention, ScratchIsOneRowWhateverTheTile) {
+TEST(Attention, ScratchIsTwoRowsAtMost) {
   TestNode node(Op(), CaseNamed("long_rows"));
   ASSERT_TRUE(node.Prepare());
   EXPECT_EQ(node.Memory(1).scratch_bytes, 2 * (32 + 197));
-  EXPECT_EQ(node.Memory(3).scratch_bytes, 2 * (32 + 197));
+  EXPECT_EQ(node.Memory(2).scratch_bytes, 2 * 2 * (32 + 197));
+  EXPECT_EQ(node.Memory(3).scratch_bytes, 2 * 2 * (32 + 197));
 }
 
 TEST(Attention, SplitsOverHeads) {

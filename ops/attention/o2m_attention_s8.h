@@ -1,4 +1,4 @@
-/* o2m_attention_s8.h - y = softmax(q k^T factor + mask) v, one query row at a time, never N x N scores.
+/* o2m_attention_s8.h - y = softmax(q k^T factor + mask) v, two query rows at a time, never N x N scores.
  *
  * Shapes per head: q [N][P], k [M][P], v [M][R], y [N][R]; any strides, so k and v may lie transposed.
  *
@@ -39,7 +39,7 @@ typedef struct o2m_attention_params {
 } o2m_attention_params;
 
 /* Query rows first .. first + rows - 1 of every head; q and y point at the first of them.
- * scratch: int16_t [(P + 1) / 2 * 2 + M]. */
+ * scratch: int16_t [min(rows, 2)][P + M]. */
 void O2M_SYM(o2m_attention_s8)(const int8_t *q, const int8_t *k, const int8_t *v, void *y, int32_t first, int32_t rows,
                                void *scratch, const o2m_attention_params *p);
 

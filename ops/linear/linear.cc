@@ -88,7 +88,7 @@ struct Linear {
     if (o2m_status s = CheckLinearTypes(host, node)) return s;
     if (o2m_status s = ChooseShifts(host, LayerOf(node), &ParamsOf<LinearShifts>(node))) return s;
     const int64_t columns = Columns(node);
-    SetConstants(node, {{"weights", O2M_S8, columns * Depth(node), nullptr},
+    SetConstants(node, {{"weights", O2M_S8, WeightCount(Depth(node), columns), nullptr},
                         {"bias", O2M_S32, columns, nullptr},
                         {"multiplier", O2M_S32, columns, nullptr},
                         {"table", O2M_S8, node->epilogue ? 256 : 0, nullptr}});
@@ -165,7 +165,6 @@ struct Linear {
     cost->kernel = s8 ? "linear_s8" : "linear_s16";
     cost->outputs = count * Columns(node);
     cost->macs = cost->outputs * Depth(node);
-    cost->elements = count * Depth(node);
     cost->flash_bytes_read = (s8 ? (count + 1) / 2 : count) * Columns(node) * Depth(node);
     cost->instructions = -1;
   }

@@ -60,8 +60,11 @@ inline o2m_status ChooseShifts(const o2m_host *host, const LinearLayer &layer, L
   return O2M_OK;
 }
 
-// Column n of W becomes row[0 .. depth) of weights [columns][depth]; its bias and multiplier.
-inline void PackColumn(const LinearLayer &layer, int64_t n, const LinearShifts &shifts, int8_t *row, int32_t *bias,
+// Weights are stored [columns / 4][depth][4], zero beyond the last column.
+inline int64_t WeightCount(int64_t depth, int64_t columns) { return (columns + 3) / 4 * 4 * depth; }
+
+// Column n of W becomes weights[0], [4], [8] ..; its bias and multiplier.
+inline void PackColumn(const LinearLayer &layer, int64_t n, const LinearShifts &shifts, int8_t *weights, int32_t *bias,
                        int32_t *multiplier) {
   const float *w = layer.weights + n;
   float largest = 0;
@@ -69,8 +72,8 @@ inline void PackColumn(const LinearLayer &layer, int64_t n, const LinearShifts &
   const double scale = WeightScale(layer, largest, layer.Bias(n)), unit = scale * layer.x_scale;
   int64_t sum = 0;
   for (int64_t k = 0; k < layer.depth; ++k) {
-    row[k] = static_cast<int8_t>(RoundToInt(w[k * layer.columns] / scale, -127, 127));
-    sum += row[k];
+    weights[4 * k] = static_cast<int8_t>(RoundToInt(w[k * layer.columns] / scale, -127, 127));
+    sum += weights[4 * k];
   }
   *bias = RoundToInt(std::floor(layer.Bias(n) / unit + 0.5) - 1.0 * layer.x_zero * static_cast<double>(sum));
   *multiplier = Multiplier(unit / layer.y_scale * std::ldexp(1.0, shifts.acc_shift), shifts.shift);
@@ -78,8 +81,9 @@ inline void PackColumn(const LinearLayer &layer, int64_t n, const LinearShifts &
 
 inline void PackLayer(const LinearLayer &layer, const LinearShifts &shifts, int8_t *weights, int32_t *bias,
                       int32_t *multiplier) {
+  std::memset(weights, 0, static_cast<size_t>(WeightCount(layer.depth, layer.columns)));
   for (int64_t n = 0; n < layer.columns; ++n) {
-    PackColumn(layer, n, shifts, weights + n * layer.depth, bias + n, multiplier + n);
+    PackColumn(layer, n, shifts, weights + n / 4 * 4 * layer.depth + n % 4, bias + n, multiplier + n);
   }
 }
 

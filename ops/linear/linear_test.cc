@@ -8,6 +8,11 @@ namespace {
 const o2m_op *Op() { return FindOp("o2m.linear"); }
 const o2m_cases &CasesOfOp() { return *static_cast<const o2m_cases *>(Op()->get_extension("o2m.cases/1")); }
 
+int32_t Weight(TestNode &node, int64_t k, int64_t n) {
+  const int64_t depth = Dim(node.input(1), 2);
+  return node.Packed<int8_t>(0)[(n / 4 * depth + k) * 4 + n % 4];
+}
+
 // What the kernel's header promises, one output at a time, from the packed constants.
 Values Oracle(TestNode &node, const Values &x) {
   const auto *shifts = static_cast<const int32_t *>(node.get()->params);  // shift, acc_shift
@@ -19,8 +24,7 @@ Values Oracle(TestNode &node, const Values &x) {
   for (int64_t i = 0; i < ElementCount(y); ++i) {
     const int64_t row = i / columns, n = i % columns;
     int64_t acc = node.Packed<int32_t>(1)[n];
-    for (int64_t k = 0; k < depth; ++k)
-      acc += x[static_cast<size_t>(row * depth + k)] * node.Packed<int8_t>(0)[n * depth + k];
+    for (int64_t k = 0; k < depth; ++k) acc += x[static_cast<size_t>(row * depth + k)] * Weight(node, k, n);
     if (shifts[1] > 0) acc = o2m_round_shift(acc, shifts[1]);
     int64_t q = zero_point + o2m_round_shift(acc * node.Packed<int32_t>(2)[n], shifts[0]);
     if (y.dtype != O2M_S32) q = std::min<int64_t>(std::max<int64_t>(q, LowOf(y.dtype)), HighOf(y.dtype));
@@ -67,7 +71,7 @@ void CheckAgainstReal(TestNode &node, const Values &x, const Values &y) {
     double largest = 0, real = b ? b[n] : 0;
     for (int64_t k = 0; k < depth; ++k) largest = std::fmax(largest, std::fabs(w[k * columns + n]));
     for (int64_t k = 0; k < depth; ++k) {
-      const double weight = node.Packed<int8_t>(0)[n * depth + k] * largest / 127;
+      const double weight = Weight(node, k, n) * largest / 127;
       ASSERT_LE(std::fabs(weight - w[k * columns + n]), 0.501 * largest / 127);
       real += ScaleOf(in) * (x[static_cast<size_t>(row * depth + k)] - ZeroPointOf(in)) * weight;
     }

@@ -4,6 +4,7 @@
  *   q   = y_zero + floor(acc * multiplier[n] / 2^shift + 1/2), saturated to y's type
  *   y[t][n] = table ? table[q + 128] : q
  *
+ * Weights lie in groups of four columns, so that a tile reads them in one stream.
  * The zero point of x is folded into bias; multiplier[n] / 2^shift = scale_x * scale_w[n] / scale_y.
  * x and y may have any strides: columns of a wider matrix, or y transposed (y_row 1, y_column N). */
 #ifndef O2M_LINEAR_H_
@@ -25,7 +26,7 @@ typedef struct o2m_linear_params {
   int32_t y_zero;  /* zero point of q */
   int32_t shift;
   int32_t acc_shift;         /* s16 input only: acc is rounded to acc / 2^acc_shift before the multiplication */
-  const int8_t *weights;     /* [N][K] */
+  const int8_t *weights;     /* [N / 4][K][4], columns beyond N zero */
   const int32_t *bias;       /* [N] */
   const int32_t *multiplier; /* [N] */
   const int8_t *table;       /* [256], or null */

@@ -5,16 +5,16 @@
 
 enum { BLOCK = 512 };
 
-/* sums[i] += sum_k x[k * stride] * w[i][k], k < depth <= BLOCK */
-static void dot_1x4(const int16_t *x, int32_t stride, const int8_t *const w[4], int32_t depth, int64_t sums[4]) {
-  const int8_t *w0 = w[0], *w1 = w[1], *w2 = w[2], *w3 = w[3];
+/* sums[i] += sum_k x[k * stride] * w[k][i], k < depth <= BLOCK */
+static void dot_1x4(const int16_t *x, int32_t stride, const int8_t *w, int32_t depth, int64_t sums[4]) {
   int32_t s0 = 0, s1 = 0, s2 = 0, s3 = 0;
   for (int32_t k = 0; k < depth; ++k) {
+    const int8_t *const v = w + 4 * k;
     const int32_t a = x[k * stride];
-    s0 += a * w0[k];
-    s1 += a * w1[k];
-    s2 += a * w2[k];
-    s3 += a * w3[k];
+    s0 += a * v[0];
+    s1 += a * v[1];
+    s2 += a * v[2];
+    s3 += a * v[3];
   }
   sums[0] += s0;
   sums[1] += s1;
@@ -22,19 +22,18 @@ static void dot_1x4(const int16_t *x, int32_t stride, const int8_t *const w[4], 
   sums[3] += s3;
 }
 
-/* Columns n .. n + 3 of one row; those beyond the last one repeat it and are not stored. */
+/* Columns n .. n + 3 of one row. */
 static void tile(const int16_t *x, void *y, int32_t y_at, int32_t n, const o2m_linear_params *p) {
   const int64_t half = p->acc_shift > 0 ? (int64_t)1 << (p->acc_shift - 1) : 0;
   const int32_t valid = o2m_min(4, p->columns - n);
   int64_t sums[4];
-  for (int32_t i = 0; i < 4; ++i) sums[i] = p->bias[o2m_min(n + i, p->columns - 1)];
+  for (int32_t i = 0; i < 4; ++i) sums[i] = i < valid ? p->bias[n + i] : 0;
   for (int32_t k = 0; k < p->depth; k += BLOCK) {
-    const int8_t *w[4];
-    for (int32_t i = 0; i < 4; ++i) w[i] = p->weights + o2m_min(n + i, p->columns - 1) * p->depth + k;
+    const int8_t *const w = p->weights + n * p->depth + 4 * k;
     dot_1x4(x + k * p->x_column, p->x_column, w, o2m_min(BLOCK, p->depth - k), sums);
   }
   for (int32_t i = 0; i < valid; ++i) {
-    const int32_t acc = (int32_t)o2m_floor_shift(sums[i] + half, p->acc_shift);
+    const int32_t acc = p->acc_shift > 0 ? (int32_t)o2m_floor_shift(sums[i] + half, p->acc_shift) : (int32_t)sums[i];
     o2m_linear_store(p, y, y_at + (n + i) * p->y_column, n + i, acc);
   }
 }

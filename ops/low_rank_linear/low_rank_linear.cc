@@ -156,10 +156,10 @@ struct LowRankLinear {
     if (o2m_status s = ChooseShifts(host, FirstLayer(node), &params.first)) return s;
     if (o2m_status s = ChooseShifts(host, SecondLayer(node), &params.second)) return s;
     const int64_t rank = Rank(node), columns = Columns(node);
-    SetConstants(node, {{"u", O2M_S8, rank * Depth(node), nullptr},
+    SetConstants(node, {{"u", O2M_S8, WeightCount(Depth(node), rank), nullptr},
                         {"u_bias", O2M_S32, rank, nullptr},
                         {"u_multiplier", O2M_S32, rank, nullptr},
-                        {"v", O2M_S8, columns * rank, nullptr},
+                        {"v", O2M_S8, WeightCount(rank, columns), nullptr},
                         {"v_bias", O2M_S32, columns, nullptr},
                         {"v_multiplier", O2M_S32, columns, nullptr},
                         {"table", O2M_S8, node->epilogue ? 256 : 0, nullptr}});
@@ -232,7 +232,6 @@ struct LowRankLinear {
     cost->kernel = "linear_s16";
     cost->outputs = count * (Rank(node) + Columns(node));
     cost->macs = count * Rank(node) * (int64_t{Depth(node)} + Columns(node));
-    cost->elements = count * (int64_t{Depth(node)} + Rank(node));
     cost->flash_bytes_read = cost->macs;
     cost->instructions = -1;
   }
