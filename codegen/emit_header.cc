@@ -6,7 +6,7 @@
 namespace onnx2mcu {
 namespace {
 
-// One macro; its comment starts in the column that suits all of them.
+// One macro; all have a comment, and all comments start in one column.
 struct Macro {
   std::string name, value, comment;
 };
@@ -17,9 +17,7 @@ std::string MacroLines(const std::vector<Macro> &macros) {
   std::string text;
   for (const Macro &macro : macros) {
     const std::string line = absl::StrCat("#define ", macro.name, " ", macro.value);
-    absl::StrAppend(&text, line);
-    if (!macro.comment.empty()) absl::StrAppend(&text, std::string(column - line.size(), ' '), " // ", macro.comment);
-    absl::StrAppend(&text, "\n");
+    absl::StrAppend(&text, line, std::string(column - line.size(), ' '), "  // ", macro.comment, "\n");
   }
   return text;
 }
@@ -32,8 +30,8 @@ std::string DtypeAndShape(const Tensor &tensor) {
 
 void AppendQuant(const std::string &prefix, const Tensor &tensor, std::vector<Macro> *macros) {
   if (tensor.quant.scale.size() != 1) return;  // integers that are no quantised reals
-  macros->push_back({prefix + "_SCALE", FloatLiteral(tensor.quant.scale[0]), "real = scale * (q - zero point)"});
-  macros->push_back({prefix + "_ZERO_POINT", absl::StrCat(tensor.quant.zero_point[0]), ""});
+  macros->push_back({prefix + "_SCALE", FloatLiteral(tensor.quant.scale[0]), "real value = scale * (q - zero point)"});
+  macros->push_back({prefix + "_ZERO_POINT", absl::StrCat(tensor.quant.zero_point[0]), "q of 0.0"});
 }
 
 void AppendInput(const Graph &graph, int i, std::vector<Macro> *macros) {
@@ -41,7 +39,7 @@ void AppendInput(const Graph &graph, int i, std::vector<Macro> *macros) {
   const std::string prefix = InputMacro(graph, i);
   macros->push_back({prefix + "_BYTES", absl::StrCat(BytesOf(tensor)), DtypeAndShape(tensor)});
   if (IsPixels(tensor)) {
-    macros->push_back({prefix + "_DTYPE_U8", "1", ""});
+    macros->push_back({prefix + "_DTYPE_U8", "1", "pixels as they are, 0 to 255"});
   } else {
     AppendQuant(prefix, tensor, macros);
   }

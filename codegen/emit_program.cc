@@ -91,10 +91,7 @@ absl::StatusOr<std::string> StageBody(ProgramText &program, FunctionText &functi
   for (const NodeId id : stage.nodes) {
     std::string rows = "rows";
     if (whole_tiles) rows = absl::StrCat(stage.rows);
-    if (!loop && stage.steps > 0) rows = absl::StrCat(stage.steps);
-    if (stage.steps == 0) {
-      rows = absl::StrCat(std::max(MemoryOf(*program.graph, program.graph->nodes[id], program.target, 1).steps, 1));
-    }
+    if (!loop) rows = absl::StrCat(std::max(stage.steps, 1));  // one call does all
     O2M_ASSIGN_OR_RETURN(const CallText call, EmitNode(program, function, stage, id, loop, rows, host));
     for (const std::string &line : call.lines) absl::StrAppend(&calls, Statement(line, loop ? 4 : 2));
     uses_rows |= call.uses_rows;

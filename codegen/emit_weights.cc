@@ -4,6 +4,7 @@
 #include "absl/strings/str_cat.h"
 #include "codegen/emit.h"
 #include "codegen/printer.h"
+#include "importer/ir/text.h"
 
 namespace onnx2mcu {
 namespace {

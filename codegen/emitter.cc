@@ -32,13 +32,9 @@ struct Emission {
 
 Emission &Of(const o2m_emitter *emitter) { return *static_cast<Emission *>(emitter->emitter_data); }
 
+// "block0_attn_q": the function's name keeps it apart from every pointer that functions declare.
 std::string NodeName(const Emission &e) {
-  const NodeLabel &label = e.program.labels[e.id];
-  std::string name;
-  for (const std::string &part : {label.block, label.name}) {
-    if (!part.empty()) absl::StrAppend(&name, name.empty() ? "" : "_", part);
-  }
-  return CIdentifier(name);
+  return CIdentifier(absl::StrCat(e.function.name, "_", e.program.labels[e.id].name));
 }
 
 // ---- Operands
@@ -220,24 +216,11 @@ void Line(const o2m_emitter *emitter, const char *text) { Of(emitter).call.lines
 absl::StatusOr<CallText> EmitNode(ProgramText &program, FunctionText &function, const Stage &stage, NodeId id,
                                   bool in_loop, const std::string &rows, Host &host) {
   const Node &node = program.graph->nodes[id];
-  const int32_t asked = stage.steps > 0 ? stage.rows : 1;
+  const int32_t asked = std::max(stage.rows, 1);
   Emission e{program, function, stage, id, in_loop, rows, MemoryOf(*program.graph, node, program.target, asked),
              {},      {},       {}};
-  if (stage.steps == 0 && e.memory.steps > 1) {  // one call does all steps
-    e.memory = MemoryOf(*program.graph, node, program.target, e.memory.steps);
-  }
-  const o2m_emitter emitter = {sizeof(o2m_emitter),
-                               &e,
-                               Source,
-                               ConstantName,
-                               ObjectName,
-                               Operand,
-                               Scratch,
-                               State,
-                               First,
-                               Rows,
-                               stage.steps > 0 ? stage.rows : std::max(e.memory.steps, 1),
-                               Line};
+  const o2m_emitter emitter = {
+      sizeof(o2m_emitter), &e, Source, ConstantName, ObjectName, Operand, Scratch, State, First, Rows, asked, Line};
   const OpNode op_node(*program.graph, node);
   host.last_error.clear();
   const std::string where = absl::StrCat(program.graph->file, ": node '", node.name, "' (", node.op->id, ")");

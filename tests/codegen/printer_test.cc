@@ -41,14 +41,6 @@ TEST(Comment, CutsLongLines) {
   EXPECT_EQ(cut.substr(cut.size() - 4), " ..\n");
 }
 
-TEST(Grouped, ThousandsApart) {
-  EXPECT_EQ(Grouped(0), "0");
-  EXPECT_EQ(Grouped(999), "999");
-  EXPECT_EQ(Grouped(1000), "1,000");
-  EXPECT_EQ(Grouped(1234567), "1,234,567");
-  EXPECT_EQ(Grouped(-1000), "-1,000");
-}
-
 TEST(FloatLiteral, ReadsBackAsTheSameFloat) {
   EXPECT_EQ(FloatLiteral(1.0f), "1.0f");
   EXPECT_EQ(FloatLiteral(0.5f), "0.5f");
