@@ -17,6 +17,15 @@ bool SwapsLastTwo(const Rewriter &r, const FloatNode *node) {
   return perm[rank - 1] == static_cast<int64_t>(rank) - 2;
 }
 
+bool OnlyIntoSoftmax(Rewriter &r, TensorId scores, int depth = 2) {
+  if (r.IsOutput(scores) || r.Unread(scores)) return false;
+  for (NodeId reader : r.Readers(scores)) {
+    if (r.Is(reader, "Softmax")) continue;
+    if (depth == 0 || !r.Is(reader, "Add") || !OnlyIntoSoftmax(r, r.node(reader).outputs[0], depth - 1)) return false;
+  }
+  return true;
+}
+
 // Where(mask, -inf, s) and Where(mask, s, -inf) with a constant mask -> s + term. Any number that leaves nothing after
 // the softmax counts as -inf: it is added instead, so that it stays the number it was to some 1e-4 of itself.
 bool MaskToTerm(Rewriter &r, NodeId id) {
@@ -27,8 +36,7 @@ bool MaskToTerm(Rewriter &r, NodeId id) {
   const std::optional<float> fill = r.Scalar(node.inputs[fill_first ? 1 : 2]);
   const TensorId scores = node.inputs[fill_first ? 2 : 1], y = node.outputs[0];
   if (!fill || !(*fill <= kMasked) || r.IsConstant(scores) || r.DimsOf(scores) != r.DimsOf(y)) return false;
-  for (NodeId reader : r.Readers(y))
-    if (!r.Is(reader, "Softmax") && !r.Is(reader, "Add")) return false;
+  if (!OnlyIntoSoftmax(r, y)) return false;
   std::vector<float> term;
   for (int64_t chosen : r.Ints(node.inputs[0])) term.push_back((chosen != 0) == fill_first ? *fill : 0.0f);
   const TensorId mask = r.NewFloats(r.tensor(node.inputs[0]).name, r.DimsOf(node.inputs[0]), term);

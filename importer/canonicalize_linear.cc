@@ -21,8 +21,8 @@ bool GemmToMatMul(Rewriter &r, NodeId id) {
     TensorId c = node.inputs[2];
     if (beta != 1.0f) c = r.Emit(id, "Mul", {c, r.NewScalar(beta)});
     const Dims bias = {r.LastDim(y)};
-    if (r.IsConstant(c) && ElementCount(r.DimsOf(c)) <= bias[0])
-      c = r.Reshape(id, r.Emit(id, "Expand", {c, r.NewInts({1, bias[0]})}), bias);
+    const bool row = r.Rank(c) < 2 || r.DimsOf(c)[0] == 1;
+    if (r.IsConstant(c) && row) c = r.Reshape(id, r.Emit(id, "Expand", {c, r.NewInts({1, bias[0]})}), bias);
     y = r.Emit(id, "Add", {y, c});
   }
   r.Replace(node.outputs[0], y);

@@ -25,6 +25,12 @@ TEST(Canonicalize, MakesGemmAMatMulAndAnAdd) {
   EXPECT_THAT(net.input(1, 1).dims, ElementsAre(5));
 }
 
+TEST(Canonicalize, KeepsABiasPerRowOfGemm) {
+  Net net({4, 6});
+  net.Weights("w", {6, 5}).Weights("b", {4, 1}).Op("Gemm", {"x", "w", "b"}, {"y"});
+  EXPECT_THAT(net.Ops(), ElementsAre("MatMul", "Add"));
+}
+
 TEST(Canonicalize, PutsTheWeightSecond) {
   Net net({1, 4, 6});
   net.Weights("w", {3, 4}).Op("MatMul", {"w", "x"}, {"y"});
@@ -248,6 +254,13 @@ TEST(Canonicalize, AddsConstantMasks) {
       .Op("IsNaN", {"p"}, {"n"});
   net.Scalar("zero", 0).Op("Where", {"n", "zero", "p"}, {"y"});
   EXPECT_THAT(net.Ops(), ElementsAre("Add", "Softmax"));
+}
+
+TEST(Canonicalize, LeavesChoicesThatNoSoftmaxReads) {
+  Net net({1, 2, 2});
+  net.Bools("mask", {2, 2}, {0, 1, 0, 0}).Scalar("low", -1e5f).Op("Where", {"mask", "low", "x"}, {"m"});
+  net.Op("Add", {"m", "x"}, {"y"});
+  EXPECT_THAT(net.Ops(), ElementsAre("Where", "Add"));
 }
 
 TEST(Canonicalize, TakesFusedOperatorsApart) {
