@@ -23,14 +23,23 @@ case_output_temp_disk_full() {
   export TMPDIR=$work/disk
   refused 'disk' 'No space left' 'TMPDIR|disk|folder' compiling sound
 }
-case_output_temp_missing() { export TMPDIR=$work/nowhere; refused 'nowhere' '.' 'TMPDIR' compiling sound; }
+case_output_temp_missing() {
+  export TMPDIR=$work/nowhere
+  ( refused 'nowhere' 'cannot' 'TMPDIR' compiling sound )
+  local code=$?
+  local stray
+  stray=$(find / -maxdepth 1 -type f -newer "$log/before" \( -name 'sound*' -o -name 'o2m_*' -o -name report.json -o -name plan.csv \))
+  # shellcheck disable=SC2086
+  [ -z "$stray" ] || { rm -f $stray; fail "wrote into the root folder:" $stray; }
+  return $code
+}
 case_output_npz_disk_full() {
   small_disk 16k
   refused 'disk/y\.npz' 'No space left' '.' \
-    tool run "$MODELS/sound.onnx" --engine=float --inputs="$MODELS/x_many.npy" -o disk/y.npz
+    tool run "$MODELS/sound.onnx" -q --engine=float --inputs="$MODELS/x_many.npy" -o disk/y.npz
 }
 case_output_npz_to_dev_full() {
-  refused '/dev/full' 'No space left' '.' tool run "$MODELS/sound.onnx" --inputs="$MODELS/x.npy" -o /dev/full
+  refused '/dev/full' 'No space left' '.' tool run "$MODELS/sound.onnx" -q --inputs="$MODELS/x.npy" -o /dev/full
 }
 case_output_stdout_full() {  # results lost on the way to stdout are no success
   tool targets >/dev/full 2>"$log/err"

@@ -1,0 +1,3 @@
+# The trained network on an emulated cortex-m55: not a byte differs from the host over 100 images.
+. "$(dirname "$0")/lib.sh"
+same_bytes cortex-m55 100
