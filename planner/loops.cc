@@ -9,12 +9,16 @@
 #include "planner/cost.h"
 #include "planner/order.h"
 #include "planner/overwrite.h"
+#include "planner/rewrites.h"
 
 namespace onnx2mcu {
 namespace {
 
 // Longer runs are cut: the search is quadratic in this, and no network needs a loop of so many nodes.
 constexpr int32_t kLongestStage = 48;
+
+// A stage is code to read and to store: a loop more must save this part of all instructions.
+constexpr int64_t kStagesForAll = 20000;
 
 // A base in the arena over the order.
 struct Span {
@@ -33,6 +37,7 @@ struct Builder {
   std::vector<std::vector<int32_t>> spans_at;                   // by position: spans touched there
   std::vector<int64_t> born, died;                              // bytes of spans with first < i, last < i
   std::vector<int32_t> barrier;                                 // by position: a run that holds it may not begin before
+  std::vector<NodeId> first_same;                               // by NodeId; what a stage computes twice will be merged
   std::map<std::pair<int32_t, int32_t>, int64_t> instructions;  // (position, rows)
 };
 
@@ -188,6 +193,12 @@ int64_t LiveBytes(Builder &b, const Run &run, int32_t rows) {
   return whole + most - (run.steps > 0 ? Overwritten(run, rows) : 0);
 }
 
+bool DoneBefore(const Builder &b, int32_t begin, int32_t k) {
+  for (int32_t i = begin; i < k; i++)
+    if (b.first_same[b.order[i]] == b.first_same[b.order[k]]) return true;
+  return false;
+}
+
 void AddChoices(Builder &b, StageSpace &space, int32_t begin, int32_t rows) {
   const int32_t steps = space.steps[begin];
   const int32_t limit = std::min<int32_t>(static_cast<int32_t>(b.order.size()), begin + kLongestStage);
@@ -196,7 +207,8 @@ void AddChoices(Builder &b, StageSpace &space, int32_t begin, int32_t rows) {
     const Run run = RunOf(b, begin, end);
     for (int32_t r : RowChoices(steps, rows)) {
       StageChoice choice{begin, end, r, LiveBytes(b, run, r), 0};
-      for (int32_t k = begin; k < end; k++) choice.instructions += InstructionsAt(b, k, std::max(r, 1));
+      for (int32_t k = begin; k < end; k++)
+        if (!DoneBefore(b, begin, k)) choice.instructions += InstructionsAt(b, k, std::max(r, 1));
       space.ending[end - 1].push_back(choice);
     }
   }
@@ -223,7 +235,7 @@ std::vector<int32_t> RowChoices(int32_t steps, int32_t rows) {
 }
 
 StageSpace StageSpaceOf(const Graph &graph, const o2m_target &target, Contracts &contracts, int32_t rows) {
-  Builder b{graph, target, contracts, OrderNodes(graph, contracts), {}, {}, {}, {}, {}, {}};
+  Builder b{graph, target, contracts, OrderNodes(graph, contracts), {}, {}, {}, {}, {}, FirstOfDuplicates(graph), {}};
   AddSpans(b);
   AddTotals(b);
   AddBarriers(b);
@@ -232,21 +244,23 @@ StageSpace StageSpaceOf(const Graph &graph, const o2m_target &target, Contracts 
   space.ending.resize(b.order.size());
   for (NodeId node : b.order) space.steps.push_back(contracts.nodes[node].steps);
   for (size_t begin = 0; begin < b.order.size(); begin++) AddChoices(b, space, static_cast<int32_t>(begin), rows);
+  for (int32_t k = 0; k < static_cast<int32_t>(b.order.size()); k++)
+    space.stage_price += InstructionsAt(b, k, RowChoices(space.steps[k], rows).back()) / kStagesForAll;
   space.least_live = LeastPeak(space);
   return space;
 }
 
 std::vector<Stage> CutStages(const StageSpace &space, int64_t limit) {
-  using Price = std::tuple<int64_t, int32_t, int64_t>;  // instructions, stages, live bytes summed
+  using Price = std::tuple<int64_t, int64_t>;  // instructions with the stages' price, live bytes summed
   constexpr int64_t kInfinite = std::numeric_limits<int64_t>::max();
-  std::vector<Price> best(space.order.size() + 1, {kInfinite, 0, 0});
+  std::vector<Price> best(space.order.size() + 1, {kInfinite, 0});
   std::vector<const StageChoice *> chosen(best.size());
-  best[0] = {0, 0, 0};
+  best[0] = {0, 0};
   for (size_t end = 1; end < best.size(); end++) {
     for (const StageChoice &choice : space.ending[end - 1]) {
-      const auto &[instructions, stages, live] = best[choice.begin];
+      const auto &[instructions, live] = best[choice.begin];
       if (choice.live > std::max(limit, space.least_live) || instructions == kInfinite) continue;
-      const Price price{instructions + choice.instructions, stages + 1, live + choice.live};
+      const Price price{instructions + choice.instructions + space.stage_price, live + choice.live};
       if (price < best[end]) best[end] = price, chosen[end] = &choice;
     }
   }

@@ -25,6 +25,7 @@ struct StageSpace {
   std::vector<std::vector<StageChoice>> ending;  // by end - 1
   std::vector<int32_t> steps;                    // by position
   int64_t least_live = 0;                        // the least peak over all ways to cut
+  int64_t stage_price = 0;                       // instructions that a stage fewer is worth
 };
 
 // Tile sizes worth trying for a loop: powers of two and all. rows > 0: only that.

@@ -1,7 +1,9 @@
 #include "planner/rewrites.h"
 
 #include <algorithm>
+#include <map>
 #include <set>
+#include <tuple>
 #include <utility>
 
 #include "planner/contract.h"
@@ -106,9 +108,9 @@ absl::StatusOr<Graph> ApplyRecompute(const Graph &graph, Host &, const o2m_targe
 
 // ---- merging
 
-bool SameNode(const Node &a, const Node &b) {
-  return a.op == b.op && a.inputs == b.inputs && a.params == b.params && a.variant == b.variant &&
-         a.float_nodes == b.float_nodes && a.name == b.name && a.outputs.size() == b.outputs.size();
+bool SameWork(const Node &a, const Node &b) {
+  return a.op == b.op && a.params == b.params && a.variant == b.variant && a.float_nodes == b.float_nodes &&
+         a.name == b.name && a.inputs.size() == b.inputs.size() && a.outputs.size() == b.outputs.size();
 }
 
 void Redirect(Graph &graph, TensorId from, TensorId to) {
@@ -144,19 +146,43 @@ Graph WithoutData(const Graph &graph) {
   return light;
 }
 
+std::vector<NodeId> FirstOfDuplicates(const Graph &graph) {
+  std::vector<TensorId> same(graph.tensors.size());  // the tensor of the same values that was written first
+  for (size_t id = 0; id < same.size(); id++) same[id] = static_cast<TensorId>(id);
+  const auto value = [&](TensorId id) {  // views of clones keep their own ids: they are the same window of another base
+    if (id == kNone) return std::make_tuple(kNone, int64_t{0}, std::vector<int64_t>{});
+    const Tensor &tensor = graph.tensors[id];
+    return std::make_tuple(same[BaseOf(graph, id)], tensor.view_offset, StridesOf(tensor));
+  };
+  std::vector<NodeId> first(graph.nodes.size());
+  for (size_t i = 0; i < first.size(); i++) {
+    const Node &node = graph.nodes[i];
+    const auto equal = [&](NodeId other) {
+      const Node &before = graph.nodes[other];
+      if (first[other] != other || !SameWork(before, node) || !Mergeable(graph, node)) return false;
+      return std::equal(node.inputs.begin(), node.inputs.end(), before.inputs.begin(),
+                        [&](TensorId a, TensorId b) { return value(a) == value(b); });
+    };
+    first[i] = static_cast<NodeId>(i);
+    for (NodeId other = 0; other < static_cast<NodeId>(i); other++)
+      if (equal(other)) first[i] = other;
+    for (size_t k = 0; k < node.outputs.size(); k++) same[node.outputs[k]] = same[graph.nodes[first[i]].outputs[k]];
+  }
+  return first;
+}
+
 Graph MergeDuplicates(const Graph &graph, const std::vector<Stage> &stages, bool *changed) {
   Graph merged = graph;
+  const std::vector<NodeId> first = FirstOfDuplicates(graph);
   std::set<NodeId> gone;
   for (const Stage &stage : stages) {
-    for (size_t i = 0; i < stage.nodes.size(); i++) {
-      for (size_t j = 0; j < i; j++) {
-        const Node &kept = merged.nodes[stage.nodes[j]], &extra = merged.nodes[stage.nodes[i]];
-        if (gone.count(stage.nodes[j]) || !SameNode(kept, extra) || !Mergeable(merged, extra)) continue;
-        const std::vector<TensorId> from = extra.outputs, to = kept.outputs;
-        for (size_t k = 0; k < from.size(); k++) Redirect(merged, from[k], to[k]);
-        gone.insert(stage.nodes[i]);
-        break;
-      }
+    std::map<NodeId, NodeId> kept;  // by first of the duplicates: the one of this stage
+    for (NodeId id : stage.nodes) {
+      const auto [it, fresh] = kept.try_emplace(first[id], id);
+      if (fresh) continue;
+      const std::vector<TensorId> from = merged.nodes[id].outputs, to = merged.nodes[it->second].outputs;
+      for (size_t k = 0; k < from.size(); k++) Redirect(merged, from[k], to[k]);
+      gone.insert(id);
     }
   }
   std::vector<Node> nodes;

@@ -107,6 +107,7 @@ inline void Cost(const o2m_target *, const o2m_node *node, int32_t rows, o2m_cos
   cost->kernel = "fake";
   cost->macs = int64_t{ParamsOf(node).macs_per_row} * rows;
   cost->elements = rows;
+  cost->flash_bytes_read = ParamsOf(node).macs_per_row;  // weights, once per call
 }
 
 inline const void *GetExtension(const char *id) {
