@@ -17,14 +17,16 @@ namespace {
 // Longer runs are cut: the search is quadratic in this, and no network needs a loop of so many nodes.
 constexpr int32_t kLongestStage = 48;
 
-// A stage is code to read and to store: a loop more must save this part of all instructions.
-constexpr int64_t kStagesForAll = 20000;
+// A stage is code to read and to store, and a tensor that is whole only because its loop was cut is memory traffic:
+// each must save this part of all instructions. Without these prices the cut would follow the call overhead alone.
+constexpr int64_t kStagesForAll = 200000, kTornForAll = 20000;
 
 // A base in the arena over the order.
 struct Span {
   TensorId base = kNone;
   int64_t bytes = 0, tile_stride = 0;
   int32_t first = 0, last = 0;
+  bool one_loop = false;  // all that touches it, and all between, may be one loop
   std::vector<Use> reads, writes;
 };
 
@@ -39,6 +41,7 @@ struct Builder {
   std::vector<int32_t> barrier;                                 // by position: a run that holds it may not begin before
   std::vector<NodeId> first_same;                               // by NodeId; what a stage computes twice will be merged
   std::map<std::pair<int32_t, int32_t>, int64_t> instructions;  // (position, rows)
+  int64_t all = 0;                                              // instructions of the graph, as few as may be
 };
 
 void AddSpans(Builder &b) {
@@ -52,13 +55,8 @@ void AddSpans(Builder &b) {
       int32_t &id = span_of[touch.base];
       if (id == kNone) {
         id = static_cast<int32_t>(b.spans.size());
-        b.spans.push_back({touch.base,
-                           AlignUp(b.contracts.base_bytes[touch.base], kTensorAlign),
-                           b.contracts.tile_stride[touch.base],
-                           k,
-                           k,
-                           {},
-                           {}});
+        const int64_t bytes = AlignUp(b.contracts.base_bytes[touch.base], kTensorAlign);
+        b.spans.push_back({touch.base, bytes, b.contracts.tile_stride[touch.base], k, k, false, {}, {}});
       }
       Span &span = b.spans[id];
       span.last = k;
@@ -90,6 +88,15 @@ void AddBarriers(Builder &b) {
         }
       }
     }
+  }
+}
+
+void FindOneLoopSpans(Builder &b) {
+  for (Span &span : b.spans) {
+    const int32_t steps = b.contracts.nodes[b.order[span.first]].steps;
+    span.one_loop = span.tile_stride > 0;
+    for (int32_t k = span.first + 1; k <= span.last && span.one_loop; k++)
+      span.one_loop = b.contracts.nodes[b.order[k]].steps == steps && b.barrier[k] <= span.first;
   }
 }
 
@@ -205,8 +212,10 @@ void AddChoices(Builder &b, StageSpace &space, int32_t begin, int32_t rows) {
   for (int32_t end = begin + 1; end <= limit; end++) {
     if (end - 1 > begin && (steps == 0 || space.steps[end - 1] != steps || b.barrier[end - 1] > begin)) break;
     const Run run = RunOf(b, begin, end);
+    int64_t torn = 0;
+    for (const Span *span : run.born) torn += span->one_loop;
     for (int32_t r : RowChoices(steps, rows)) {
-      StageChoice choice{begin, end, r, LiveBytes(b, run, r), 0};
+      StageChoice choice{begin, end, r, LiveBytes(b, run, r), torn * b.all / kTornForAll};
       for (int32_t k = begin; k < end; k++)
         if (!DoneBefore(b, begin, k)) choice.instructions += InstructionsAt(b, k, std::max(r, 1));
       space.ending[end - 1].push_back(choice);
@@ -235,17 +244,20 @@ std::vector<int32_t> RowChoices(int32_t steps, int32_t rows) {
 }
 
 StageSpace StageSpaceOf(const Graph &graph, const o2m_target &target, Contracts &contracts, int32_t rows) {
-  Builder b{graph, target, contracts, OrderNodes(graph, contracts), {}, {}, {}, {}, {}, FirstOfDuplicates(graph), {}};
+  Builder b{graph, target, contracts, OrderNodes(graph, contracts), {}, {},
+            {},    {},     {},        FirstOfDuplicates(graph),     {}, 0};
   AddSpans(b);
   AddTotals(b);
   AddBarriers(b);
+  FindOneLoopSpans(b);
   StageSpace space;
   space.order = b.order;
   space.ending.resize(b.order.size());
   for (NodeId node : b.order) space.steps.push_back(contracts.nodes[node].steps);
-  for (size_t begin = 0; begin < b.order.size(); begin++) AddChoices(b, space, static_cast<int32_t>(begin), rows);
   for (int32_t k = 0; k < static_cast<int32_t>(b.order.size()); k++)
-    space.stage_price += InstructionsAt(b, k, RowChoices(space.steps[k], rows).back()) / kStagesForAll;
+    b.all += InstructionsAt(b, k, std::max(RowChoices(space.steps[k], rows).back(), 1));
+  space.stage_price = b.all / kStagesForAll;
+  for (size_t begin = 0; begin < b.order.size(); begin++) AddChoices(b, space, static_cast<int32_t>(begin), rows);
   space.least_live = LeastPeak(space);
   return space;
 }
