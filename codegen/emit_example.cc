@@ -156,7 +156,8 @@ CheckText WriteChecks(const Graph &graph, const std::vector<GoldenCase> &cases) 
     };
     add(graph.inputs, cases[c].inputs, "input");
     add(graph.outputs, cases[c].outputs, "output");
-    absl::StrAppend(&text.calls, "  if (!check(", absl::StrJoin(arguments, ", "), ")) return ", c + 2, ";\n");
+    const std::string call = absl::StrCat("const int good", c, " = check(", absl::StrJoin(arguments, ", "), ");");
+    absl::StrAppend(&text.calls, Statement(call, 2), "  if (!good", c, ") return ", c + 2, ";\n");
   }
   return text;
 }
@@ -175,7 +176,9 @@ GeneratedFile EmitSelftest(const ProgramText &program, const Compilation &compil
   const CheckText text = WriteChecks(graph, RunGoldenCases(compilation));
   std::string hashes;
   for (const WeightArray &array : program.weights) {
-    absl::StrAppend(&hashes, "  hash = add_bytes(hash, ", array.name, ", (uint32_t)sizeof(", array.name, "));\n");
+    const std::string call =
+        absl::StrCat("hash = add_bytes(hash, ", array.name, ", (uint32_t)sizeof(", array.name, "));");
+    absl::StrAppend(&hashes, Statement(call, 2));
   }
   const std::string body = Fill(
       R"(#include <string.h>

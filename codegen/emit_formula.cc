@@ -63,6 +63,14 @@ std::string Argument(const Formulas &formulas, NodeId id, int input) {
   return "";  // a constant
 }
 
+// "/blocks.0/mlp/act/Erf" -> "act"; a name without a path as it is.
+std::string EpilogueName(const std::string &onnx) {
+  const size_t end = onnx.rfind('/');
+  const std::string path = onnx.substr(0, end);
+  const bool has_path = end != std::string::npos && path.find_first_not_of('/') != std::string::npos;
+  return CIdentifier(has_path ? path.substr(path.rfind('/') + 1) : onnx);
+}
+
 std::string Expression(const Formulas &formulas, NodeId id) {
   const Node &node = formulas.node(id);
   std::vector<std::string> arguments;
@@ -72,7 +80,7 @@ std::string Expression(const Formulas &formulas, NodeId id) {
     if (!argument.empty()) arguments.push_back(std::move(argument));
   }
   std::string text = absl::StrCat(formulas.program.labels[id].name, "(", absl::StrJoin(arguments, ", "), ")");
-  for (const Epilogue &epilogue : node.epilogue) text = absl::StrCat(epilogue.name, "(", text, ")");
+  for (const Epilogue &epilogue : node.epilogue) text = absl::StrCat(EpilogueName(epilogue.name), "(", text, ")");
   return text;
 }
 

@@ -1,5 +1,6 @@
 // emit_program.cc - NAME.c: the schedule as functions, one per block of the network, and the list of all files.
 #include <algorithm>
+#include <map>
 #include <set>
 
 #include "absl/strings/match.h"
@@ -30,8 +31,16 @@ std::string Common(const ProgramText &program, const Stage &stage, std::string N
   return first;
 }
 
-// A stage that reaches over two blocks belongs to the later one: there its loop ends.
-std::string BlockOf(const ProgramText &program, const Stage &stage) { return program.labels[stage.nodes.back()].block; }
+// A stage that reaches over several blocks belongs to the one with most of its nodes, the later one on a tie.
+std::string BlockOf(const ProgramText &program, const Stage &stage) {
+  std::map<std::string, int> nodes;
+  std::string most;
+  for (const NodeId id : stage.nodes) {
+    const std::string &block = program.labels[id].block;
+    if (++nodes[block] >= nodes[most]) most = block;
+  }
+  return most;
+}
 
 // Cuts a run of stages of one block by part ("attn", "mlp") if no stage mixes parts and each part is one run.
 std::vector<Group> CutByPart(const ProgramText &program, const Group &block) {
@@ -190,29 +199,41 @@ absl::StatusOr<WrittenFunction> WriteFunction(ProgramText &program, const Group 
 // ---- The file
 
 // Headers that no other header brings along.
-std::string KernelIncludes(const ProgramText &program) {
-  std::string text;
+std::vector<std::string> KernelHeaders(const ProgramText &program) {
+  std::vector<std::string> headers;
   for (const auto &[name, unused] : program.files) {
     bool included = !absl::EndsWith(name, ".h");
     for (const auto &[other, source] : program.files) {
       included |= absl::EndsWith(other, ".h") && absl::StrContains(source, absl::StrCat("#include \"", name, "\""));
     }
-    if (!included) absl::StrAppend(&text, "#include \"", name, "\"\n");
+    if (!included) headers.push_back(name);
   }
-  return text;
+  return headers;
 }
 
-// "memset" of the program's own text only: kernels include what they need themselves.
-std::string Includes(const ProgramText &program, const std::string &body) {
-  const std::string &name = program.graph->name;
-  const std::string weights = program.weights.empty() ? "" : absl::StrCat("#include \"", name, "_weights.h\"\n");
-  const std::string kernels = KernelIncludes(program);
-  std::vector<std::string> lines;  // sorted, as clang-format wants them
-  const std::string system =
-      absl::StrContains(body, "memset(") || absl::StrContains(body, "memcpy(") ? "\n#include <string.h>\n" : "";
-  const bool weights_first = absl::StrCat(name, "_weights.h") < "o2m";
-  const std::string own = weights_first ? weights + kernels : kernels + weights;
-  return absl::StrCat("#include \"", name, ".h\"\n", system, own.empty() ? "" : "\n", own, "\n");
+// NAME_params.h: the parameters of every kernel call, apart so that NAME.c is the network alone.
+std::string EmitParams(const ProgramText &program, const Compilation &compilation, const CompileOptions &options) {
+  const std::string file = program.graph->name + "_params.h";
+  std::vector<std::string> includes;
+  for (std::string &name : KernelHeaders(program)) includes.push_back(std::move(name));
+  if (!program.weights.empty()) includes.push_back(program.graph->name + "_weights.h");
+  std::sort(includes.begin(), includes.end());  // as clang-format wants them
+  std::string lines;
+  for (const std::string &name : includes) absl::StrAppend(&lines, "#include \"", name, "\"\n");
+  return Banner(compilation, options, file) +
+         Fill(R"(#ifndef $NAME$_PARAMS_H_
+#define $NAME$_PARAMS_H_
+$includes$
+$objects$#endif
+)",
+              {{"NAME", UpperCase(program.graph->name)}, {"includes", lines}, {"objects", program.objects}});
+}
+
+// memset: of the program's own text; kernels include what they need themselves.
+std::string Includes(const Graph &graph, const std::string &body) {
+  const bool system = absl::StrContains(body, "memset(") || absl::StrContains(body, "memcpy(");
+  return absl::StrCat("#include \"", graph.name, ".h\"\n\n", system ? "#include <string.h>\n\n" : "", "#include \"",
+                      graph.name, "_params.h\"\n\n");
 }
 
 absl::StatusOr<std::string> EmitSource(ProgramText &program, const Compilation &compilation,
@@ -229,9 +250,8 @@ absl::StatusOr<std::string> EmitSource(ProgramText &program, const Compilation &
   }
   const std::string arena = uses_arena ? "  uint8_t *const a = (uint8_t *)arena;\n\n" : "  (void)arena;\n\n";
   const std::string map = Comment(MemoryMap(graph, compilation.plan));
-  return absl::StrCat(Banner(compilation, options, graph.name + ".c"), "//\n", map, Includes(program, functions),
-                      program.objects, program.objects.empty() ? "" : "\n", functions, RunPrototype(graph), " {\n",
-                      arena, run, "}\n");
+  return absl::StrCat(Banner(compilation, options, graph.name + ".c"), "//\n", map, "\n", Includes(graph, functions),
+                      functions, RunPrototype(graph), " {\n", arena, run, "}\n");
 }
 
 std::string SymbolHeader(const Graph &graph) {
@@ -254,7 +274,9 @@ std::string Banner(const Compilation &compilation, const CompileOptions &options
   std::string text = absl::StrCat(file, " - generated by onnx2mcu ", O2M_VERSION, " for ", compilation.target.id, " (",
                                   flags, "). Do not edit.\n");
   absl::StrAppend(&text, "model ", graph.name, ".onnx (sha256 ", graph.sha256.substr(0, 16), "), opset ", graph.opset,
-                  "; the generated code is yours, kernels (o2m_*) are Apache-2.0\n");
+                  "\n");
+  absl::StrAppend(&text,
+                  "The generated code is yours; the kernels it calls (o2m_*) are under the Apache License 2.0.\n");
   return Comment(text);
 }
 
@@ -272,7 +294,8 @@ absl::StatusOr<std::vector<GeneratedFile>> EmitProgram(const Compilation &compil
   O2M_ASSIGN_OR_RETURN(std::string source, EmitSource(program, compilation, options, host));
 
   std::vector<GeneratedFile> files = {{graph.name + ".h", EmitHeader(compilation, options)},
-                                      {graph.name + ".c", std::move(source)}};
+                                      {graph.name + ".c", std::move(source)},
+                                      {graph.name + "_params.h", EmitParams(program, compilation, options)}};
   for (GeneratedFile &file : EmitWeights(program, compilation, options)) files.push_back(std::move(file));
   program.files["o2m_sym.h"] = SymbolHeader(graph);
   for (const auto &[name, text] : program.files) files.push_back({name, text});
@@ -283,8 +306,11 @@ absl::StatusOr<std::vector<GeneratedFile>> EmitProgram(const Compilation &compil
   files.push_back({"report.json", EmitReport(program, compilation, options)});
   files.push_back({"plan.csv", PlanCsv(graph, compilation.plan)});
   files.push_back({".clang-format", RuntimeFile("clang-format")});
+  std::set<std::string> names;
   for (const GeneratedFile &file : files) {
-    if (file.text.empty()) return absl::InternalError(absl::StrCat(file.name, ": generated without text"));
+    if (names.insert(file.name).second) continue;
+    return absl::InvalidArgumentError(absl::StrCat(graph.file, ": an op ships a file called '", file.name,
+                                                   "', as the model's own; rename the model"));
   }
   return files;
 }

@@ -44,7 +44,7 @@ std::string ArenaPointer(Emission &e, const std::string &type, int64_t offset, c
                          const std::string &comment) {
   const std::string cast =
       type == "uint8_t" ? absl::StrCat("a + ", offset) : absl::StrCat("(", type, " *)(a + ", offset, ")");
-  const std::string key = absl::StrCat(type, cast);
+  const std::string key = absl::StrCat(name, ":", type, cast);  // one name per value, also where addresses are equal
   e.function.uses_arena = true;
   auto found = e.function.locals.find(key);
   if (found == e.function.locals.end()) {

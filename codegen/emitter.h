@@ -28,7 +28,7 @@ struct Local {
 // One function of the generated C while it is written.
 struct FunctionText {
   std::string name;
-  std::map<std::string, Local> locals;  // by declaration without the name
+  std::map<std::string, Local> locals;  // by value's name, type and place
   std::vector<std::string> order;       // keys of locals, by first use
   NameSet names;
   bool uses_arena = false;

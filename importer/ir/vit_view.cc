@@ -243,6 +243,7 @@ std::vector<NodeLabel> LabelNodes(const Graph &graph) {
   std::vector<NodeLabel> labels;
   for (const Node &node : graph.nodes) {
     NodeLabel label;
+    if (!stream.empty()) label.block = "embed";
     if (!labels.empty()) label.block = labels.back().block, label.part = labels.back().part;  // of a copy
     label.name = OpName(node.op);
     for (const NodeId id : node.float_nodes) {
