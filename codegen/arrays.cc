@@ -3,6 +3,7 @@
 #include <zlib.h>
 
 #include <cstring>
+#include <filesystem>
 #include <map>
 
 #include "absl/strings/match.h"
@@ -225,7 +226,9 @@ absl::Status WriteNpz(const std::string &path, const std::vector<NamedArray> &ar
   out += directory + std::string("PK\x05\x06\x00\x00\x00\x00", 8);
   PutLittle(out, arrays.size(), 2), PutLittle(out, arrays.size(), 2), PutLittle(out, directory.size(), 4);
   PutLittle(out, start, 4), PutLittle(out, 0, 2);
-  return WriteFileBytes(path, out);
+  const absl::Status status = WriteFileBytes(path, out);
+  if (!status.ok() && std::filesystem::is_regular_file(path)) std::filesystem::remove(path);
+  return status;
 }
 
 }  // namespace onnx2mcu

@@ -35,7 +35,10 @@ void AddCommon(CLI::App &app, CommandLine &c) {
   app.add_flag("--json", c.json, "print JSON");
   app.add_flag("-q,--quiet", c.quiet, "print no warnings and no progress");
   app.add_flag("-v,--verbose", c.verbose, "print what is done");
-  app.add_option("--plugin", c.plugins, "load an operator plugin (repeatable)")->type_name("FILE.so")->expected(1);
+  app.add_option("--plugin", c.plugins, "load an operator plugin (repeatable)")
+      ->type_name("FILE.so")
+      ->expected(-1)
+      ->allow_extra_args(false);
 }
 
 void AddModel(CLI::App &app, CommandLine &c) {
@@ -46,13 +49,14 @@ void AddModel(CLI::App &app, CommandLine &c) {
   app.add_option("--ram", c.ram, "budget of arena + .data + .bss + stack, such as 320K");
   app.add_option("--flash", c.flash, "budget of weights + constants + code, such as 1M");
   app.add_option("--calibrate", o.calibrate, "inputs for the quantiser: npy, npz, idx, folder of images; [NAME=]FILE")
-      ->expected(1);
+      ->expected(-1)
+      ->allow_extra_args(false);
   app.add_option("--mean", o.mean, "pixel mean in units of pixel/255, one or one per channel");
   app.add_option("--std", o.std, "pixel standard deviation, likewise");
   app.add_option("--optimize", o.optimize, "what to favour")
       ->check(CLI::IsMember({"balanced", "speed", "ram", "flash"}))
       ->capture_default_str();
-  app.add_option("--rows", o.rows, "tokens per tile (default: the planner chooses)")->check(CLI::PositiveNumber);
+  app.add_option("--rows", o.rows, "tokens per tile (default: the planner chooses)")->check(CLI::Range(1, 1000000000));
   app.add_option("--residual", o.residual, "width of the residual stream")
       ->check(CLI::IsMember({"auto", "s8", "s16"}))
       ->capture_default_str();
@@ -65,8 +69,9 @@ void AddModel(CLI::App &app, CommandLine &c) {
 void AddInputs(CLI::App &app, CommandLine &c) {
   app.add_option("--inputs", c.inputs, "inputs to run: npy, npz, idx, folder of images; [NAME=]FILE")
       ->required()
-      ->expected(1);
-  app.add_option("--limit", c.limit, "use the first N inputs")->check(CLI::PositiveNumber);
+      ->expected(-1)
+      ->allow_extra_args(false);
+  app.add_option("--limit", c.limit, "use the first N inputs")->check(CLI::Range(1, 1000000000));
 }
 
 void AddVerb(CLI::App &app, CommandLine &c, const Verb &verb) {

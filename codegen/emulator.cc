@@ -150,8 +150,8 @@ std::vector<std::string> SourcesIn(const std::vector<GeneratedFile> &files) {
 absl::Status CompileAll(const Compilation &compilation, const std::vector<GeneratedFile> &files,
                         const std::string &folder) {
   const bool riscv = (compilation.target.features & O2M_FEATURE_RV32) != 0;
-  std::vector<std::string> network = {"-std=c11", "-O2", "-ffunction-sections", "-fdata-sections", "-c"};
-  std::vector<std::string> harness = {"-O2", "-I..", "-c", "harness_model.c"};
+  std::vector<std::string> network = {"-std=c11", "-O2", "-pipe", "-ffunction-sections", "-fdata-sections", "-c"};
+  std::vector<std::string> harness = {"-O2", "-pipe", "-I..", "-c", "harness_model.c"};
   if (OnHost(compilation)) {
     harness.push_back("harness_host.c");
   } else {

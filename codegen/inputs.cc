@@ -204,7 +204,7 @@ std::vector<uint8_t> QuantizedSample(const InputSet &set, int64_t n, const Tenso
   return bytes;
 }
 
-absl::StatusOr<std::vector<int64_t>> ReadLabels(const std::string &file, int64_t total) {
+absl::StatusOr<std::vector<int64_t>> ReadLabels(const std::string &file, int64_t total, int64_t classes) {
   std::vector<int64_t> labels;
   if (absl::EndsWith(file, ".txt") || absl::EndsWith(file, ".csv")) {
     O2M_ASSIGN_OR_RETURN(const std::string text, ReadFileBytes(file));
@@ -224,6 +224,10 @@ absl::StatusOr<std::vector<int64_t>> ReadLabels(const std::string &file, int64_t
       for (float v : array.f32) labels.push_back(std::lround(v));
     }
   }
+  for (int64_t label : labels)
+    if (label < 0 || label >= classes)
+      return absl::InvalidArgumentError(
+          absl::StrCat(file, ": label ", label, " is none of the model's ", classes, " classes; labels count from 0"));
   if (static_cast<int64_t>(labels.size()) == total) return labels;
   return absl::InvalidArgumentError(absl::StrCat(file, ": ", labels.size(), " labels for ", total,
                                                  " inputs; give one integer per input, in the same order"));

@@ -32,8 +32,9 @@ std::vector<Value> SampleOf(const std::vector<InputSet> &sets, int64_t n);
 // Sample n of one input as the integers the MCU gets: u8, or quantised by the tensor's params.
 std::vector<uint8_t> QuantizedSample(const InputSet &set, int64_t n, const Tensor &input);
 
-// Labels: .npy, .npz, idx(.gz) or one integer per line; InvalidArgument where the file has not `total`.
-absl::StatusOr<std::vector<int64_t>> ReadLabels(const std::string &file, int64_t total);
+// Labels: .npy, .npz, idx(.gz) or one integer per line; InvalidArgument where the file has not `total`,
+// or one that is not in 0 .. classes-1.
+absl::StatusOr<std::vector<int64_t>> ReadLabels(const std::string &file, int64_t total, int64_t classes);
 
 // Arrays by name to an uncompressed .npz.
 struct NamedArray {

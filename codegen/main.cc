@@ -57,5 +57,9 @@ int main(int argc, char **argv) {
   const auto parsed = ParseCommandLine(argc, argv);
   if (!parsed.ok()) return ExitCode(parsed.status());
   if (!parsed->early_text.empty()) return std::fputs(parsed->early_text.c_str(), stdout), 0;
-  return ExitCode(RunCommand(parsed->command));
+  absl::Status status = RunCommand(parsed->command);
+  if (status.ok() && (std::fflush(stdout) != 0 || std::ferror(stdout) != 0))
+    status =
+        absl::InvalidArgumentError("standard output: cannot be written; free space on the disk or print elsewhere");
+  return ExitCode(status);
 }

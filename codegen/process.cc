@@ -141,7 +141,8 @@ absl::StatusOr<std::string> ReadFileBytes(const std::string &path) {
   std::ifstream file(path, std::ios::binary);
   std::ostringstream bytes;
   if (file) bytes << file.rdbuf();
-  if (!file) return absl::NotFoundError(absl::StrCat(path, ": cannot be read"));
+  if (!file)
+    return absl::NotFoundError(absl::StrCat(path, ": cannot be read (no such file, or not a file); check the path"));
   return bytes.str();
 }
 
@@ -156,8 +157,12 @@ absl::Status WriteFileBytes(const std::string &path, const std::string &bytes) {
     if (wrote > 0) done += static_cast<size_t>(wrote);
   }
   const int error = errno;
-  if (file >= 0 && close(file) != 0) return absl::InvalidArgumentError(absl::StrCat(path, ": ", strerror(errno)));
-  if (!good) return absl::InvalidArgumentError(absl::StrCat(path, ": cannot be written (", strerror(error), ")"));
+  if (file >= 0 && close(file) != 0)
+    return absl::InvalidArgumentError(
+        absl::StrCat(path, ": ", strerror(errno), "; free space on the disk or write to another folder (-o)"));
+  if (!good)
+    return absl::InvalidArgumentError(absl::StrCat(path, ": cannot be written (", strerror(error),
+                                                   "); free space on the disk or write to another folder (-o)"));
   return absl::OkStatus();
 }
 

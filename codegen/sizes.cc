@@ -1,10 +1,13 @@
 #include "codegen/sizes.h"
 
+#include <filesystem>
+
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "codegen/call_graph.h"
 #include "codegen/elf.h"
 #include "codegen/process.h"
+#include "codegen/runtime.h"
 
 namespace onnx2mcu {
 namespace {
@@ -14,7 +17,8 @@ std::string Stem(const std::string &file) { return file.substr(0, file.size() - 
 absl::Status CompileOne(const Compilation &c, const std::string &folder, const std::string &file) {
   Process process{{c.target.compiler}, folder, 120};
   process.arguments.insert(process.arguments.end(), c.target.flags.begin(), c.target.flags.end());
-  for (const char *flag : {"-std=c11", "-O2", "-ffunction-sections", "-fdata-sections", "-fcallgraph-info=su", "-c"})
+  for (const char *flag : {"-std=c11", "-O2", "-ffunction-sections", "-fdata-sections", "-fcallgraph-info=su", "-pipe",
+                           "-isystem", "libc", "-c"})
     process.arguments.emplace_back(flag);
   process.arguments.push_back(file);
   O2M_ASSIGN_OR_RETURN(const ProcessResult result, RunProcess(process));
@@ -60,8 +64,15 @@ absl::StatusOr<Sizes> MeasureSizes(const Compilation &c, const std::vector<Gener
   if (c.target.emulator.program.empty()) return WithoutCompiler(c);  // the host: sizes of another machine say nothing
   const SignalGuard guard;
   const TempFolder folder(TempPrefix());
+  if (folder.path().empty())
+    return absl::InvalidArgumentError(absl::StrCat(
+        TempPrefix(), ": no temporary folder can be made here; set TMPDIR to a folder that can be written"));
   Sizes sizes;
   CallGraph calls;
+  std::error_code error;
+  std::filesystem::create_directory(folder.path() + "/libc", error);
+  for (const char *name : {"stdint.h", "string.h"})
+    O2M_RETURN_IF_ERROR(WriteFileBytes(absl::StrCat(folder.path(), "/libc/", name), RuntimeFile(name)));
   for (const GeneratedFile &file : files)
     O2M_RETURN_IF_ERROR(WriteFileBytes(absl::StrCat(folder.path(), "/", file.name), file.text));
   for (const GeneratedFile &file : files) {

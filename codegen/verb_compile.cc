@@ -64,6 +64,19 @@ void PrintSummary(const Compilation &c, const CompileOptions &options, const Siz
   std::printf("\n");
 }
 
+// What only a compiler of the target knows: code and stack. Without one the report keeps null.
+void PutSizes(const Sizes &sizes, std::vector<GeneratedFile> &files) {
+  if (!sizes.measured) return;
+  for (GeneratedFile &file : files) {
+    if (file.name != "report.json") continue;
+    nlohmann::ordered_json report = nlohmann::ordered_json::parse(file.text);
+    report["ram"]["stack"] = sizes.stack;
+    report["ram"]["data"] = sizes.data, report["ram"]["bss"] = sizes.bss;
+    report["flash"] = {{"weights", sizes.weights}, {"code", sizes.text}, {"constants", sizes.rodata}};
+    file.text = report.dump(2) + "\n";
+  }
+}
+
 }  // namespace
 
 absl::Status CompileVerb(const CommandLine &command, const Registry &registry) {
@@ -71,9 +84,10 @@ absl::Status CompileVerb(const CommandLine &command, const Registry &registry) {
   Host host;
   host.options = {{"gelu", options.gelu}};
   O2M_ASSIGN_OR_RETURN(const Compilation compilation, Compile(options, registry, host));
-  O2M_ASSIGN_OR_RETURN(const std::vector<GeneratedFile> files, EmitProgram(compilation, options, host));
+  O2M_ASSIGN_OR_RETURN(std::vector<GeneratedFile> files, EmitProgram(compilation, options, host));
   O2M_ASSIGN_OR_RETURN(const Sizes sizes, MeasureSizes(compilation, files));
   O2M_RETURN_IF_ERROR(CheckBudget(compilation, options, sizes));
+  PutSizes(sizes, files);
   const std::string folder =
       options.output.empty() ? absl::StrCat(compilation.graph.name, "_", compilation.target.id) : options.output;
   O2M_RETURN_IF_ERROR(WriteFolder(folder, files));

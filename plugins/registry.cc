@@ -53,7 +53,7 @@ std::string LoaderError(const std::string &path) {
 
 absl::StatusOr<void *> Open(const std::string &path) {
   std::error_code error;
-  if (!fs::exists(path, error)) return Refuse("no such file");
+  if (!fs::exists(path, error)) return Refuse("no such file; check the path");
   if (!fs::is_regular_file(path, error)) return Refuse("not a file; name the .so itself");
   const absl::Status elf = CheckElf(path);
   if (!elf.ok()) return elf;
