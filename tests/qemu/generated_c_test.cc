@@ -179,6 +179,46 @@ INSTANTIATE_TEST_SUITE_P(
                       "cmake -S . -B build >log 2>&1 && cmake --build build >>log 2>&1 && head -c 168 /dev/zero | "
                       "build/net_example >out && test $(wc -l <out) = 168 || cat log"));
 
+// Two models share the kernels' file names but no symbol.
+TEST(GeneratedC, TwoModelsLinkAndRunInTwoThreads) {
+  const TempFolder temp(TempPrefix());
+  for (const char *name : {"one", "two"}) {
+    Net net("host");
+    net.graph.name = name;
+    BuildMlp(net);
+    ASSERT_TRUE(net.Compile(2).ok());
+    CompileOptions options;
+    options.selftest = true;
+    ASSERT_TRUE(WriteFolder(temp.path() + "/" + name, Emit(net, options)).ok());
+  }
+  const std::string main = R"(
+#include <pthread.h>
+#include "one/one.h"
+#include "two/two.h"
+static _Alignas(16) uint8_t arenas[4][4096];
+static void *first(void *arena) { return one_selftest(arena) ? arena : 0; }
+static void *second(void *arena) { return two_selftest(arena) ? arena : 0; }
+int main(void) {
+  pthread_t threads[4];
+  int bad = 0;
+  for (int i = 0; i < 4; i++) pthread_create(&threads[i], 0, i % 2 ? first : second, arenas[i]);
+  for (int i = 0; i < 4; i++) {
+    void *result;
+    pthread_join(threads[i], &result);
+    bad += result != 0;
+  }
+  return bad;
+}
+)";
+  ASSERT_TRUE(WriteFileBytes(temp.path() + "/main.c", main).ok());
+  const std::string command =
+      "for m in one two; do (cd $m && gcc -O1 -fsanitize=address,undefined -fno-sanitize-recover=all -c *.c) || exit "
+      "1; "
+      "done && gcc -fsanitize=address,undefined -pthread main.c one/*.o two/*.o -o both && ./both";
+  const ProcessResult result = RunProcess({{"sh", "-c", command}, temp.path(), 300}).value();
+  EXPECT_EQ(result.exit_code, 0) << result.output;
+}
+
 TEST(GeneratedC, OnlyStringAndStdintAreIncluded) {
   Net net("cortex-m4");
   BuildMlp(net);
