@@ -176,17 +176,22 @@ GeneratedFile EmitSelftest(const ProgramText &program, const Compilation &compil
   const CheckText text = WriteChecks(graph, RunGoldenCases(compilation));
   std::string hashes;
   for (const WeightArray &array : program.weights) {
-    const std::string call =
-        absl::StrCat("hash = add_bytes(hash, ", array.name, ", (uint32_t)sizeof(", array.name, "));");
-    absl::StrAppend(&hashes, Statement(call, 2));
+    absl::StrAppend(&hashes, "    {", array.name, ", (uint32_t)sizeof(", array.name, ")},\n");
   }
   const std::string body = Fill(
-      R"(#include <string.h>
+      R"(#include <stddef.h>
+#include <string.h>
 
 #include "$name$.h"
 $weights$
 // clang-format off
-$arrays$// clang-format on
+$arrays$
+static const struct {
+  const void *data;
+  uint32_t bytes;
+} weights[] = {
+$hashes$};
+// clang-format on
 
 // FNV-1a
 static uint32_t add_bytes(uint32_t hash, const void *data, uint32_t bytes) {
@@ -197,7 +202,10 @@ static uint32_t add_bytes(uint32_t hash, const void *data, uint32_t bytes) {
 
 static uint32_t weights_hash(void) {
   uint32_t hash = 2166136261u;
-$hashes$  return hash;
+  for (size_t i = 0; i < sizeof(weights) / sizeof(weights[0]); ++i) {
+    hash = add_bytes(hash, weights[i].data, weights[i].bytes);
+  }
+  return hash;
 }
 
 $check$ {

@@ -151,6 +151,21 @@ absl::StatusOr<InputSet> ReadInputs(const std::string &file, const Graph &graph,
   return set;
 }
 
+namespace {
+
+// NAME=FILE with a name that is no input, and no file of that name either.
+absl::Status CheckInputName(const std::string &text, size_t name_size, const Graph &graph) {
+  const size_t equals = text.find('=');
+  if (name_size > 0 || equals == std::string::npos || std::filesystem::exists(SplitKey(text).file))
+    return absl::OkStatus();
+  std::vector<std::string> names;
+  for (TensorId id : graph.inputs) names.push_back(absl::StrCat("'", graph.tensors[id].name, "'"));
+  return absl::InvalidArgumentError(absl::StrCat(graph.file, ": no input is named as in '", text.substr(0, equals + 1),
+                                                 "'; the inputs are ", absl::StrJoin(names, ", ")));
+}
+
+}  // namespace
+
 absl::StatusOr<std::vector<InputSet>> ReadAllInputs(const std::vector<std::string> &files, const Graph &graph,
                                                     const Preprocessing &preprocessing, int64_t limit) {
   std::vector<InputSet> sets(graph.inputs.size());
@@ -160,6 +175,7 @@ absl::StatusOr<std::vector<InputSet>> ReadAllInputs(const std::vector<std::strin
     for (size_t i = 0; i < graph.inputs.size(); i++)
       if (absl::StartsWith(text, graph.tensors[graph.inputs[i]].name + "="))
         index = i, skip = graph.tensors[graph.inputs[i]].name.size() + 1;
+    O2M_RETURN_IF_ERROR(CheckInputName(text, skip, graph));
     O2M_ASSIGN_OR_RETURN(sets[index],
                          ReadInputs(text.substr(skip), graph, static_cast<int>(index), preprocessing, limit));
     given[index] = true;

@@ -60,6 +60,10 @@ std::string Statement(const std::string &text, size_t indent) {
   if (indent + text.size() <= kLineWidth || open == std::string::npos || text.find('\n') != std::string::npos) {
     return margin + text + "\n";
   }
+  const size_t equals = text.substr(0, open).find(" = ");
+  if (equals != std::string::npos && indent + 4 + text.size() - equals - 3 <= kLineWidth) {  // all behind it in a line
+    return margin + text.substr(0, equals + 2) + "\n" + margin + "    " + text.substr(equals + 3) + "\n";
+  }
   const std::string head = margin + text.substr(0, open + 1);
   std::string result, line = head;
   bool fresh = true;  // nothing behind the parenthesis or the margin yet

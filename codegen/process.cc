@@ -156,14 +156,13 @@ absl::Status WriteFileBytes(const std::string &path, const std::string &bytes) {
     if (wrote < 0) good = false;
     if (wrote > 0) done += static_cast<size_t>(wrote);
   }
-  const int error = errno;
-  if (file >= 0 && close(file) != 0)
-    return absl::InvalidArgumentError(
-        absl::StrCat(path, ": ", strerror(errno), "; free space on the disk or write to another folder (-o)"));
-  if (!good)
-    return absl::InvalidArgumentError(absl::StrCat(path, ": cannot be written (", strerror(error),
-                                                   "); free space on the disk or write to another folder (-o)"));
-  return absl::OkStatus();
+  int error = good ? 0 : errno;
+  if (file >= 0 && close(file) != 0 && good) error = errno;
+  if (error == 0) return absl::OkStatus();
+  const absl::Status status = absl::InvalidArgumentError(absl::StrCat(
+      path, ": cannot be written (", strerror(error), "); free space on the disk or write to another folder (-o)"));
+  errno = error;  // for callers that name another path
+  return status;
 }
 
 }  // namespace onnx2mcu

@@ -79,8 +79,8 @@ absl::StatusOr<Validation> Validate(const CommandLine &command, const Compilatio
   v.inputs = sets[0].count;
   v.labels = sets[0].labels;
   if (!command.labels.empty()) {
-    O2M_ASSIGN_OR_RETURN(
-        v.labels, ReadLabels(command.labels, sets[0].total, ElementCount(c.graph.tensors[c.graph.outputs[0]].dims)));
+    const std::vector<int64_t> &dims = c.graph.tensors[c.graph.outputs[0]].dims;
+    O2M_ASSIGN_OR_RETURN(v.labels, ReadLabels(command.labels, sets[0].total, dims.empty() ? 1 : dims.back()));
   }
   v.labels.resize(std::min<size_t>(v.labels.size(), static_cast<size_t>(v.inputs)));
   O2M_ASSIGN_OR_RETURN(v.real, RunFloat(c.graph, sets, v.inputs));

@@ -24,8 +24,8 @@ absl::Status CheckReplaceable(const fs::path &target) {
 }
 
 absl::Status CannotWrite(const fs::path &path, const std::string &why) {
-  return absl::InvalidArgumentError(
-      absl::StrCat(path.string(), ": cannot be written (", why, "); give a writable folder with -o"));
+  return absl::InvalidArgumentError(absl::StrCat(path.string(), ": cannot be written (", why,
+                                                 "); free space on the disk or give a writable folder with -o"));
 }
 
 // Puts the finished folder in place; the one that was there goes only when the new one stands.
@@ -56,7 +56,8 @@ absl::Status WriteFolder(const std::string &folder, const std::vector<GeneratedF
   if (temp.path().empty()) return CannotWrite(target, std::error_code(errno, std::generic_category()).message());
   for (const GeneratedFile &file : files) {
     if (guard.interrupted()) return absl::CancelledError("interrupted");
-    O2M_RETURN_IF_ERROR(WriteFileBytes(absl::StrCat(temp.path(), "/", file.name), file.text));
+    if (!WriteFileBytes(absl::StrCat(temp.path(), "/", file.name), file.text).ok())
+      return CannotWrite(target, std::error_code(errno, std::generic_category()).message());
   }
   std::error_code error;
   const mode_t mask = umask(0);  // mkdtemp gave 0700 whatever the user's mask
