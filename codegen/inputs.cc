@@ -160,8 +160,8 @@ absl::Status CheckInputName(const std::string &text, size_t name_size, const Gra
     return absl::OkStatus();
   std::vector<std::string> names;
   for (TensorId id : graph.inputs) names.push_back(absl::StrCat("'", graph.tensors[id].name, "'"));
-  return absl::InvalidArgumentError(absl::StrCat(graph.file, ": no input is named as in '", text.substr(0, equals + 1),
-                                                 "'; the inputs are ", absl::StrJoin(names, ", ")));
+  return absl::InvalidArgumentError(absl::StrCat(
+      text, ": ", graph.file, " has no input named as before the '='; its inputs are ", absl::StrJoin(names, ", ")));
 }
 
 }  // namespace
@@ -242,8 +242,8 @@ absl::StatusOr<std::vector<int64_t>> ReadLabels(const std::string &file, int64_t
   }
   for (int64_t label : labels)
     if (label < 0 || label >= classes)
-      return absl::InvalidArgumentError(
-          absl::StrCat(file, ": label ", label, " is none of the model's ", classes, " classes; labels count from 0"));
+      return absl::InvalidArgumentError(absl::StrCat(
+          file, ": label ", label, " is no class of the model; labels from 0 to ", classes - 1, " would work"));
   if (static_cast<int64_t>(labels.size()) == total) return labels;
   return absl::InvalidArgumentError(absl::StrCat(file, ": ", labels.size(), " labels for ", total,
                                                  " inputs; give one integer per input, in the same order"));

@@ -66,7 +66,7 @@ absl::StatusOr<Sizes> MeasureSizes(const Compilation &c, const std::vector<Gener
   const TempFolder folder(TempPrefix());
   if (folder.path().empty())
     return absl::InvalidArgumentError(absl::StrCat(
-        TempPrefix(), ": no temporary folder can be made here; set TMPDIR to a folder that can be written"));
+        TempPrefix(), ": a temporary folder cannot be made here; set TMPDIR to a folder that can be written"));
   Sizes sizes;
   CallGraph calls;
   std::error_code error;
