@@ -77,12 +77,13 @@ void Session::Place(const RunOptions &options) {
     return blocks_.size() - 1;
   };
   for (size_t i = 0; i < inputs_.size(); i++) {
-    int64_t size = inputs_[i].layout.span * inputs_[i].element;
+    int64_t size = inputs_[i].layout.span * inputs_[i].element, misalign = inputs_[i].element;
     if (static_cast<int>(i) == options.overwrite) {  // output 0 first, the input `distance` behind its start
       inputs_[i].start = options.distance;
       size = std::max(options.distance + size, outputs_[0].layout.span * outputs_[0].element);
+      misalign = std::max(misalign, outputs_[0].element);
     }
-    inputs_[i].block = add(size, inputs_[i].element, options.poison.gap);
+    inputs_[i].block = add(size, misalign, options.poison.gap);
   }
   for (size_t i = 0; i < outputs_.size(); i++) {
     Operand &o = outputs_[i];
