@@ -21,6 +21,11 @@ TEST(Statement, BreaksAtTheOutermostCommas) {
                                     argument + ", last);\n");
 }
 
+TEST(Statement, AssignmentsBreakBehindTheEqualsSign) {
+  const std::string call = "add_bytes(hash, " + std::string(90, 'x') + ", 16384);";
+  EXPECT_EQ(Statement("hash = " + call, 2), "  hash =\n      " + call + "\n");
+}
+
 TEST(Statement, EveryLineFits) {
   for (int n = 1; n < 30; n++) {
     std::string text = "kernel(";
