@@ -22,7 +22,7 @@ TEST(Statement, BreaksAtTheOutermostCommas) {
 }
 
 TEST(Statement, AssignmentsBreakBehindTheEqualsSign) {
-  const std::string call = "add_bytes(hash, " + std::string(90, 'x') + ", 16384);";
+  const std::string call = "add_bytes(hash, " + std::string(87, 'x') + ", 16384);";
   EXPECT_EQ(Statement("hash = " + call, 2), "  hash =\n      " + call + "\n");
 }
 
