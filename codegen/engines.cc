@@ -11,11 +11,14 @@ namespace onnx2mcu {
 namespace {
 
 // Calls body(n) for n in [0, count) from a few threads; body must touch only what belongs to n or to its thread.
-void ParallelFor(int64_t count, const std::function<std::function<void(int64_t)>()> &make_body) {
+void ParallelFor(int64_t count, const std::function<std::function<void(int64_t)>()> &make_body, Progress *progress) {
   std::atomic<int64_t> next = 0;
   const auto work = [&] {
     const auto body = make_body();
-    for (int64_t n = next++; n < count; n = next++) body(n);
+    for (int64_t n = next++; n < count; n = next++) {
+      body(n);
+      if (progress) progress->Step();
+    }
   };
   std::vector<std::thread> threads;
   const int64_t wanted = std::min<int64_t>(count, std::max(1u, std::thread::hardware_concurrency()));
@@ -64,45 +67,53 @@ std::vector<float> DequantizeBytes(const Tensor &tensor, const std::vector<uint8
   return values;
 }
 
-absl::StatusOr<EngineRun> RunFloat(const Graph &graph, const std::vector<InputSet> &sets, int64_t count) {
+absl::StatusOr<EngineRun> RunFloat(const Graph &graph, const std::vector<InputSet> &sets, int64_t count,
+                                   Progress *progress) {
   const Evaluator evaluator(graph);
   EngineRun run;
   run.outputs.resize(count);
   std::vector<absl::Status> errors(count);
-  ParallelFor(count, [&]() -> std::function<void(int64_t)> {
-    return [&](int64_t n) {
-      auto outputs = evaluator.Run(SampleOf(sets, n));
-      errors[n] = outputs.status();
-      if (!outputs.ok()) return;
-      for (const Value &value : *outputs) {
-        run.outputs[n].push_back(value.f);
-        if (!value.is_float()) run.outputs[n].back().assign(value.i.begin(), value.i.end());
-      }
-    };
-  });
+  ParallelFor(
+      count,
+      [&]() -> std::function<void(int64_t)> {
+        return [&](int64_t n) {
+          auto outputs = evaluator.Run(SampleOf(sets, n));
+          errors[n] = outputs.status();
+          if (!outputs.ok()) return;
+          for (const Value &value : *outputs) {
+            run.outputs[n].push_back(value.f);
+            if (!value.is_float()) run.outputs[n].back().assign(value.i.begin(), value.i.end());
+          }
+        };
+      },
+      progress);
   for (const absl::Status &error : errors) O2M_RETURN_IF_ERROR(error);
   return run;
 }
 
-EngineRun RunInteger(const Compilation &compilation, const std::vector<InputSet> &sets, int64_t count) {
+EngineRun RunInteger(const Compilation &compilation, const std::vector<InputSet> &sets, int64_t count,
+                     Progress *progress) {
   const Graph &graph = compilation.graph;
   const o2m_target target = compilation.target.abi();
   EngineRun run;
   run.bytes.resize(count);
-  ParallelFor(count, [&]() -> std::function<void(int64_t)> {
-    auto executor = std::make_shared<Executor>(graph, compilation.plan, target);
-    return [&, executor](int64_t n) {
-      std::vector<std::vector<uint8_t>> inputs;
-      for (size_t i = 0; i < sets.size(); i++)
-        inputs.push_back(QuantizedSample(sets[i], n, graph.tensors[graph.inputs[i]]));
-      run.bytes[n] = EmptyOutputs(graph);
-      std::vector<const void *> in;
-      std::vector<void *> out;
-      for (const auto &bytes : inputs) in.push_back(bytes.data());
-      for (auto &bytes : run.bytes[n]) out.push_back(bytes.data());
-      executor->Run(in, out);
-    };
-  });
+  ParallelFor(
+      count,
+      [&]() -> std::function<void(int64_t)> {
+        auto executor = std::make_shared<Executor>(graph, compilation.plan, target);
+        return [&, executor](int64_t n) {
+          std::vector<std::vector<uint8_t>> inputs;
+          for (size_t i = 0; i < sets.size(); i++)
+            inputs.push_back(QuantizedSample(sets[i], n, graph.tensors[graph.inputs[i]]));
+          run.bytes[n] = EmptyOutputs(graph);
+          std::vector<const void *> in;
+          std::vector<void *> out;
+          for (const auto &bytes : inputs) in.push_back(bytes.data());
+          for (auto &bytes : run.bytes[n]) out.push_back(bytes.data());
+          executor->Run(in, out);
+        };
+      },
+      progress);
   Dequantize(graph, run);
   return run;
 }

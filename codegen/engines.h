@@ -7,6 +7,7 @@
 #include "codegen/compiler.h"
 #include "codegen/emulator.h"
 #include "codegen/inputs.h"
+#include "codegen/progress.h"
 
 namespace onnx2mcu {
 
@@ -17,8 +18,10 @@ struct EngineRun {
 };
 
 // The samples [0, count) on every core of the host; results are in sample order whatever the number of threads.
-absl::StatusOr<EngineRun> RunFloat(const Graph &graph, const std::vector<InputSet> &sets, int64_t count);
-EngineRun RunInteger(const Compilation &compilation, const std::vector<InputSet> &sets, int64_t count);
+absl::StatusOr<EngineRun> RunFloat(const Graph &graph, const std::vector<InputSet> &sets, int64_t count,
+                                   Progress *progress = nullptr);
+EngineRun RunInteger(const Compilation &compilation, const std::vector<InputSet> &sets, int64_t count,
+                     Progress *progress = nullptr);
 absl::StatusOr<EngineRun> RunTarget(const Compilation &compilation, const std::vector<GeneratedFile> &files,
                                     const std::vector<InputSet> &sets, int64_t count, EmulatorRun &raw);
 

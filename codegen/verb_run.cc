@@ -35,10 +35,11 @@ absl::StatusOr<Run> RunModel(const CommandLine &command, const Registry &registr
   O2M_ASSIGN_OR_RETURN(const std::vector<InputSet> sets,
                        ReadAllInputs(command.inputs, run.graph, preprocessing, command.limit));
   run.count = sets[0].count;
+  Progress progress("running", run.count, command.quiet);
   if (command.engine == "float") {
-    O2M_ASSIGN_OR_RETURN(run.engine, RunFloat(run.graph, sets, run.count));
+    O2M_ASSIGN_OR_RETURN(run.engine, RunFloat(run.graph, sets, run.count, &progress));
   } else if (command.engine == "int8") {
-    run.engine = RunInteger(compilation, sets, run.count);
+    run.engine = RunInteger(compilation, sets, run.count, &progress);
   } else {
     O2M_ASSIGN_OR_RETURN(const std::vector<GeneratedFile> files, EmitProgram(compilation, options, host));
     EmulatorRun raw;

@@ -83,8 +83,11 @@ absl::StatusOr<Validation> Validate(const CommandLine &command, const Compilatio
     O2M_ASSIGN_OR_RETURN(v.labels, ReadLabels(command.labels, sets[0].total, dims.empty() ? 1 : dims.back()));
   }
   v.labels.resize(std::min<size_t>(v.labels.size(), static_cast<size_t>(v.inputs)));
-  O2M_ASSIGN_OR_RETURN(v.real, RunFloat(c.graph, sets, v.inputs));
-  v.integer = RunInteger(c, sets, v.inputs);
+  {
+    Progress progress("float and integers", 2 * v.inputs, command.quiet);
+    O2M_ASSIGN_OR_RETURN(v.real, RunFloat(c.graph, sets, v.inputs, &progress));
+    v.integer = RunInteger(c, sets, v.inputs, &progress);
+  }
   O2M_ASSIGN_OR_RETURN(v.tensors, CompareTensors(c, sets, v.inputs));
   O2M_ASSIGN_OR_RETURN(const std::vector<GeneratedFile> files, EmitProgram(c, options, host));
   O2M_ASSIGN_OR_RETURN(v.target, RunTarget(c, files, sets, v.inputs, v.emulator));

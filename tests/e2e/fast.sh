@@ -13,4 +13,4 @@ seconds=$(fewest_seconds tool "$model" --board=stm32f746 --calibrate=calibration
 [ -s out/report.json ] || fail "no output"
 awk "BEGIN { exit !($seconds <= 10) }" || fail "compiling takes $seconds s"
 tool inspect "$model" >inspect.txt
-grep -qE '^ +MACs +[0-9,]+$' inspect.txt && grep -qE '^ +fits .*stm32f746' inspect.txt || fail "inspect: $(cat inspect.txt)"
+grep -qE '^ +MACs +[0-9,]+$' inspect.txt && grep -qE '^ +blocks +4$' inspect.txt && grep -qE '^ +fits .*stm32f746' inspect.txt || fail "inspect: $(cat inspect.txt)"
