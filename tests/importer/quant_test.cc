@@ -1,0 +1,112 @@
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <random>
+
+#include "importer/quant/histogram.h"
+#include "importer/quant/quantize.h"
+
+namespace onnx2mcu {
+namespace {
+
+Histogram HistogramOf(const std::vector<float> &values) {
+  Histogram histogram;
+  AddValues(histogram, values.data(), static_cast<int64_t>(values.size()));
+  return histogram;
+}
+
+double RoundTripError(const std::vector<float> &values, const QuantParams &q) {
+  double error = 0;
+  for (float v : values) {
+    const long n = std::clamp(std::lround(v / q.scale[0]) + q.zero_point[0], -128L, 127L);
+    const double back = double{q.scale[0]} * static_cast<double>(n - q.zero_point[0]);
+    error += (back - double{v}) * (back - double{v});
+  }
+  return error / static_cast<double>(values.size());
+}
+
+TEST(Histogram, KeepsEveryCountWhileItGrows) {
+  Histogram h = HistogramOf({0.0001f, -0.0002f});
+  const float later[] = {100.0f, -3.0f};
+  AddValues(h, later, 2);
+  int64_t sum = 0;
+  for (int64_t bin : h.bins) sum += bin;
+  EXPECT_EQ(sum, 4);
+  EXPECT_EQ(h.count, 4);
+  EXPECT_GT(h.limit, 100.0);
+  EXPECT_EQ(h.min, -3.0f);
+  EXPECT_EQ(h.max, 100.0f);
+}
+
+TEST(RangeS8, ZeroIsExactAndTheRangeIsUsed) {
+  const QuantParams q = RangeS8(HistogramOf({1.0f, 2.0f, 3.0f, 5.1f}));
+  EXPECT_EQ(q.zero_point[0], -128);  // all positive: zero is the lowest value
+  EXPECT_NEAR(q.scale[0], 5.1 / 255, 1e-6);
+}
+
+TEST(RangeS8, CutsAnOutlierOfManyValues) {
+  std::mt19937 random(3);
+  std::normal_distribution<float> normal;
+  std::vector<float> values(500000);
+  for (float &v : values) v = normal(random);
+  values[17] = 15.0f;
+  const QuantParams cut = RangeS8(HistogramOf(values));
+  EXPECT_LT(cut.scale[0] * 255, 12.0f);
+  QuantParams whole = cut;
+  whole.scale[0] = 20.0f / 255, whole.zero_point[0] = -64;
+  EXPECT_LT(RoundTripError(values, cut), RoundTripError(values, whole));
+}
+
+TEST(RangeS8, OfNothingIsHarmless) {
+  EXPECT_EQ(RangeS8(Histogram()).scale[0], 1.0f);
+  EXPECT_GT(RangeS8(HistogramOf({0.0f, 0.0f})).scale[0], 0.0f);
+}
+
+TEST(RangeS16, IsSymmetric) {
+  const QuantParams q = RangeS16(HistogramOf({-4.0f, 1.0f}));
+  EXPECT_EQ(q.zero_point[0], 0);
+  EXPECT_NEAR(q.scale[0] * 32767, 4.0, 1e-4);
+}
+
+Graph ImageGraph() {
+  Graph graph;
+  graph.file = "m.onnx", graph.opset = 17;
+  Tensor x;
+  x.name = "image", x.dims = {1, 3, 4, 4};
+  graph.inputs = {AddTensor(graph, x)};
+  graph.outputs = graph.inputs;
+  return graph;
+}
+
+TEST(Preprocessing, ComesFromMetadataAndOptionsWin) {
+  Graph graph = ImageGraph();
+  graph.metadata = {{"onnx2mcu.mean", "0.5"}, {"onnx2mcu.std", "0.25"}};
+  EXPECT_EQ(PreprocessingOf(graph, "", "")->mean, std::vector<float>{0.5f});
+  EXPECT_EQ(PreprocessingOf(graph, "0.1", "0.2")->std, std::vector<float>{0.2f});
+  EXPECT_FALSE(PreprocessingOf(ImageGraph(), "", "")->known());
+}
+
+TEST(Preprocessing, RefusesWhatCannotBe) {
+  EXPECT_FALSE(PreprocessingOf(ImageGraph(), "0.1,0.2", "0.5").ok());
+  EXPECT_FALSE(PreprocessingOf(ImageGraph(), "0.1", "0").ok());
+  EXPECT_FALSE(PreprocessingOf(ImageGraph(), "a", "1").ok());
+  Graph graph = ImageGraph();
+  EXPECT_FALSE(ApplyPreprocessing(graph, {{0.1f, 0.2f}, {1.0f, 1.0f}}).ok());
+}
+
+TEST(Preprocessing, PixelsGiveTheNormalisedImage) {
+  Graph graph = ImageGraph();
+  const TensorId old = graph.outputs[0];
+  ASSERT_TRUE(ApplyPreprocessing(graph, {{0.5f, 0.25f, 0.0f}, {0.5f, 0.25f, 1.0f}}).ok());
+  EXPECT_NE(graph.inputs[0], old);
+  EXPECT_EQ(graph.tensors[graph.inputs[0]].name, "image");
+  const Value pixels{DType::kF32, {1, 3, 4, 4}, std::vector<float>(48, 255.0f), {}};
+  const auto out = Evaluate(graph, {pixels});
+  ASSERT_TRUE(out.ok()) << out.status();
+  EXPECT_NEAR((*out)[0].f[0], 1.0, 1e-5);
+  EXPECT_NEAR((*out)[0].f[16], 3.0, 1e-5);
+  EXPECT_NEAR((*out)[0].f[47], 1.0, 1e-5);
+}
+
+}  // namespace
+}  // namespace onnx2mcu
