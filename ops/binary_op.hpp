@@ -1,0 +1,140 @@
+// binary_op.hpp - what the elementwise ops of two operands share: a op b -> y, s8 or s16 in any mix, b maybe a
+// constant.
+#pragma once
+#include <string>
+#include <vector>
+
+#include "elementwise.hpp"
+
+namespace o2m {
+
+// A node's operands, b as the kernel reads it.
+struct Binary {
+  const o2m_tensor *a = nullptr, *y = nullptr;
+  o2m_tensor b = {};
+  bool b_is_constant = false;
+};
+
+// `dtype` and `quant` are those of operand 1 where it is a constant; the result points at `quant`.
+inline Binary BinaryOf(const o2m_node *node, o2m_dtype dtype, const OwnQuant &quant) {
+  const o2m_tensor &b = *node->inputs[1];
+  return {node->inputs[0], node->outputs[0], b.is_constant ? Packed(b, dtype, quant) : b, b.is_constant != 0};
+}
+inline Elements LoopsOf(const Binary &operands) { return ElementsOf({operands.y, operands.a, &operands.b}); }
+
+// ---- Matching and checks --------------------------------------------------------------------------------------------
+
+// Two tensors, the second maybe a constant of more than one value (a scalar is o2m.unary's).
+inline bool AreBinaryOperands(const GraphView &g, int32_t a, int32_t b) {
+  if (a == b || g.IsConstant(a)) return false;
+  return !g.IsConstant(b) || (ElementCount(g.Tensor(b)) != 1 && Floats(g.Tensor(b)));
+}
+
+// Both inputs, and the output's shape from theirs.
+inline o2m_status InferBinaryShape(const o2m_host *host, const char *name, o2m_node *node) {
+  if (node->input_count != 2 || node->output_count != 1)
+    return Reject(host, Str(name, " has two inputs and one output"));
+  const o2m_tensor &a = *node->inputs[0], &b = *node->inputs[1];
+  if (o2m_status s = CheckQuantised(host, a, "input 0", kMaskS8S16)) return s;
+  if (b.is_constant && b.dtype != O2M_F32) return Reject(host, "input 1 is a constant that is not f32");
+  if (!b.is_constant) {
+    if (o2m_status s = CheckQuantised(host, b, "input 1", kMaskS8S16)) return s;
+  }
+  if (!SetBroadcastShape(*node->outputs[0], a, b))
+    return Reject(host, Str("the inputs ", Shape(a), " and ", Shape(b), " do not broadcast into one shape"));
+  return O2M_OK;
+}
+
+// Writes constant slot 0, if operand 1 is one.
+inline void PackBinaryConstant(const o2m_node *node, const Binary &operands) {
+  const o2m_tensor &b = operands.b;
+  if (!operands.b_is_constant) return;
+  QuantiseAs(b.dtype, Floats(*node->inputs[1]), ElementCount(b), ScaleOf(b), 0, node->constants[0].data);
+}
+
+// ---- Kernels --------------------------------------------------------------------------------------------------------
+
+// One of an op's eight kernels, in the order of KernelIndex(); Params is the kernel's own struct.
+template <class Params>
+struct BinaryKernel {
+  const char *name;
+  void (*run)(const void *a, const void *b, void *y, int32_t rows, const Params *p);
+};
+
+template <auto kKernel>
+struct Untyped;
+template <class A, class B, class Y, class Params, void (*kKernel)(const A *, const B *, Y *, int32_t, const Params *)>
+struct Untyped<kKernel> {
+  static void Run(const void *a, const void *b, void *y, int32_t rows, const Params *p) {
+    kKernel(static_cast<const A *>(a), static_cast<const B *>(b), static_cast<Y *>(y), rows, p);
+  }
+};
+
+// One bit per s16 operand.
+inline int KernelIndex(const Binary &operands) {
+  const auto is16 = [](const o2m_tensor &t) { return t.dtype == O2M_S16; };
+  return is16(*operands.a) * 4 + is16(operands.b) * 2 + is16(*operands.y);
+}
+
+template <class Params>
+void SetBinarySteps(const Elements &e, Params &p) {
+  const auto &row = e.rows.rows.strides;
+  p.count = static_cast<int32_t>(e.count);
+  p.a_row = static_cast<int32_t>(row[1]);
+  p.a_step = static_cast<int32_t>(e.steps[1]);
+  p.b_row = static_cast<int32_t>(row[2]);
+  p.b_step = static_cast<int32_t>(e.steps[2]);
+  p.y_row = static_cast<int32_t>(row[0]);
+  p.y_step = static_cast<int32_t>(e.steps[0]);
+}
+// The fields that SetBinarySteps() sets.
+template <class Params>
+Initializer BinarySteps(const Params &p) {
+  return Initializer()
+      .Field("count", p.count)
+      .Field("a_row", p.a_row)
+      .Field("a_step", p.a_step)
+      .Field("b_row", p.b_row)
+      .Field("b_step", p.b_step)
+      .Field("y_row", p.y_row)
+      .Field("y_step", p.y_step);
+}
+
+template <class Params>
+void RunBinary(const o2m_node *node, const o2m_call *call, const Binary &operands, const BinaryKernel<Params> *kernels,
+               const Params &p) {
+  const Elements e = LoopsOf(operands);
+  const int32_t steps = StepCount(call, e.rows);
+  const void *b = call->inputs[1];
+  if (operands.b_is_constant) b = At(node->constants[0].data, call->first * StepStride(e.rows, 2), operands.b.dtype);
+  ForEachRowBlock(e.rows, steps, [&](const int64_t *at) {
+    kernels[KernelIndex(operands)].run(At(call->inputs[0], at[1], operands.a->dtype), At(b, at[2], operands.b.dtype),
+                                       At(call->outputs[0], at[0], operands.y->dtype),
+                                       static_cast<int32_t>(e.rows.RowCount(steps)), &p);
+  });
+}
+
+// The call of kernel `name`, whose parameters are `params`, the text of an initializer of `params_type`.
+inline void EmitBinaryCall(const o2m_emitter *e, const Binary &operands, const char *name, const char *params_type,
+                           const std::string &params) {
+  const Rows rows = LoopsOf(operands).rows;
+  const std::string b = operands.b_is_constant ? ConstantOperand(e, 0, rows, 2) : RowOperand(e, 1, rows, 2);
+  LineInLoops(e, rows,
+              Call(Str("O2M_SYM(", name, ")"), {RowOperand(e, 0, rows, 1), b, RowOperand(e, 2, rows, 0),
+                                                RowCountText(e, rows), Object(e, params_type, params)}));
+}
+
+inline o2m_cost BinaryCost(const Binary &operands, int32_t rows, const char *kernel) {
+  const int64_t values = ElementCount(*operands.y) / LoopsOf(operands).rows.steps * rows;
+  o2m_cost cost = {kernel, 0, values, values, 0, -1};
+  if (operands.b_is_constant) cost.flash_bytes_read = values * BytesOf(operands.b.dtype);
+  return cost;
+}
+
+inline CaseOperand CaseConstant(const std::vector<int32_t> &dims, uint64_t seed) {
+  int64_t count = 1;
+  for (int32_t d : dims) count *= d;
+  return {O2M_F32, dims, 0, 0, RandomFloats(count, seed, 1.5f)};
+}
+
+}  // namespace o2m
