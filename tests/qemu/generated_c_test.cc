@@ -174,7 +174,8 @@ INSTANTIATE_TEST_SUITE_P(
                       "g++-12 -std=c++17 -O2 -Wall -Wextra -Werror -x c++ -c $(ls *.c | grep -v main.c)",
                       "clang-format --dry-run --Werror *.c *.h",
                       "gcc -O2 -fno-pie -c $(ls *.c | grep -v main.c) && nm *.o | grep -i ' [bdc] ' || true",
-                      "arm-none-eabi-gcc -std=c11 -O2 -mcpu=cortex-m0 -mthumb -c $(ls net*.c o2m*.c) && nm -u *.o | "
+                      "arm-none-eabi-gcc -isystem " O2M_SOURCE_DIR
+                      "/codegen/runtime -std=c11 -O2 -mcpu=cortex-m0 -mthumb -c $(ls net*.c o2m*.c) && nm -u *.o | "
                       "grep -E '__aeabi_[fdi]2?[fd]|__aeabi_[fd]' || true",
                       "cmake -S . -B build >log 2>&1 && cmake --build build >>log 2>&1 && head -c 168 /dev/zero | "
                       "build/net_example >out && test $(wc -l <out) = 168 || cat log"));
