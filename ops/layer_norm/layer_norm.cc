@@ -1,7 +1,7 @@
 // layer_norm.cc - o2m.layer_norm: LayerNormalization and RMSNormalization over the last axis. See README.md.
 #include "o2m_layer_norm.h"
 #include "o2m_sources.h"
-#include "op.hpp"
+#include "row_op.hpp"
 
 namespace {
 
@@ -26,34 +26,14 @@ double LargestMagnitude(const o2m_tensor &t) {
 }
 
 o2m_status CheckOperands(const o2m_host *host, const o2m_node *node) {
-  const o2m_tensor &x = *node->inputs[0];
-  if (x.dtype != O2M_S8 && x.dtype != O2M_S16) {
-    return Reject(host, Str("input 0 is ", NameOf(x.dtype), "; s8 or s16 would work"));
-  }
-  if (x.rank < 2) return Reject(host, Str("input 0 is ", Shape(x), "; it needs rows, rank 2 or more"));
-  if (x.quant.count != 1) return Reject(host, "input 0 needs one scale for the whole tensor");
-  if (Features(node) > kMostFeatures) {
-    return Reject(host, Str("input 0 has ", Features(node), " features; at most ", kMostFeatures, " would work"));
-  }
+  if (o2m_status s = CheckRowInput(host, node)) return s;
+  if (o2m_status s = CheckFeatures(host, node, kMostFeatures)) return s;
   for (int32_t i = 1; i < node->input_count; ++i) {
     const o2m_tensor &t = *node->inputs[i];
     if (t.is_constant && t.dtype == O2M_F32 && ElementCount(t) == Features(node)) continue;
     return Reject(host, Str("input ", i, i == 1 ? ", gamma," : ", beta,", " must be a constant f32 of ", Features(node),
                             " values, not ", Shape(t)));
   }
-  return O2M_OK;
-}
-
-o2m_status CheckOutput(const o2m_host *host, o2m_node *node) {
-  o2m_tensor &y = *node->outputs[0];
-  SetShapeLike(y, *node->inputs[0]);
-  y.token_axis = node->inputs[0]->token_axis;
-  if (y.dtype == O2M_ANY) y.dtype = O2M_S8;
-  if (y.quant.count == 0) y.quant = node->inputs[0]->quant;
-  if (y.dtype != O2M_S8 && y.dtype != O2M_S16) {
-    return Reject(host, Str("output 0 cannot be ", NameOf(y.dtype), "; s8 or s16 would work"));
-  }
-  if (y.quant.count != 1) return Reject(host, "output 0 needs one scale for the whole tensor");
   return O2M_OK;
 }
 
@@ -96,16 +76,11 @@ o2m_status ChooseBits(const o2m_host *host, o2m_node *node) {
 }
 
 o2m_layer_norm_params KernelParams(const o2m_node *node) {
-  const o2m_tensor &x = *node->inputs[0], &y = *node->outputs[0];
+  const o2m_tensor &x = *node->inputs[0];
   const auto &params = ParamsOf<LayerNormParams>(node);
-  const Rows rows = RowsOf({&x, &y});
   o2m_layer_norm_params p = {};
   p.features = Features(node);
-  p.x_row = static_cast<int32_t>(rows.rows.strides[0]);
-  p.x_column = static_cast<int32_t>(Stride(x, 1));
-  p.y_row = static_cast<int32_t>(rows.rows.strides[1]);
-  p.y_column = static_cast<int32_t>(Stride(y, 1));
-  p.y_bytes = static_cast<int32_t>(BytesOf(y.dtype));
+  SetRowStrides(node, p);
   p.rms = params.rms;
   p.x_zero = params.rms ? ZeroPointOf(x) : 0;
   p.fraction = params.fraction;
@@ -139,20 +114,16 @@ struct LayerNorm {
 
   static o2m_status Infer(const o2m_host *host, const o2m_target *, o2m_node *node) {
     if (o2m_status s = CheckOperands(host, node)) return s;
-    if (o2m_status s = CheckOutput(host, node)) return s;
+    if (o2m_status s = SettleRowOutput(host, node, node->inputs[0]->quant)) return s;
     if (o2m_status s = ChooseBits(host, node)) return s;
     SetConstants(node, {{"gain", O2M_S32, Features(node), nullptr}, {"offset", O2M_S32, Features(node), nullptr}});
     return O2M_OK;
   }
 
   static void Memory(const o2m_target *, const o2m_node *node, int32_t, o2m_memory *memory) {
-    const o2m_tensor &x = *node->inputs[0], &y = *node->outputs[0];
-    memory->steps = static_cast<int32_t>(RowsOf({&x, &y}).steps);
-    memory->inputs[0] = {O2M_ANY_STRIDES, StepAxis(x), 1, 1, 0};
-    memory->outputs[0] = {O2M_ANY_STRIDES, StepAxis(y), 1, 1, 0};
+    RowMemory(node, memory);
     // A row is read once for its sums and once more, upward, as it is written.
-    const bool upward = Stride(x, 1) == 1 && Stride(y, 1) == 1 && BytesOf(y.dtype) <= BytesOf(x.dtype);
-    memory->in_place_inputs = upward ? 1 : 0;
+    memory->in_place_inputs = WritesUpward(node) ? 1 : 0;
   }
 
   static o2m_status Pack(const o2m_host *, const o2m_target *, o2m_node *node) {
@@ -169,30 +140,11 @@ struct LayerNorm {
   }
 
   static void Run(const o2m_node *node, const o2m_call *call) {
-    const o2m_tensor &x = *node->inputs[0], &y = *node->outputs[0];
-    const o2m_layer_norm_params p = KernelParams(node);
-    const Rows rows = RowsOf({&x, &y});
-    const auto count = static_cast<int32_t>(rows.RowCount(call->rows));
-    ForEachRowBlock(rows, call->rows, [&](const int64_t *offsets) {
-      int8_t *out = Out<int8_t>(call) + offsets[1] * BytesOf(y.dtype);
-      if (x.dtype == O2M_S8) return O2M_SYM(o2m_layer_norm_s8)(In<int8_t>(call, 0) + offsets[0], out, count, &p);
-      O2M_SYM(o2m_layer_norm_s16)(In<int16_t>(call, 0) + offsets[0], out, count, &p);
-    });
+    RunRows(node, call, KernelParams(node), O2M_SYM(o2m_layer_norm_s8), O2M_SYM(o2m_layer_norm_s16));
   }
 
   static o2m_status Emit(const o2m_host *host, const o2m_target *, const o2m_node *node, const o2m_emitter *e) {
-    const bool s8 = node->inputs[0]->dtype == O2M_S8;
-    const char *kernel = s8 ? "o2m_layer_norm_s8.c" : "o2m_layer_norm_s16.c";
-    if (o2m_status s =
-            EmitSources(host, e, o2m_sources, O2M_SOURCE_COUNT, {"o2m_fixedpoint.h", "o2m_layer_norm.h", kernel})) {
-      return s;
-    }
-    const Rows rows = RowsOf({node->inputs[0], node->outputs[0]});
-    LineInLoops(e, rows,
-                Call(s8 ? "O2M_SYM(o2m_layer_norm_s8)" : "O2M_SYM(o2m_layer_norm_s16)",
-                     {RowOperand(e, 0, rows, 0), RowOperand(e, node->input_count, rows, 1), RowCountText(e, rows),
-                      Object(e, "o2m_layer_norm_params", ParamsText(node, e))}));
-    return O2M_OK;
+    return EmitRows(host, node, e, o2m_sources, O2M_SOURCE_COUNT, "o2m_layer_norm", ParamsText(node, e));
   }
 
   static std::string ParamsText(const o2m_node *node, const o2m_emitter *e) {
@@ -216,7 +168,7 @@ struct LayerNorm {
   }
 
   static void Cost(const o2m_target *, const o2m_node *node, int32_t rows, o2m_cost *cost) {
-    const Rows r = RowsOf({node->inputs[0], node->outputs[0]});
+    const Rows r = RowsOf(node);
     const int64_t count = rows * (ElementCount(*node->outputs[0]) / Features(node) / r.steps);
     cost->kernel = node->inputs[0]->dtype == O2M_S8 ? "layer_norm_s8" : "layer_norm_s16";
     cost->outputs = cost->elements = count * Features(node);

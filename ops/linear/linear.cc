@@ -43,16 +43,10 @@ o2m_status CheckShapes(const o2m_host *host, const o2m_node *node) {
 }
 
 o2m_linear_params KernelParams(const o2m_node *node) {
-  const Rows rows = RowsOf({node->inputs[0], node->outputs[0]});
-  const o2m_tensor &x = *node->inputs[0], &y = *node->outputs[0];
   o2m_linear_params p = {};
   p.depth = Depth(node);
   p.columns = Columns(node);
-  p.x_row = static_cast<int32_t>(rows.rows.strides[0]);
-  p.x_column = static_cast<int32_t>(Stride(x, 1));
-  p.y_row = static_cast<int32_t>(rows.rows.strides[1]);
-  p.y_column = static_cast<int32_t>(Stride(y, 1));
-  p.y_bytes = static_cast<int32_t>(BytesOf(y.dtype));
+  SetRowStrides(node, p);
   p.y_zero = TargetQuant(node).zero_point[0];
   p.shift = ParamsOf<LinearShifts>(node).shift;
   p.acc_shift = ParamsOf<LinearShifts>(node).acc_shift;
@@ -95,13 +89,7 @@ struct Linear {
     return O2M_OK;
   }
 
-  // One step is one index of the first leading dim that is longer than one.
-  static void Memory(const o2m_target *, const o2m_node *node, int32_t, o2m_memory *memory) {
-    const o2m_tensor &x = *node->inputs[0], &y = *node->outputs[0];
-    memory->steps = static_cast<int32_t>(RowsOf({&x, &y}).steps);
-    memory->inputs[0] = {O2M_ANY_STRIDES, StepAxis(x), 1, 1, 0};
-    memory->outputs[0] = {O2M_ANY_STRIDES, StepAxis(y), 1, 1, 0};
-  }
+  static void Memory(const o2m_target *, const o2m_node *node, int32_t, o2m_memory *memory) { RowMemory(node, memory); }
 
   static o2m_status Pack(const o2m_host *, const o2m_target *, o2m_node *node) {
     PackLayer(LayerOf(node), ParamsOf<LinearShifts>(node), ConstantData<int8_t>(node, kWeights),
@@ -111,34 +99,13 @@ struct Linear {
   }
 
   static void Run(const o2m_node *node, const o2m_call *call) {
-    const o2m_tensor &x = *node->inputs[0], &y = *node->outputs[0];
-    const o2m_linear_params p = KernelParams(node);
-    const Rows rows = RowsOf({&x, &y});
-    const auto count = static_cast<int32_t>(rows.RowCount(call->rows));
-    ForEachRowBlock(rows, call->rows, [&](const int64_t *offsets) {
-      int8_t *out = Out<int8_t>(call) + offsets[1] * BytesOf(y.dtype);
-      if (x.dtype == O2M_S8) return O2M_SYM(o2m_linear_s8)(In<int8_t>(call, 0) + offsets[0], out, count, &p);
-      O2M_SYM(o2m_linear_s16)(In<int16_t>(call, 0) + offsets[0], out, count, &p);
-    });
+    RunRows(node, call, KernelParams(node), O2M_SYM(o2m_linear_s8), O2M_SYM(o2m_linear_s16));
   }
 
   static o2m_status Emit(const o2m_host *host, const o2m_target *, const o2m_node *node, const o2m_emitter *e) {
-    const bool s8 = node->inputs[0]->dtype == O2M_S8;
-    const char *kernel = s8 ? "o2m_linear_s8.c" : "o2m_linear_s16.c";
-    if (o2m_status s =
-            EmitSources(host, e, o2m_sources, O2M_SOURCE_COUNT, {"o2m_fixedpoint.h", "o2m_linear.h", kernel})) {
-      return s;
-    }
-    const Rows rows = RowsOf({node->inputs[0], node->outputs[0]});
-    const int32_t y = node->input_count;
-    LineInLoops(
-        e, rows,
-        Call(s8 ? "O2M_SYM(o2m_linear_s8)" : "O2M_SYM(o2m_linear_s16)",
-             {RowOperand(e, 0, rows, 0), RowOperand(e, y, rows, 1), RowCountText(e, rows),
-              Object(e, "o2m_linear_params",
-                     LinearText(KernelParams(node), ConstantName(e, kWeights), ConstantName(e, kBias),
-                                ConstantName(e, kMultiplier), node->epilogue ? ConstantName(e, kTable) : "0"))}));
-    return O2M_OK;
+    const std::string text = LinearText(KernelParams(node), ConstantName(e, kWeights), ConstantName(e, kBias),
+                                        ConstantName(e, kMultiplier), node->epilogue ? ConstantName(e, kTable) : "0");
+    return EmitRows(host, node, e, o2m_sources, O2M_SOURCE_COUNT, "o2m_linear", text);
   }
 
   // Columns side by side. Exact only where the parts cannot choose another shift than the whole.
@@ -159,7 +126,7 @@ struct Linear {
   }
 
   static void Cost(const o2m_target *, const o2m_node *node, int32_t rows, o2m_cost *cost) {
-    const Rows r = RowsOf({node->inputs[0], node->outputs[0]});
+    const Rows r = RowsOf(node);
     const int64_t count = rows * (ElementCount(*node->outputs[0]) / Columns(node) / r.steps);
     const bool s8 = node->inputs[0]->dtype == O2M_S8;
     cost->kernel = s8 ? "linear_s8" : "linear_s16";

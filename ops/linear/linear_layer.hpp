@@ -1,7 +1,7 @@
 // linear_layer.hpp - the constants of one layer y = x W + b as o2m_linear.h wants them, from real numbers.
 #pragma once
 #include "o2m_linear.h"
-#include "op.hpp"
+#include "row_op.hpp"
 
 namespace o2m {
 
@@ -107,15 +107,10 @@ inline void SetLinearShape(const o2m_tensor &x, int32_t columns, const o2m_tenso
 
 // The types a linear layer reads and writes; y's default quant is x's.
 inline o2m_status CheckLinearTypes(const o2m_host *host, o2m_node *node) {
-  const o2m_tensor &x = *node->inputs[0];
-  if (x.dtype != O2M_S8 && x.dtype != O2M_S16) {
-    return Reject(host, Str("input 0 is ", NameOf(x.dtype), "; s8 or s16 would work"));
-  }
-  if (x.rank < 2) return Reject(host, Str("input 0 is ", Shape(x), "; it needs rows, rank 2 or more"));
-  if (x.quant.count != 1) return Reject(host, "input 0 needs one scale for the whole tensor");
+  if (o2m_status s = CheckRowInput(host, node)) return s;
   o2m_tensor &y = *node->outputs[0];
   if (y.dtype == O2M_ANY) y.dtype = O2M_S8;
-  if (y.quant.count == 0) y.quant = x.quant;
+  if (y.quant.count == 0) y.quant = node->inputs[0]->quant;
   if (y.dtype != O2M_S8 && y.dtype != O2M_S16 && y.dtype != O2M_S32) {
     return Reject(host, Str("output 0 cannot be ", NameOf(y.dtype), "; s8, s16 or s32 would work"));
   }

@@ -1,7 +1,7 @@
 // softmax.cc - o2m.softmax: Softmax over the last axis, on its own (inside attention it is part of o2m.attention).
 #include "o2m_softmax.h"
 #include "o2m_sources.h"
-#include "op.hpp"
+#include "row_op.hpp"
 
 namespace {
 
@@ -18,28 +18,6 @@ constexpr int32_t kMostFeatures = 65536;
 
 int32_t Features(const o2m_node *node) { return Dim(*node->inputs[0], 1); }
 
-o2m_status CheckTypes(const o2m_host *host, o2m_node *node) {
-  const o2m_tensor &x = *node->inputs[0];
-  if (x.dtype != O2M_S8 && x.dtype != O2M_S16) {
-    return Reject(host, Str("input 0 is ", NameOf(x.dtype), "; s8 or s16 would work"));
-  }
-  if (x.rank < 2) return Reject(host, Str("input 0 is ", Shape(x), "; it needs rows, rank 2 or more"));
-  if (x.quant.count != 1) return Reject(host, "input 0 needs one scale for the whole tensor");
-  if (Features(node) > kMostFeatures) {
-    return Reject(host, Str("input 0 has ", Features(node), " features; at most ", kMostFeatures, " would work"));
-  }
-  o2m_tensor &y = *node->outputs[0];
-  SetShapeLike(y, x);
-  y.token_axis = x.token_axis;
-  if (y.dtype == O2M_ANY) y.dtype = O2M_S8;
-  if (y.quant.count == 0) y.quant = PerTensor(&kScale, &kZeroPoint);
-  if (y.dtype != O2M_S8 && y.dtype != O2M_S16) {
-    return Reject(host, Str("output 0 cannot be ", NameOf(y.dtype), "; s8 or s16 would work"));
-  }
-  if (y.quant.count != 1) return Reject(host, "output 0 needs one scale for the whole tensor");
-  return O2M_OK;
-}
-
 // exp(-d * scale_x) with `bits` fraction bits.
 int32_t Exponential(const o2m_node *node, int32_t d, int32_t bits) {
   return RoundToInt(std::exp(-double{ScaleOf(*node->inputs[0])} * d) * std::ldexp(1.0, bits));
@@ -47,14 +25,9 @@ int32_t Exponential(const o2m_node *node, int32_t d, int32_t bits) {
 
 o2m_softmax_params KernelParams(const o2m_node *node) {
   const o2m_tensor &x = *node->inputs[0], &y = *node->outputs[0];
-  const Rows rows = RowsOf({&x, &y});
   o2m_softmax_params p = {};
   p.features = Features(node);
-  p.x_row = static_cast<int32_t>(rows.rows.strides[0]);
-  p.x_column = static_cast<int32_t>(Stride(x, 1));
-  p.y_row = static_cast<int32_t>(rows.rows.strides[1]);
-  p.y_column = static_cast<int32_t>(Stride(y, 1));
-  p.y_bytes = static_cast<int32_t>(BytesOf(y.dtype));
+  SetRowStrides(node, p);
   p.y_zero = ZeroPointOf(y);
   p.multiplier = ParamsOf<SoftmaxParams>(node).multiplier;
   p.shift = ParamsOf<SoftmaxParams>(node).shift;
@@ -77,7 +50,9 @@ struct Softmax {
   }
 
   static o2m_status Infer(const o2m_host *host, const o2m_target *, o2m_node *node) {
-    if (o2m_status s = CheckTypes(host, node)) return s;
+    if (o2m_status s = CheckRowInput(host, node)) return s;
+    if (o2m_status s = CheckFeatures(host, node, kMostFeatures)) return s;
+    if (o2m_status s = SettleRowOutput(host, node, PerTensor(&kScale, &kZeroPoint))) return s;
     auto &params = ParamsOf<SoftmaxParams>(node);
     const double scale = ScaleOf(*node->outputs[0]);
     int exponent = 0;
@@ -93,12 +68,8 @@ struct Softmax {
   }
 
   static void Memory(const o2m_target *, const o2m_node *node, int32_t, o2m_memory *memory) {
-    const o2m_tensor &x = *node->inputs[0], &y = *node->outputs[0];
-    memory->steps = static_cast<int32_t>(RowsOf({&x, &y}).steps);
-    memory->inputs[0] = {O2M_ANY_STRIDES, StepAxis(x), 1, 1, 0};
-    memory->outputs[0] = {O2M_ANY_STRIDES, StepAxis(y), 1, 1, 0};
-    const bool upward = Stride(x, 1) == 1 && Stride(y, 1) == 1 && BytesOf(y.dtype) <= BytesOf(x.dtype);
-    memory->in_place_inputs = upward ? 1 : 0;
+    RowMemory(node, memory);
+    memory->in_place_inputs = WritesUpward(node) ? 1 : 0;
   }
 
   static o2m_status Pack(const o2m_host *, const o2m_target *, o2m_node *node) {
@@ -111,30 +82,11 @@ struct Softmax {
   }
 
   static void Run(const o2m_node *node, const o2m_call *call) {
-    const o2m_tensor &x = *node->inputs[0], &y = *node->outputs[0];
-    const o2m_softmax_params p = KernelParams(node);
-    const Rows rows = RowsOf({&x, &y});
-    const auto count = static_cast<int32_t>(rows.RowCount(call->rows));
-    ForEachRowBlock(rows, call->rows, [&](const int64_t *offsets) {
-      int8_t *out = Out<int8_t>(call) + offsets[1] * BytesOf(y.dtype);
-      if (x.dtype == O2M_S8) return O2M_SYM(o2m_softmax_s8)(In<int8_t>(call, 0) + offsets[0], out, count, &p);
-      O2M_SYM(o2m_softmax_s16)(In<int16_t>(call, 0) + offsets[0], out, count, &p);
-    });
+    RunRows(node, call, KernelParams(node), O2M_SYM(o2m_softmax_s8), O2M_SYM(o2m_softmax_s16));
   }
 
   static o2m_status Emit(const o2m_host *host, const o2m_target *, const o2m_node *node, const o2m_emitter *e) {
-    const bool s8 = node->inputs[0]->dtype == O2M_S8;
-    const char *kernel = s8 ? "o2m_softmax_s8.c" : "o2m_softmax_s16.c";
-    if (o2m_status s =
-            EmitSources(host, e, o2m_sources, O2M_SOURCE_COUNT, {"o2m_fixedpoint.h", "o2m_softmax.h", kernel})) {
-      return s;
-    }
-    const Rows rows = RowsOf({node->inputs[0], node->outputs[0]});
-    LineInLoops(e, rows,
-                Call(s8 ? "O2M_SYM(o2m_softmax_s8)" : "O2M_SYM(o2m_softmax_s16)",
-                     {RowOperand(e, 0, rows, 0), RowOperand(e, 1, rows, 1), RowCountText(e, rows),
-                      Object(e, "o2m_softmax_params", ParamsText(node, e))}));
-    return O2M_OK;
+    return EmitRows(host, node, e, o2m_sources, O2M_SOURCE_COUNT, "o2m_softmax", ParamsText(node, e));
   }
 
   static std::string ParamsText(const o2m_node *node, const o2m_emitter *e) {
@@ -155,7 +107,7 @@ struct Softmax {
   }
 
   static void Cost(const o2m_target *, const o2m_node *node, int32_t rows, o2m_cost *cost) {
-    const Rows r = RowsOf({node->inputs[0], node->outputs[0]});
+    const Rows r = RowsOf(node);
     const int64_t count = rows * (ElementCount(*node->outputs[0]) / Features(node) / r.steps);
     cost->kernel = node->inputs[0]->dtype == O2M_S8 ? "softmax_s8" : "softmax_s16";
     cost->outputs = cost->elements = count * Features(node);
