@@ -49,11 +49,10 @@ Json ShapesOf(const Graph &graph, const std::vector<TensorId> &ids) {
   return shapes;
 }
 
-Json VitJson(const Graph &graph) {
-  const VitView vit = ViewAsVit(graph);
-  if (!vit.found) return nullptr;
-  return {{"blocks", vit.depth}, {"heads", vit.heads},       {"tokens", vit.tokens},
-          {"dim", vit.dim},      {"head_dim", vit.head_dim}, {"mlp_dim", vit.mlp_dim}};
+Json StructureJson(const Graph &graph) {
+  Json structure = Json::object();
+  for (const auto &[name, value] : StructureOf(graph)) structure[name] = value;
+  return structure;
 }
 
 Json Describe(const Compilation &c, const Registry &registry) {
@@ -65,7 +64,7 @@ Json Describe(const Compilation &c, const Registry &registry) {
           {"opset", c.graph.opset},
           {"inputs", ShapesOf(c.graph, c.graph.inputs)},
           {"outputs", ShapesOf(c.graph, c.graph.outputs)},
-          {"vit", VitJson(c.graph)},
+          {"structure", StructureJson(c.graph)},
           {"ops", ops},
           {"macs", c.graph.macs},
           {"weights_bytes", weights},
@@ -80,11 +79,9 @@ void PrintText(const Json &j) {
     for (const Json &t : j[side])
       std::printf("  %-8s %s %s %s\n", side, t["name"].get<std::string>().c_str(), t["shape"].dump().c_str(),
                   t["dtype"].get<std::string>().c_str());
-  if (j["vit"].is_null())
-    std::printf("  no transformer blocks recognised\n");
-  else
-    for (const auto &[name, value] : j["vit"].items())
-      std::printf("  %-8s %lld\n", name.c_str(), value.get<long long>());
+  if (j["structure"].empty()) std::printf("  no transformer blocks recognised\n");
+  for (const auto &[name, value] : j["structure"].items())
+    std::printf("  %-8s %lld\n", name.c_str(), value.get<long long>());
   std::printf("  ops:\n");
   for (const Json &op : j["ops"])
     std::printf("    %4d x %-24s %s\n", op["nodes"].get<int>(), op["id"].get<std::string>().c_str(),

@@ -259,4 +259,11 @@ std::vector<NodeLabel> LabelNodes(const Graph &graph) {
   return labels;
 }
 
+std::vector<std::pair<std::string, int64_t>> StructureOf(const Graph &graph) {
+  const VitView vit = ViewAsVit(graph);
+  if (!vit.found) return {};
+  return {{"blocks", vit.depth}, {"heads", vit.heads},       {"tokens", vit.tokens},
+          {"dim", vit.dim},      {"head_dim", vit.head_dim}, {"mlp_dim", vit.mlp_dim}};
+}
+
 }  // namespace onnx2mcu

@@ -1,7 +1,9 @@
 // importer/ir/vit_view.h - the ViT structure read out of a graph: for names, summaries and NAS. Never a second IR; a
 // graph that it does not recognise still compiles.
 #pragma once
+#include <cstdint>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "importer/ir/graph.h"
@@ -15,6 +17,8 @@ struct VitView {
 };
 // From the float half after Canonicalize(). found is false where no attention lies on a residual stream.
 VitView ViewAsVit(const Graph &graph);
+// The same as names and numbers, for people: "blocks" 4, "heads" 4, "tokens" 50 ...; empty where nothing was found.
+std::vector<std::pair<std::string, int64_t>> StructureOf(const Graph &graph);
 
 // What an op node is called in generated code and reports. `block`: "embed", "block3", "head", or "" where no structure
 // was found; `part`: "attn", "mlp" or ""; `name`: "norm1", "q", "fc1", "linear"; `result`: of its output, "x" for the
