@@ -1,8 +1,8 @@
 // gelu.cc - "o2m.gelu": GELU (Hendrycks and Gimpel 2016) of an s8 tensor as a table of 256 entries. README.md says
 // more.
-#include "elementwise.hpp"
 #include "o2m_gelu_s8.h"
 #include "o2m_sources.h"
+#include "table_op.hpp"
 
 namespace {
 using namespace o2m;
@@ -50,10 +50,8 @@ struct Gelu {
     return O2M_OK;
   }
 
-  static Elements Loops(const o2m_node *node) { return ElementsOf({node->outputs[0], node->inputs[0]}); }
-
   static void Memory(const o2m_target *, const o2m_node *node, int32_t, o2m_memory *memory) {
-    ElementwiseMemory(node, Loops(node), memory);
+    ElementwiseMemory(node, TableLoops(node), memory);
   }
 
   static o2m_status FillTable(const o2m_node *node, int8_t *table) {
@@ -66,43 +64,24 @@ struct Gelu {
     return FillTable(node, ConstantData<int8_t>(node, 0));
   }
 
-  static o2m_gelu_params KernelParams(const Elements &e) {
-    return {static_cast<int32_t>(e.count), static_cast<int32_t>(e.rows.rows.strides[1]),
-            static_cast<int32_t>(e.steps[1]), static_cast<int32_t>(e.rows.rows.strides[0]),
-            static_cast<int32_t>(e.steps[0])};
+  static o2m_gelu_params KernelParams(const o2m_node *node) {
+    o2m_gelu_params p = {};
+    SetTableSteps(TableLoops(node), p);
+    return p;
   }
 
   static void Run(const o2m_node *node, const o2m_call *call) {
-    const Elements e = Loops(node);
-    const o2m_gelu_params p = KernelParams(e);
-    const int32_t steps = StepCount(call, e.rows);
-    ForEachRowBlock(e.rows, steps, [&](const int64_t *at) {
-      O2M_SYM(o2m_gelu_s8)
-      (In<int8_t>(call, 0) + at[1], Out<int8_t>(call) + at[0], static_cast<int32_t>(e.rows.RowCount(steps)),
-       ConstantData<int8_t>(node, 0), &p);
-    });
+    RunTable(node, call, KernelParams(node), O2M_SYM(o2m_gelu_s8));
   }
 
   static o2m_status Emit(const o2m_host *host, const o2m_target *, const o2m_node *node, const o2m_emitter *e) {
-    const Elements loops = Loops(node);
-    const o2m_gelu_params p = KernelParams(loops);
-    const std::string params = Object(e, "o2m_gelu_params",
-                                      Initializer()
-                                          .Field("count", p.count)
-                                          .Field("x_row", p.x_row)
-                                          .Field("x_step", p.x_step)
-                                          .Field("y_row", p.y_row)
-                                          .Field("y_step", p.y_step)
-                                          .text());
-    LineInLoops(e, loops.rows,
-                Call("O2M_SYM(o2m_gelu_s8)", {RowOperand(e, 0, loops.rows, 1), RowOperand(e, 1, loops.rows, 0),
-                                              RowCountText(e, loops.rows), ConstantName(e, 0), params}));
+    const o2m_gelu_params p = KernelParams(node);
+    EmitTableCall(e, node, "o2m_gelu_s8", "o2m_gelu_params", TableSteps(p).text());
     return EmitSources(host, e, o2m_sources, O2M_SOURCE_COUNT, {"o2m_fixedpoint.h", "o2m_gelu_s8.h", "o2m_gelu_s8.c"});
   }
 
   static void Cost(const o2m_target *, const o2m_node *node, int32_t rows, o2m_cost *cost) {
-    const int64_t values = ElementCount(*node->outputs[0]) / Loops(node).rows.steps * rows;
-    *cost = {"gelu_s8", 0, values, values, 256, -1};
+    *cost = TableCost(node, rows, "gelu_s8");
   }
 
   static void Cases(CaseList &list) {

@@ -1,8 +1,8 @@
 // unary.cc - "o2m.unary": any function of one tensor made of elementwise nodes, as a table of 256 entries. README.md.
-#include "elementwise.hpp"
 #include "o2m_sources.h"
 #include "o2m_unary_s8.h"
 #include "region.hpp"
+#include "table_op.hpp"
 
 namespace {
 using namespace o2m;
@@ -46,10 +46,8 @@ struct Unary {
     return O2M_OK;
   }
 
-  static Elements Loops(const o2m_node *node) { return ElementsOf({node->outputs[0], node->inputs[0]}); }
-
   static void Memory(const o2m_target *, const o2m_node *node, int32_t, o2m_memory *memory) {
-    ElementwiseMemory(node, Loops(node), memory);
+    ElementwiseMemory(node, TableLoops(node), memory);
   }
 
   static o2m_status Pack(const o2m_host *, const o2m_target *, o2m_node *node) {
@@ -65,45 +63,26 @@ struct Unary {
     return O2M_OK;
   }
 
-  static o2m_unary_params KernelParams(const o2m_node *node, const Elements &e) {
-    return {static_cast<int32_t>(e.count),    static_cast<int32_t>(e.rows.rows.strides[1]),
-            static_cast<int32_t>(e.steps[1]), static_cast<int32_t>(e.rows.rows.strides[0]),
-            static_cast<int32_t>(e.steps[0]), node->inputs[0]->dtype == O2M_S8 ? 128 : 0};
+  static o2m_unary_params KernelParams(const o2m_node *node) {
+    o2m_unary_params p = {};
+    SetTableSteps(TableLoops(node), p);
+    p.flip = node->inputs[0]->dtype == O2M_S8 ? 128 : 0;
+    return p;
   }
 
   static void Run(const o2m_node *node, const o2m_call *call) {
-    const Elements e = Loops(node);
-    const o2m_unary_params p = KernelParams(node, e);
-    const int32_t steps = StepCount(call, e.rows);
-    ForEachRowBlock(e.rows, steps, [&](const int64_t *at) {
-      O2M_SYM(o2m_unary_s8)
-      (In<uint8_t>(call, 0) + at[1], Out<int8_t>(call) + at[0], static_cast<int32_t>(e.rows.RowCount(steps)),
-       ConstantData<int8_t>(node, 0), &p);
-    });
+    RunTable(node, call, KernelParams(node), O2M_SYM(o2m_unary_s8));
   }
 
   static o2m_status Emit(const o2m_host *host, const o2m_target *, const o2m_node *node, const o2m_emitter *e) {
-    const Elements loops = Loops(node);
-    const o2m_unary_params p = KernelParams(node, loops);
-    const std::string params = Object(e, "o2m_unary_params",
-                                      Initializer()
-                                          .Field("count", p.count)
-                                          .Field("x_row", p.x_row)
-                                          .Field("x_step", p.x_step)
-                                          .Field("y_row", p.y_row)
-                                          .Field("y_step", p.y_step)
-                                          .Field("flip", p.flip)
-                                          .text());
-    LineInLoops(e, loops.rows,
-                Call("O2M_SYM(o2m_unary_s8)", {RowOperand(e, 0, loops.rows, 1), RowOperand(e, 1, loops.rows, 0),
-                                               RowCountText(e, loops.rows), ConstantName(e, 0), params}));
+    const o2m_unary_params p = KernelParams(node);
+    EmitTableCall(e, node, "o2m_unary_s8", "o2m_unary_params", TableSteps(p).Field("flip", p.flip).text());
     return EmitSources(host, e, o2m_sources, O2M_SOURCE_COUNT,
                        {"o2m_fixedpoint.h", "o2m_unary_s8.h", "o2m_unary_s8.c"});
   }
 
   static void Cost(const o2m_target *, const o2m_node *node, int32_t rows, o2m_cost *cost) {
-    const int64_t values = ElementCount(*node->outputs[0]) / Loops(node).rows.steps * rows;
-    *cost = {"unary_s8", 0, values, values, 256, -1};
+    *cost = TableCost(node, rows, "unary_s8");
   }
 
   static void Cases(CaseList &list);
