@@ -5,6 +5,7 @@
 #include <string>
 
 #include "elementwise.hpp"
+#include "image_op.hpp"
 
 namespace o2m {
 
@@ -106,6 +107,55 @@ inline o2m_status SettleConvOutput(const o2m_host *host, o2m_node *node, OwnQuan
   if (o2m_status s = CheckQuantised(host, y, "the output", kMaskS8S16)) return s;
   if (node->epilogue && y.dtype != O2M_S8) return Reject(host, "a table in the epilogue needs an s8 output");
   return O2M_OK;
+}
+
+// ---- Constants and kernel parameters of a convolution
+// ----------------------------------------------------------------
+
+enum ConvSlot { kConvWeights, kConvBias, kConvMultiplier, kConvTable };
+
+inline void SetConvConstants(o2m_node *node) {
+  const o2m_tensor &w = *node->inputs[1];
+  SetConstants(node, {{"weights", O2M_S8, ElementCount(w), nullptr},
+                      {"bias", O2M_S32, w.dims[0], nullptr},
+                      {"multiplier", O2M_S32, w.dims[0], nullptr},
+                      {"table", O2M_S8, node->epilogue ? 256 : 0, nullptr}});
+}
+
+// Packs all channels: weight k of channel o through `place(o, k, q)`, and the table of the epilogue.
+template <class Place>
+void PackConv(o2m_node *node, const Channels &channels, int32_t shift, const Place &place) {
+  for (int64_t o = 0; o < channels.count; ++o) {
+    PackChannel(channels, o, shift, ConstantData<int32_t>(node, kConvBias),
+                ConstantData<int32_t>(node, kConvMultiplier), [&](int64_t k, int8_t q) { place(o, k, q); });
+  }
+  if (node->epilogue) std::memcpy(node->constants[kConvTable].data, node->epilogue->table, 256);
+}
+
+// Strides, output type and constants.
+template <class Params>
+void SetConvParams(const o2m_node *node, int32_t shift, Params &p) {
+  const o2m_tensor &x = *node->inputs[0], &y = *node->outputs[0];
+  SetImageStrides(x, y, p);
+  p.x_signed = x.dtype == O2M_S8;
+  p.y_bytes = static_cast<int32_t>(BytesOf(y.dtype));
+  p.y_zero = (node->epilogue ? node->epilogue->in : y.quant).zero_point[0];
+  p.shift = shift;
+  p.weights = ConstantData<const int8_t>(node, kConvWeights);
+  p.bias = ConstantData<const int32_t>(node, kConvBias);
+  p.multiplier = ConstantData<const int32_t>(node, kConvMultiplier);
+  p.table = node->epilogue ? ConstantData<const int8_t>(node, kConvTable) : nullptr;
+}
+// The last of the fields that SetConvParams() sets, from y_bytes on.
+template <class Params>
+void AddConvOutput(const Params &p, const o2m_node *node, const o2m_emitter *e, Initializer &text) {
+  text.Field("y_bytes", p.y_bytes)
+      .Field("y_zero", p.y_zero)
+      .Field("shift", p.shift)
+      .Field("weights", ConstantName(e, kConvWeights))
+      .Field("bias", ConstantName(e, kConvBias))
+      .Field("multiplier", ConstantName(e, kConvMultiplier))
+      .Field("table", node->epilogue ? ConstantName(e, kConvTable) : "0");
 }
 
 // Weights and biases of a case.

@@ -15,8 +15,6 @@ struct ConvParams {
   OwnQuant y;
 };
 
-enum Slot { kWeights, kBias, kMultiplier, kTable };
-
 int32_t KernelH(const o2m_node *node) { return node->inputs[1]->dims[2]; }
 int32_t KernelW(const o2m_node *node) { return node->inputs[1]->dims[3]; }
 // Image rows and columns from the first to the last that the kernel touches.
@@ -63,28 +61,15 @@ o2m_conv2d_params KernelParams(const o2m_node *node) {
   p.pad_left = params.pad_left;
   p.dilation_h = params.dilation_h;
   p.dilation_w = params.dilation_w;
-  p.x_channel = static_cast<int32_t>(x.strides[1]);
-  p.x_row = static_cast<int32_t>(x.strides[2]);
-  p.x_column = static_cast<int32_t>(x.strides[3]);
-  p.y_channel = static_cast<int32_t>(y.strides[1]);
-  p.y_row = static_cast<int32_t>(y.strides[2]);
-  p.y_column = static_cast<int32_t>(y.strides[3]);
-  p.x_signed = x.dtype == O2M_S8;
+  SetConvParams(node, params.shift, p);
   p.x_zero = ZeroPointOf(x);
-  p.y_bytes = static_cast<int32_t>(BytesOf(y.dtype));
-  p.y_zero = (node->epilogue ? node->epilogue->in : y.quant).zero_point[0];
-  p.shift = params.shift;
-  p.weights = ConstantData<const int8_t>(node, kWeights);
-  p.bias = ConstantData<const int32_t>(node, kBias);
-  p.multiplier = ConstantData<const int32_t>(node, kMultiplier);
-  p.table = node->epilogue ? ConstantData<const int8_t>(node, kTable) : nullptr;
   return p;
 }
 
 std::string ParamsText(const o2m_node *node, const o2m_emitter *e) {
   const o2m_conv2d_params p = KernelParams(node);
-  return Initializer()
-      .Field("groups", p.groups)
+  Initializer text;
+  text.Field("groups", p.groups)
       .Field("group_inputs", p.group_inputs)
       .Field("group_outputs", p.group_outputs)
       .Field("x_h", p.x_h)
@@ -97,23 +82,11 @@ std::string ParamsText(const o2m_node *node, const o2m_emitter *e) {
       .Field("pad_top", p.pad_top)
       .Field("pad_left", p.pad_left)
       .Field("dilation_h", p.dilation_h)
-      .Field("dilation_w", p.dilation_w)
-      .Field("x_channel", p.x_channel)
-      .Field("x_row", p.x_row)
-      .Field("x_column", p.x_column)
-      .Field("y_channel", p.y_channel)
-      .Field("y_row", p.y_row)
-      .Field("y_column", p.y_column)
-      .Field("x_signed", p.x_signed)
-      .Field("x_zero", p.x_zero)
-      .Field("y_bytes", p.y_bytes)
-      .Field("y_zero", p.y_zero)
-      .Field("shift", p.shift)
-      .Field("weights", ConstantName(e, kWeights))
-      .Field("bias", ConstantName(e, kBias))
-      .Field("multiplier", ConstantName(e, kMultiplier))
-      .Field("table", node->epilogue ? ConstantName(e, kTable) : "0")
-      .text();
+      .Field("dilation_w", p.dilation_w);
+  AddImageStrides(p, text);
+  text.Field("x_signed", p.x_signed).Field("x_zero", p.x_zero);
+  AddConvOutput(p, node, e, text);
+  return text.text();
 }
 
 struct Conv2d {
@@ -154,10 +127,7 @@ struct Conv2d {
               (x.dims[3] + params.pad_left + params.pad_right - ExtentW(node)) / params.stride_w + 1});
     if (o2m_status s = SettleConvOutput(host, node, params.y)) return s;
     if (o2m_status s = ChooseChannelShift(host, ConvChannels(node), &params.shift)) return s;
-    SetConstants(node, {{"weights", O2M_S8, ElementCount(w), nullptr},
-                        {"bias", O2M_S32, w.dims[0], nullptr},
-                        {"multiplier", O2M_S32, w.dims[0], nullptr},
-                        {"table", O2M_S8, node->epilogue ? 256 : 0, nullptr}});
+    SetConvConstants(node);
     return O2M_OK;
   }
 
@@ -174,13 +144,9 @@ struct Conv2d {
   static o2m_status Pack(const o2m_host *, const o2m_target *, o2m_node *node) {
     const Channels channels = ConvChannels(node);
     const int64_t taps = int64_t{KernelH(node)} * KernelW(node), inputs = node->inputs[1]->dims[1];
-    for (int64_t o = 0; o < channels.count; ++o) {
-      int8_t *row = ConstantData<int8_t>(node, kWeights) + o * channels.depth;
-      PackChannel(channels, o, ParamsOf<Params>(node).shift, ConstantData<int32_t>(node, kBias),
-                  ConstantData<int32_t>(node, kMultiplier),
-                  [&](int64_t k, int8_t q) { row[k % taps * inputs + k / taps] = q; });
-    }
-    if (node->epilogue) std::memcpy(node->constants[kTable].data, node->epilogue->table, 256);
+    auto *weights = ConstantData<int8_t>(node, kConvWeights);
+    PackConv(node, channels, ParamsOf<Params>(node).shift,
+             [&](int64_t o, int64_t k, int8_t q) { weights[o * channels.depth + k % taps * inputs + k / taps] = q; });
     return O2M_OK;
   }
 

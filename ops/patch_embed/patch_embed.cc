@@ -13,7 +13,6 @@ struct PatchParams {
   OwnQuant y;
 };
 
-enum Slot { kWeights, kBias, kMultiplier, kTable };
 constexpr int32_t kWholePatch = 192;  // inputs of a patch up to which one piece is all of it: 384 bytes of scratch
 constexpr int32_t kPiece = 4;         // MCUFormer's
 
@@ -53,27 +52,14 @@ o2m_patch_embed_params KernelParams(const o2m_node *node) {
   p.stride_w = params.stride_w;
   p.piece_h = params.piece_h;
   p.piece_w = params.piece_w;
-  p.x_channel = static_cast<int32_t>(x.strides[1]);
-  p.x_row = static_cast<int32_t>(x.strides[2]);
-  p.x_column = static_cast<int32_t>(x.strides[3]);
-  p.y_channel = static_cast<int32_t>(y.strides[1]);
-  p.y_row = static_cast<int32_t>(y.strides[2]);
-  p.y_column = static_cast<int32_t>(y.strides[3]);
-  p.x_signed = x.dtype == O2M_S8;
-  p.y_bytes = static_cast<int32_t>(BytesOf(y.dtype));
-  p.y_zero = (node->epilogue ? node->epilogue->in : y.quant).zero_point[0];
-  p.shift = params.shift;
-  p.weights = ConstantData<const int8_t>(node, kWeights);
-  p.bias = ConstantData<const int32_t>(node, kBias);
-  p.multiplier = ConstantData<const int32_t>(node, kMultiplier);
-  p.table = node->epilogue ? ConstantData<const int8_t>(node, kTable) : nullptr;
+  SetConvParams(node, params.shift, p);
   return p;
 }
 
 std::string ParamsText(const o2m_node *node, const o2m_emitter *e) {
   const o2m_patch_embed_params p = KernelParams(node);
-  return Initializer()
-      .Field("channels", p.channels)
+  Initializer text;
+  text.Field("channels", p.channels)
       .Field("outputs", p.outputs)
       .Field("columns", p.columns)
       .Field("kernel_h", p.kernel_h)
@@ -81,22 +67,11 @@ std::string ParamsText(const o2m_node *node, const o2m_emitter *e) {
       .Field("stride_h", p.stride_h)
       .Field("stride_w", p.stride_w)
       .Field("piece_h", p.piece_h)
-      .Field("piece_w", p.piece_w)
-      .Field("x_channel", p.x_channel)
-      .Field("x_row", p.x_row)
-      .Field("x_column", p.x_column)
-      .Field("y_channel", p.y_channel)
-      .Field("y_row", p.y_row)
-      .Field("y_column", p.y_column)
-      .Field("x_signed", p.x_signed)
-      .Field("y_bytes", p.y_bytes)
-      .Field("y_zero", p.y_zero)
-      .Field("shift", p.shift)
-      .Field("weights", ConstantName(e, kWeights))
-      .Field("bias", ConstantName(e, kBias))
-      .Field("multiplier", ConstantName(e, kMultiplier))
-      .Field("table", node->epilogue ? ConstantName(e, kTable) : "0")
-      .text();
+      .Field("piece_w", p.piece_w);
+  AddImageStrides(p, text);
+  text.Field("x_signed", p.x_signed);
+  AddConvOutput(p, node, e, text);
+  return text.text();
 }
 
 struct PatchEmbed {
@@ -138,10 +113,7 @@ struct PatchEmbed {
                  (x.dims[3] - w.dims[3]) / params.stride_w + 1});
     if (o2m_status s = SettleConvOutput(host, node, params.y)) return s;
     if (o2m_status s = ChooseChannelShift(host, ChannelsOf(node), &params.shift)) return s;
-    SetConstants(node, {{"weights", O2M_S8, ElementCount(w), nullptr},
-                        {"bias", O2M_S32, w.dims[0], nullptr},
-                        {"multiplier", O2M_S32, w.dims[0], nullptr},
-                        {"table", O2M_S8, node->epilogue ? 256 : 0, nullptr}});
+    SetConvConstants(node);
     return O2M_OK;
   }
 
@@ -158,15 +130,11 @@ struct PatchEmbed {
   static o2m_status Pack(const o2m_host *, const o2m_target *, o2m_node *node) {
     const Channels channels = ChannelsOf(node);
     const int32_t kh = KernelH(node), kw = KernelW(node);
-    auto *weights = ConstantData<int8_t>(node, kWeights);
-    for (int64_t o = 0; o < channels.count; ++o) {
-      PackChannel(channels, o, ParamsOf<Params>(node).shift, ConstantData<int32_t>(node, kBias),
-                  ConstantData<int32_t>(node, kMultiplier), [&](int64_t k, int8_t q) {
-                    const auto at = static_cast<int32_t>(k);
-                    weights[PackedIndex(node, o, at / (kh * kw), at / kw % kh, at % kw)] = q;
-                  });
-    }
-    if (node->epilogue) std::memcpy(node->constants[kTable].data, node->epilogue->table, 256);
+    auto *weights = ConstantData<int8_t>(node, kConvWeights);
+    PackConv(node, channels, ParamsOf<Params>(node).shift, [&](int64_t o, int64_t k, int8_t q) {
+      const auto at = static_cast<int32_t>(k);
+      weights[PackedIndex(node, o, at / (kh * kw), at / kw % kh, at % kw)] = q;
+    });
     return O2M_OK;
   }
 

@@ -1,5 +1,6 @@
 // pool.cc - "o2m.pool2d": MaxPool and AveragePool on images. README.md says more.
 #include "elementwise.hpp"
+#include "image_op.hpp"
 #include "o2m_pool2d.h"
 #include "o2m_sources.h"
 
@@ -66,12 +67,7 @@ o2m_pool2d_params KernelParams(const o2m_node *node) {
   p.pad_right = params.pad_right;
   p.dilation_h = params.dilation_h;
   p.dilation_w = params.dilation_w;
-  p.x_channel = static_cast<int32_t>(x.strides[1]);
-  p.x_row = static_cast<int32_t>(x.strides[2]);
-  p.x_column = static_cast<int32_t>(x.strides[3]);
-  p.y_channel = static_cast<int32_t>(y.strides[1]);
-  p.y_row = static_cast<int32_t>(y.strides[2]);
-  p.y_column = static_cast<int32_t>(y.strides[3]);
+  SetImageStrides(x, y, p);
   p.average = params.average;
   p.count_pad = params.count_pad;
   p.x_type = x.dtype == O2M_S8 ? O2M_POOL_S8 : x.dtype == O2M_U8 ? O2M_POOL_U8 : O2M_POOL_S16;
@@ -85,8 +81,8 @@ o2m_pool2d_params KernelParams(const o2m_node *node) {
 
 std::string ParamsText(const o2m_node *node, const o2m_emitter *e) {
   const o2m_pool2d_params p = KernelParams(node);
-  return Initializer()
-      .Field("channels", p.channels)
+  Initializer text;
+  text.Field("channels", p.channels)
       .Field("x_h", p.x_h)
       .Field("x_w", p.x_w)
       .Field("y_w", p.y_w)
@@ -99,22 +95,17 @@ std::string ParamsText(const o2m_node *node, const o2m_emitter *e) {
       .Field("pad_bottom", p.pad_bottom)
       .Field("pad_right", p.pad_right)
       .Field("dilation_h", p.dilation_h)
-      .Field("dilation_w", p.dilation_w)
-      .Field("x_channel", p.x_channel)
-      .Field("x_row", p.x_row)
-      .Field("x_column", p.x_column)
-      .Field("y_channel", p.y_channel)
-      .Field("y_row", p.y_row)
-      .Field("y_column", p.y_column)
-      .Field("average", p.average)
+      .Field("dilation_w", p.dilation_w);
+  AddImageStrides(p, text);
+  text.Field("average", p.average)
       .Field("count_pad", p.count_pad)
       .Field("x_type", p.x_type)
       .Field("x_zero", p.x_zero)
       .Field("y_bytes", p.y_bytes)
       .Field("y_zero", p.y_zero)
       .Field("shift", p.shift)
-      .Field("multiplier", ConstantName(e, 0))
-      .text();
+      .Field("multiplier", ConstantName(e, 0));
+  return text.text();
 }
 
 struct Pool {
