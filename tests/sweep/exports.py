@@ -71,7 +71,7 @@ def check(tool, model):
 def line(row):
     def cell(key, form):
         return form.format(row[key]) if row.get(key) is not None else "-"
-    problem = row["problem"].replace("\n", " ")
+    problem = re.sub(r"\S*/(?=[^/ ]+\.onnx)", "", row["problem"].replace("\n", " "))
     return "| " + " | ".join([row["name"], cell("float", "{:.1e}"), cell("cosine", "{:.5f}"), cell("arena", "{:,}"), cell("flash", "{:,}"),
                               cell("instructions", "{:,}"), problem[:300]]) + " |"
 
@@ -88,7 +88,10 @@ def main():
     lines = ["| model | float error | cosine int8 | arena B | flash B | instructions | problem |", "|---|---|---|---|---|---|---|"] + [line(r) for r in rows]
     print("\n".join(lines))
     if args.table:
-        args.table.write_text("\n".join(lines) + "\n", encoding="utf-8")
+        commit = run(["git", "-C", str(Path(__file__).parent), "rev-parse", "--short=12", "HEAD"])[1].strip()
+        head = ["# Every exported model", "", "Made by `O2M_WRITE_DOCS=1 scripts/test --all` at commit " + commit + ": float against ONNX Runtime's stored outputs,",
+                "int8 (calibrated on the same few samples) against float, the emulated Cortex-M4 against the host byte for byte.", ""]
+        args.table.write_text("\n".join(head + lines) + "\n", encoding="utf-8")
     failed = [r["name"] for r in rows if r["problem"] and (REQUIRED.match(r["name"]) or not r["problem"].startswith("exit 1: onnx2mcu: error:"))]
     passed = sum(not r["problem"] for r in rows)
     print(f"{len(rows)} models, {passed} lowered and equal on the target, {len(rows) - passed} not; failures: {failed or 'none'}")
