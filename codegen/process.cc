@@ -30,6 +30,7 @@ sigset_t StopSignals() {
 // In the child, between fork and exec: only async-signal-safe calls.
 [[noreturn]] void Exec(const std::vector<char *> &argv, const char *folder, int output, int failure,
                        const sigset_t &mask) {
+  setpgid(0, 0);
   sigprocmask(SIG_SETMASK, &mask, nullptr);
   const int nothing = open("/dev/null", O_RDONLY);
   dup2(nothing, 0);
@@ -41,6 +42,14 @@ sigset_t StopSignals() {
   _exit(127);
 }
 
+// Ends the child and all it started (a compiler driver runs others), and gives them the moment they need to be gone:
+// whoever removes their folder next must not race with a last write. Zombies that nobody reaps are not waited for.
+void EndGroup(pid_t child, int *status) {
+  kill(-child, SIGKILL);
+  waitpid(child, status, 0);
+  for (int i = 0; i < 100 && kill(-child, 0) == 0; i++) usleep(1000);
+}
+
 // Polls rather than waits for SIGCHLD: a signal mask of its own would not hold in a program with more threads.
 int Wait(pid_t child, const Process &process, const SignalGuard &guard, bool *timed_out, bool *stopped) {
   const auto start = Clock::now();
@@ -50,8 +59,7 @@ int Wait(pid_t child, const Process &process, const SignalGuard &guard, bool *ti
     *timed_out = process.timeout_seconds > 0 && seconds > process.timeout_seconds;
     *stopped = guard.interrupted();
     if (*timed_out || *stopped) {
-      kill(child, SIGKILL);
-      waitpid(child, &status, 0);
+      EndGroup(child, &status);
       break;
     }
     usleep(static_cast<useconds_t>(pause_us));
@@ -98,6 +106,7 @@ absl::StatusOr<ProcessResult> RunProcess(const Process &process) {
   sigemptyset(&child_mask);
   const pid_t child = fork();
   if (child == 0) Exec(argv, process.folder.c_str(), output, failure[1], child_mask);
+  if (child > 0) setpgid(child, child);  // as the child does itself: whoever comes first
   close(failure[1]);
   ProcessResult result;
   bool stopped = false;
