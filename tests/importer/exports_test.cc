@@ -66,7 +66,8 @@ absl::StatusOr<double> ErrorOf(const std::string &path, const std::map<std::stri
 bool Has(const std::string &name, const std::string &part) { return name.find(part) != std::string::npos; }
 
 // ONNX Runtime fuses Q-DQ groups into integer kernels, whose rounding differs by a step here and there; later layers
-// make several steps of the output of it. Against a run without its graph optimisations the error is 3e-6.
+// make several steps of the output of it. Of 12 samples compared with a run without its graph optimisations, 10 were
+// within 3e-6; cct__ts17_qdq_s8s8 and plain__ts17_qop_u8s8 had one each at 0.03, taken for rounding ties, not traced.
 double Tolerance(const std::string &name) {
   if (Has(name, "_half")) return 1e-2;
   if (Has(name, "_qdq") || Has(name, "_qop") || Has(name, "_dynamicq") || Has(name, "_pt2e")) return 0.08;

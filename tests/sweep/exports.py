@@ -89,7 +89,7 @@ def main():
     print("\n".join(lines))
     if args.table:
         commit = run(["git", "-C", str(Path(__file__).parent), "rev-parse", "--short=12", "HEAD"])[1].strip()
-        head = ["# Every exported model", "", "Made by `O2M_WRITE_DOCS=1 scripts/test --all` at commit " + commit + ": float against ONNX Runtime's stored outputs,",
+        head = ["# Every exported model", "", "Made by `O2M_WRITE_DOCS=1 ctest --test-dir build -R sweep/exports` at commit " + commit + ": float against ONNX Runtime's stored outputs,",
                 "int8 (calibrated on the same few samples) against float, the emulated Cortex-M4 against the host byte for byte.", ""]
         args.table.write_text("\n".join(head + lines) + "\n", encoding="utf-8")
     failed = [r["name"] for r in rows if r["problem"] and (REQUIRED.match(r["name"]) or not r["problem"].startswith("exit 1: onnx2mcu: error:"))]
