@@ -86,7 +86,7 @@ absl::Status ChooseTarget(const CompileOptions &options, Compilation *compilatio
     const Region region = MainRam(board);
     board.ram = {{region.bytes > 0 ? region.name : "RAM", region.base, options.ram}};
   }
-  if (options.flash > 0) board.flash_bytes = options.flash;
+  if (options.flash > 0) board.flash = {{"flash", MainFlash(board).base, options.flash}};
   return absl::OkStatus();
 }
 
@@ -109,11 +109,11 @@ absl::Status CheckFlash(const Compilation &compilation) {
     if (own > largest) largest = own, name = node.name;
   }
   const Board &board = compilation.board;
-  if (board.flash_bytes == 0 || bytes <= board.flash_bytes) return absl::OkStatus();
+  if (FlashForWeights(board, bytes, 0)) return absl::OkStatus();
   return absl::ResourceExhaustedError(
       absl::StrCat(compilation.graph.file, ": weights and constants of ", bytes, " B exceed the flash of ",
-                   board.flash_bytes, " B", board.id.empty() ? "" : absl::StrCat(" of ", board.id), "; largest: '",
-                   name, "' (", largest, " B); try a smaller or low-rank model, or a board with more flash"));
+                   FlashText(board), board.id.empty() ? "" : absl::StrCat(" of ", board.id), "; largest: '", name,
+                   "' (", largest, " B); try a smaller or low-rank model, or a board with more flash"));
 }
 
 // Prices every schedule and keeps the chosen one. Afterwards strides, variants and epilogues are final.

@@ -37,7 +37,8 @@ Region RamOf(const Compilation &compilation) {
 
 Region FlashOf(const Compilation &compilation) {
   Region flash = compilation.target.emulator.flash;
-  if (compilation.board.flash_bytes > 0) flash.bytes = std::min(flash.bytes, compilation.board.flash_bytes);
+  const Region board = MainFlash(compilation.board);
+  if (board.bytes > 0) flash.bytes = std::min(flash.bytes, board.bytes);
   return flash;
 }
 

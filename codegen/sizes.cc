@@ -89,7 +89,7 @@ absl::StatusOr<Sizes> MeasureSizes(const Compilation &c, const std::vector<Gener
 Budget BudgetOf(const Compilation &c, const CompileOptions &options) {
   Budget budget{options.ram, options.flash};
   if (budget.ram == 0) budget.ram = MainRam(c.board).bytes;
-  if (budget.flash == 0) budget.flash = c.board.flash_bytes;
+  if (budget.flash == 0) budget.flash = MainFlash(c.board).bytes;
   return budget;
 }
 
@@ -102,10 +102,10 @@ absl::Status CheckBudget(const Compilation &c, const CompileOptions &options, co
     return absl::ResourceExhaustedError(absl::StrCat(c.graph.file, ": RAM ", ram, " B (arena ", c.plan.arena_bytes,
                                                      ", stack ", sizes.stack, ") exceeds the ", budget.ram, " B of ",
                                                      where, "; try --optimize=ram or --residual=s8"));
-  if (budget.flash > 0 && flash > budget.flash)
+  if (!FlashForWeights(c.board, sizes.weights, flash - sizes.weights))
     return absl::ResourceExhaustedError(absl::StrCat(
         c.graph.file, ": flash ", flash, " B (weights ", sizes.weights, ", code ", sizes.text, ") exceeds the ",
-        budget.flash, " B of ", where, "; a smaller or low-rank model is needed, or a board with more flash"));
+        FlashText(c.board), " of ", where, "; a smaller or low-rank model is needed, or a board with more flash"));
   return absl::OkStatus();
 }
 

@@ -1,6 +1,7 @@
 // codegen/target.h - cores and boards. Adding one is one row in targets.cc (cores) or boards.cc (boards).
 #pragma once
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -14,6 +15,7 @@ struct Region {
   std::string name;
   uint64_t base = 0;
   int64_t bytes = 0;
+  int64_t bytes_per_second = 0;  // sequential reads of external memory at its usual clock; 0: the core does not wait
 };
 
 // The machine that stands in for a core: QEMU's, with the addresses where the board's flash and RAM go there, and
@@ -36,8 +38,8 @@ struct Target {
 
 struct Board {
   std::string id, description, target;
-  std::vector<Region> ram;  // data sheet cited in boards.cc; the arena lies in one
-  int64_t flash_bytes = 0;
+  std::vector<Region> ram;    // data sheet cited in boards.cc; the arena lies in one
+  std::vector<Region> flash;  // the first holds the code, and the weights where they fit; else they lie in the next
   int64_t clock_hz = 0;
 };
 
@@ -48,5 +50,12 @@ absl::StatusOr<Target> FindTarget(const std::string &id);
 absl::StatusOr<Board> FindBoard(const std::string &id);
 // The region that holds arena, .data, .bss and stack: the largest one. Bytes 0 where the board names none.
 Region MainRam(const Board &board);
+// The region that holds the code. Bytes 0 where the board names none.
+Region MainFlash(const Board &board);
+// Where weights lie beside `other` bytes of code, constants and .data: the first flash region that holds them. Nothing
+// where they or the others fit nowhere; MainFlash() where the board names no flash.
+std::optional<Region> FlashForWeights(const Board &board, int64_t weights, int64_t other);
+// "1048576 B", or "1048576 B + 16777216 B of QSPI" of a board with external flash beside.
+std::string FlashText(const Board &board);
 
 }  // namespace onnx2mcu

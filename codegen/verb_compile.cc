@@ -49,9 +49,13 @@ void PrintSummary(const Compilation &c, const CompileOptions &options, const Siz
   Row("activations", c.plan.arena_bytes, absl::StrCat("arena; lower bound ", Grouped(c.plan.lower_bound_bytes), " B"));
   Row("input", IoBytes(c.graph, c.graph.inputs), "the caller's");
   Row("output", IoBytes(c.graph, c.graph.outputs), "the caller's");
-  const int64_t flash = sizes.text + sizes.rodata + sizes.weights + sizes.data,
+  const int64_t other = sizes.text + sizes.rodata + sizes.data,
                 ram = c.plan.arena_bytes + sizes.data + sizes.bss + sizes.stack;
-  Row("TOTAL flash", flash, Share(flash, budget.flash));
+  const std::optional<Region> weights = FlashForWeights(c.board, sizes.weights, other);
+  const bool external = weights && weights->name != MainFlash(c.board).name;
+  Row("TOTAL flash", other + (external ? 0 : sizes.weights),
+      Share(other + (external ? 0 : sizes.weights), budget.flash));
+  if (external) Row(weights->name.c_str(), sizes.weights, Share(sizes.weights, weights->bytes) + " (the weights)");
   Row("TOTAL RAM", ram,
       absl::StrCat(Share(ram, budget.ram), sizes.stack ? absl::StrCat(" (stack ", sizes.stack, " B included)") : ""));
   const int64_t instructions = EstimateInstructions(c.graph, c.plan, c.target.abi());

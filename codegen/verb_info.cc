@@ -26,6 +26,22 @@ void PrintOnnxCoverage(const CommandLine &command) {
   for (const std::string &op : ops) std::printf("  %s\n", op.c_str());
 }
 
+Json RegionsJson(const std::vector<Region> &regions) {
+  Json json = Json::array();
+  for (const Region &region : regions) {
+    json.push_back({{"name", region.name}, {"base", region.base}, {"bytes", region.bytes}});
+    if (region.bytes_per_second > 0) json.back()["bytes_per_second"] = region.bytes_per_second;
+  }
+  return json;
+}
+
+std::string RegionsText(const std::vector<Region> &regions) {
+  std::string text;
+  for (const Region &region : regions)
+    absl::StrAppend(&text, text.empty() ? "" : " + ", region.name, " ", region.bytes / 1024, " KiB");
+  return text;
+}
+
 }  // namespace
 
 absl::Status OpsVerb(const CommandLine &command, const Registry &registry) {
@@ -76,21 +92,16 @@ absl::Status TargetsVerb(const CommandLine &command) {
   }
   if (!command.json) std::printf("boards:\n");
   for (const Board &board : Boards()) {
-    Json regions = Json::array();
-    std::string text;
-    for (const Region &region : board.ram) {
-      regions.push_back({{"name", region.name}, {"bytes", region.bytes}});
-      absl::StrAppend(&text, text.empty() ? "" : " + ", region.name, " ", region.bytes / 1024, " KiB");
-    }
     json["boards"].push_back({{"id", board.id},
                               {"target", board.target},
-                              {"ram", regions},
-                              {"flash", board.flash_bytes},
+                              {"ram", RegionsJson(board.ram)},
+                              {"flash", MainFlash(board).bytes},
+                              {"flash_regions", RegionsJson(board.flash)},
                               {"clock_hz", board.clock_hz}});
     if (!command.json)
-      std::printf("  %-12s %-12s %4lld MHz  flash %6lld KiB  RAM %s  (%s)\n", board.id.c_str(), board.target.c_str(),
-                  static_cast<long long>(board.clock_hz / 1000000), static_cast<long long>(board.flash_bytes / 1024),
-                  text.c_str(), board.description.c_str());
+      std::printf("  %-12s %-12s %4lld MHz  %-32s  RAM %s  (%s)\n", board.id.c_str(), board.target.c_str(),
+                  static_cast<long long>(board.clock_hz / 1000000), RegionsText(board.flash).c_str(),
+                  RegionsText(board.ram).c_str(), board.description.c_str());
   }
   if (command.json) std::printf("%s\n", json.dump(2).c_str());
   return absl::OkStatus();

@@ -36,7 +36,7 @@ std::map<std::string, OpUse> OpUses(const Graph &graph, const Registry &registry
 std::vector<std::string> FittingBoards(int64_t arena, int64_t weights) {
   std::vector<std::string> fitting;
   for (const Board &board : Boards())
-    if (arena <= MainRam(board).bytes && weights <= board.flash_bytes) fitting.push_back(board.id);
+    if (arena <= MainRam(board).bytes && FlashForWeights(board, weights, 0)) fitting.push_back(board.id);
   return fitting;
 }
 

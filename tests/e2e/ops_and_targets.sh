@@ -10,10 +10,10 @@ done
 tool ops --onnx | grep -qE '^ +(Softmax|LayerNormalization)$' || fail "ops --onnx lists no Softmax"
 tool targets >targets.txt
 for id in host cortex-m0 cortex-m3 cortex-m4 cortex-m7 cortex-m33 cortex-m55 rv32imc \
-          stm32f427 stm32f746 stm32h743 stm32l476; do
+          stm32f427 stm32f746 stm32h743 stm32l476 nrf52840 rp2040 rp2350 esp32c3; do
   grep -qE "^ +$id " targets.txt || fail "targets: no $id"
 done
-grep -qE 'stm32f746 .*cortex-m7 .*216 MHz .*1024 KiB .*320 KiB' targets.txt || fail "targets: stm32f746's figures"
+grep -qE 'stm32f746 .*cortex-m7 .*216 MHz .*1024 KiB.*QSPI 16384 KiB .*320 KiB' targets.txt || fail "targets: stm32f746's figures"
 tool ops --json >ops.json
 tool targets --json >targets.json
 "$python" - <<'EOS' || fail "JSON"
