@@ -112,11 +112,10 @@ std::vector<std::string> OptionNames(const CLI::App &app) {
 absl::Status UnknownOption(const CLI::App &verb, const std::string &text) {
   const std::string word = text.substr(0, text.find('='));
   if (!absl::StartsWith(word, "-"))
-    return absl::InvalidArgumentError(absl::StrCat("onnx2mcu ", verb.get_name(), ": '", word,
-                                                   "' is one argument too many; see onnx2mcu ", verb.get_name(),
-                                                   " --help"));
-  return absl::InvalidArgumentError(absl::StrCat("onnx2mcu ", verb.get_name(), ": unknown option '", word,
-                                                 "'; the nearest is ", Nearest(word, OptionNames(verb))));
+    return absl::InvalidArgumentError(absl::StrCat(
+        verb.get_name(), ": '", word, "' is one argument too many; see onnx2mcu ", verb.get_name(), " --help"));
+  return absl::InvalidArgumentError(absl::StrCat(verb.get_name(), ": unknown option '", word, "'; the nearest is ",
+                                                 Nearest(word, OptionNames(verb))));
 }
 
 // The first word is a verb, a model (then the verb is compile), or a mistyped verb.
@@ -128,7 +127,7 @@ absl::StatusOr<std::vector<std::string>> WithVerb(int argc, const char *const *a
   if (first == words.size() || std::find(verbs.begin(), verbs.end(), words[first]) != verbs.end()) return words;
   const bool file_like = words[first].find_first_of("./") != std::string::npos || words[first] == "-o";
   if (!file_like)
-    return absl::InvalidArgumentError(absl::StrCat("onnx2mcu: '", words[first],
+    return absl::InvalidArgumentError(absl::StrCat("'", words[first],
                                                    "' is neither a verb nor an .onnx file; the nearest verb is '",
                                                    Nearest(words[first], verbs), "'"));
   words.insert(words.begin(), "compile");
@@ -186,9 +185,9 @@ absl::StatusOr<ParsedCommandLine> ParseCommandLine(int argc, const char *const *
     return parsed;
   } catch (const CLI::ParseError &error) {
     const auto chosen = app.get_subcommands();
-    const std::string name = chosen.empty() ? "" : " " + chosen[0]->get_name();
-    return absl::InvalidArgumentError(
-        absl::StrCat("onnx2mcu", name, ": ", error.what(), "; see onnx2mcu", name, " --help"));
+    const std::string verb = chosen.empty() ? "" : chosen[0]->get_name();
+    return absl::InvalidArgumentError(absl::StrCat(verb, verb.empty() ? "" : ": ", error.what(), "; see onnx2mcu ",
+                                                   verb, verb.empty() ? "" : " ", "--help"));
   }
   const CLI::App &verb = *app.get_subcommands()[0];
   if (!verb.remaining().empty()) return UnknownOption(verb, verb.remaining()[0]);
