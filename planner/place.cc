@@ -11,44 +11,66 @@ namespace onnx2mcu {
 
 namespace {
 
-bool Together(const Block &a, const Block &b) { return a.first <= b.last && b.first <= a.last; }
+// Pairs that are alive together, from a sweep over the births.
+std::vector<std::pair<int32_t, int32_t>> PairsOf(const std::vector<Block> &blocks) {
+  std::vector<int32_t> births, alive;
+  for (int32_t i = 0; i < static_cast<int32_t>(blocks.size()); i++)
+    if (blocks[i].bytes > 0) births.push_back(i);
+  std::sort(births.begin(), births.end(),
+            [&](int32_t a, int32_t b) { return std::tie(blocks[a].first, a) < std::tie(blocks[b].first, b); });
+  std::vector<std::pair<int32_t, int32_t>> pairs;
+  pairs.reserve(births.size() * 16);
+  for (int32_t born : births) {
+    const auto dead = [&](int32_t other) { return blocks[other].last < blocks[born].first; };
+    alive.erase(std::remove_if(alive.begin(), alive.end(), dead), alive.end());
+    for (int32_t other : alive) pairs.emplace_back(other, born);
+    alive.push_back(born);
+  }
+  return pairs;
+}
+
+Conflict *Find(Conflicts &conflicts, int32_t block, int32_t other) {
+  for (int32_t i = conflicts.begin[block]; i < conflicts.begin[block + 1]; i++)
+    if (conflicts.list[i].other == other) return &conflicts.list[i];
+  return nullptr;
+}
+
+// A distance gives back what lies at or past it.
+void Relax(Conflicts &conflicts, const Distance &d) {
+  Conflict *y = Find(conflicts, d.y, d.x);
+  if (y == nullptr) return;
+  const int64_t distance = std::max<int64_t>(d.distance, 0);
+  y->below = std::min(y->below, distance);
+  Conflict *x = Find(conflicts, d.x, d.y);
+  x->above = std::min(x->above, distance);
+}
 
 }  // namespace
 
-std::vector<std::vector<Conflict>> ConflictsOf(const Problem &problem) {
-  const size_t n = problem.blocks.size();
-  std::vector<std::vector<Conflict>> conflicts(n);
-  const auto add = [&](size_t a, size_t b) {
-    // a may not begin in (b - bytes(a), b + bytes(b)); a distance gives back what lies at or past it.
-    conflicts[a].push_back({static_cast<int32_t>(b), problem.blocks[a].bytes, problem.blocks[b].bytes});
-  };
-  for (size_t a = 0; a < n; a++)
-    for (size_t b = 0; b < n; b++)
-      if (a != b && problem.blocks[a].bytes > 0 && problem.blocks[b].bytes > 0 &&
-          Together(problem.blocks[a], problem.blocks[b]))
-        add(a, b);
-  for (const Distance &d : problem.distances) {
-    for (Conflict &c : conflicts[d.y])
-      if (c.other == d.x) c.below = std::min(c.below, d.distance);
-    for (Conflict &c : conflicts[d.x])
-      if (c.other == d.y) c.above = std::min(c.above, d.distance);
+Conflicts ConflictsOf(const Problem &problem) {
+  const auto pairs = PairsOf(problem.blocks);
+  Conflicts conflicts;
+  conflicts.begin.assign(problem.blocks.size() + 1, 0);
+  for (const auto &[a, b] : pairs) conflicts.begin[a + 1]++, conflicts.begin[b + 1]++;
+  std::partial_sum(conflicts.begin.begin(), conflicts.begin.end(), conflicts.begin.begin());
+  conflicts.list.resize(2 * pairs.size());
+  std::vector<int32_t> next = conflicts.begin;
+  for (const auto &[a, b] : pairs) {
+    // a may not begin in (b - bytes(a), b + bytes(b))
+    conflicts.list[next[a]++] = {b, problem.blocks[a].bytes, problem.blocks[b].bytes};
+    conflicts.list[next[b]++] = {a, problem.blocks[b].bytes, problem.blocks[a].bytes};
   }
+  for (const Distance &d : problem.distances) Relax(conflicts, d);
   return conflicts;
 }
 
-int64_t LowestOffset(const Problem &problem, const std::vector<Conflict> &conflicts,
-                     const std::vector<int64_t> &offsets, int32_t block, int64_t from,
-                     std::vector<std::pair<int64_t, int64_t>> &forbidden) {
-  forbidden.clear();
-  for (const Conflict &c : conflicts)
-    if (offsets[c.other] >= 0)
-      forbidden.emplace_back(offsets[c.other] - c.below, offsets[c.other] + c.above);  // open interval
-  std::sort(forbidden.begin(), forbidden.end());
-  const int64_t align = problem.blocks[block].align;
+int64_t LowestOutside(const Intervals &forbidden, int64_t align, int64_t from) {
   const auto up = [align](int64_t offset) { return (offset + align - 1) / align * align; };
   int64_t offset = up(from);
-  for (const auto &[low, high] : forbidden)  // sorted by low: what the offset has passed, it stays clear of
-    if (low < offset && offset < high) offset = up(high);
+  for (const auto &[low, high] : forbidden) {  // sorted by low: what the offset has passed, it stays clear of
+    if (offset <= low) break;
+    if (offset < high) offset = up(high);
+  }
   return offset;
 }
 
@@ -56,88 +78,106 @@ namespace {
 
 struct Search {
   const Problem &problem;
-  std::vector<std::vector<Conflict>> conflicts;
-  std::vector<std::pair<int64_t, int64_t>> scratch;
+  Conflicts conflicts;
+  int64_t bound = 0, work = 0;
+  std::vector<int64_t> offsets;
+  Intervals forbidden;
   Solution best;
 };
 
-Solution PlaceInOrder(Search &search, const std::vector<int32_t> &order) {
-  Solution solution;
-  solution.offsets.assign(search.problem.blocks.size(), -1);
+int64_t LowestFor(Search &s, int32_t block) {
+  s.forbidden.clear();
+  for (const Conflict &c : s.conflicts.Of(block))
+    if (s.offsets[c.other] >= 0) s.forbidden.emplace_back(s.offsets[c.other] - c.below, s.offsets[c.other] + c.above);
+  std::sort(s.forbidden.begin(), s.forbidden.end());
+  s.work += 1 + static_cast<int64_t>(s.conflicts.Of(block).size());
+  return LowestOutside(s.forbidden, s.problem.blocks[block].align, 0);
+}
+
+// Fills s.offsets; returns the bytes needed, and keeps what is better than the best.
+int64_t PlaceInOrder(Search &s, const std::vector<int32_t> &order) {
+  const std::vector<Block> &blocks = s.problem.blocks;
+  int64_t bytes = 0;
+  for (size_t i = 0; i < blocks.size(); i++) {
+    s.offsets[i] = blocks[i].fixed;
+    if (blocks[i].fixed >= 0) bytes = std::max(bytes, blocks[i].fixed + blocks[i].bytes);
+  }
   for (int32_t block : order) {
-    const int64_t offset =
-        LowestOffset(search.problem, search.conflicts[block], solution.offsets, block, 0, search.scratch);
-    solution.offsets[block] = offset;
-    solution.bytes = std::max(solution.bytes, offset + search.problem.blocks[block].bytes);
+    if (blocks[block].fixed >= 0) continue;
+    s.offsets[block] = LowestFor(s, block);
+    bytes = std::max(bytes, s.offsets[block] + blocks[block].bytes);
   }
-  return solution;
+  if (s.best.offsets.empty() || bytes < s.best.bytes) s.best.offsets = s.offsets, s.best.bytes = bytes;
+  return bytes;
 }
 
-bool Met(const Search &search) { return search.best.bytes <= search.problem.lower_bound; }
+bool Met(const Search &s) { return s.best.bytes <= s.bound; }
+bool Close(const Search &s) { return s.best.bytes * 100 <= s.bound * 101; }
 
-void Keep(Search &search, Solution solution) {
-  if (search.best.offsets.empty() || solution.bytes < search.best.bytes) search.best = std::move(solution);
-}
-
-// Orders by size; among equals later or earlier first, since what is written over a block must lie below it.
-std::vector<std::vector<int32_t>> Orders(const Problem &problem) {
-  std::vector<int32_t> ids(problem.blocks.size());
-  std::iota(ids.begin(), ids.end(), 0);
-  std::vector<std::vector<int32_t>> orders;
-  for (int kind = 0; kind < 6; kind++) {
-    const auto key = [&](int32_t id) {
-      const Block &b = problem.blocks[id];
-      const int64_t area = b.bytes * (b.last - b.first + 1);
-      const int64_t time = kind % 2 ? b.first : -b.last;
-      const int64_t first = kind < 2 ? -b.bytes : kind < 4 ? -area : time;
-      return std::make_tuple(first, -b.bytes, time, id);
-    };
-    std::vector<int32_t> order = ids;
-    std::sort(order.begin(), order.end(), [&](int32_t a, int32_t b) { return key(a) < key(b); });
-    orders.push_back(std::move(order));
+// By size, by size x lifetime, by time. Among equals later or earlier first, since what is written over a block must
+// lie below it.
+std::vector<int32_t> OrderOf(const Problem &problem, int kind) {
+  const std::vector<Block> &blocks = problem.blocks;
+  struct Key {
+    int64_t major, bytes, time;
+    int32_t id;
+  };
+  std::vector<Key> keys;
+  for (int32_t id = 0; id < static_cast<int32_t>(blocks.size()); id++) {
+    const Block &b = blocks[id];
+    const int64_t time = kind % 2 ? b.first : -b.last;
+    const int64_t area = b.bytes * (int64_t{b.last} - b.first + 1);
+    keys.push_back({kind < 2 ? -b.bytes : kind < 4 ? -area : time, -b.bytes, time, id});
   }
-  return orders;
+  std::sort(keys.begin(), keys.end(), [](const Key &a, const Key &b) {
+    return std::tie(a.major, a.bytes, a.time, a.id) < std::tie(b.major, b.bytes, b.time, b.id);
+  });
+  std::vector<int32_t> order;
+  for (const Key &key : keys) order.push_back(key.id);
+  return order;
 }
 
 // Blocks that end above `bound` and those they may share bytes with.
-std::vector<bool> Offenders(const Search &search, const Solution &solution, int64_t bound) {
-  std::vector<bool> offends(solution.offsets.size());
-  for (size_t i = 0; i < offends.size(); i++) offends[i] = solution.offsets[i] + search.problem.blocks[i].bytes > bound;
+std::vector<bool> Offenders(const Search &s, int64_t bound) {
+  std::vector<bool> offends(s.offsets.size());
+  for (size_t i = 0; i < offends.size(); i++) offends[i] = s.offsets[i] + s.problem.blocks[i].bytes > bound;
   const std::vector<bool> alone = offends;
-  for (const Distance &d : search.problem.distances)
+  for (const Distance &d : s.problem.distances)
     if (alone[d.x] || alone[d.y]) offends[d.x] = offends[d.y] = true;
   return offends;
 }
 
 // The placement is tried again with the offenders first ("squeaky wheel"), the last born before what it is written
 // over.
-void Improve(Search &search, std::vector<int32_t> order, int rounds) {
+void Improve(Search &s, std::vector<int32_t> order, int64_t work_limit) {
+  constexpr int kRounds = 40;
+  const int64_t stop = s.work + work_limit;
   int64_t last = 0;
-  for (int round = 0; round < rounds && !Met(search); round++) {
-    Solution solution = PlaceInOrder(search, order);
-    const int64_t bound = solution.bytes == last ? solution.bytes - 1 : search.problem.lower_bound;
-    last = solution.bytes;
-    const std::vector<bool> offends = Offenders(search, solution, bound);
+  for (int round = 0; round < kRounds && s.work < stop && !Met(s); round++) {
+    const int64_t bytes = PlaceInOrder(s, order);
+    const std::vector<bool> offends = Offenders(s, bytes == last ? bytes - 1 : s.bound);
+    last = bytes;
     const auto rest = std::stable_partition(order.begin(), order.end(), [&](int32_t id) { return offends[id]; });
-    std::stable_sort(order.begin(), rest, [&](int32_t a, int32_t b) {
-      return search.problem.blocks[a].first > search.problem.blocks[b].first;
-    });
-    Keep(search, std::move(solution));
+    std::stable_sort(order.begin(), rest,
+                     [&](int32_t a, int32_t b) { return s.problem.blocks[a].first > s.problem.blocks[b].first; });
   }
 }
 
 }  // namespace
 
 Solution Place(const Problem &problem) {
-  Search search{problem, ConflictsOf(problem), {}, {}};
-  for (const std::vector<int32_t> &order : Orders(problem))
-    if (search.best.offsets.empty() || !Met(search)) Keep(search, PlaceInOrder(search, order));
-  const auto close = [&] { return search.best.bytes * 100 <= problem.lower_bound * 101; };
-  if (!close())
-    for (const std::vector<int32_t> &order : Orders(problem)) Improve(search, order, 40);
-  search.best.optimal = Met(search);
-  if (!close()) SearchExactly(problem, search.conflicts, search.best);
-  return search.best;
+  constexpr int kOrders = 6;
+  Search s{problem, ConflictsOf(problem), problem.lower_bound, 0, {}, {}, {}};
+  s.offsets.resize(problem.blocks.size());
+  for (const Block &block : problem.blocks)
+    if (block.fixed >= 0) s.bound = std::max(s.bound, block.fixed + block.bytes);
+  for (int kind = 0; kind < kOrders && (kind == 0 || !Met(s)); kind++) PlaceInOrder(s, OrderOf(problem, kind));
+  s.work = 0;
+  for (int kind = 0; kind < kOrders && !Close(s); kind++)
+    Improve(s, OrderOf(problem, kind), problem.work_limit / (2 * kOrders));
+  s.best.optimal = Met(s);
+  if (!Close(s)) SearchExactly(problem, s.conflicts, problem.work_limit - s.work, s.best);
+  return s.best;
 }
 
 }  // namespace onnx2mcu

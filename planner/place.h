@@ -15,6 +15,7 @@ struct Block {
   std::string id;
   int64_t bytes = 0, align = 1;
   int32_t first = 0, last = 0;  // lifetime, inclusive
+  int64_t fixed = -1;           // its offset, where it is given; those that are must not be in each other's way
 };
 
 // Blocks that are alive together may not share a byte, unless offset(x) - offset(y) >= distance >= 0.
@@ -27,26 +28,29 @@ struct Problem {
   std::vector<Block> blocks;
   std::vector<Distance> distances;
   int64_t lower_bound = 0;      // stop at it; 0: none known
-  int64_t work_limit = 200000;  // of the exact search, in trial placements of one block
+  int64_t work_limit = 800000;  // of all that follows the first greedy orders, in blocks and conflicts looked at
 };
 
 struct Solution {
   std::vector<int64_t> offsets;
   int64_t bytes = 0;
-  bool optimal = false;  // the lower bound was met, or the exact search ended
+  bool optimal = false;  // nothing less is possible: a lower bound was met, or the exact search ended
 };
 
 // Greedy by size in several orders, blocks of the peak moved forward; where the best is more than 1 % over the lower
 // bound, an exact search up to the work limit. Deterministic.
 Solution Place(const Problem &problem);
 
-// minimalloc's format: a header line, then id,lower,upper,size per block (upper exclusive), and offset with a solution.
-// Distances have no column: a foreign placer sees a harder problem.
+// minimalloc's format: a header line that names the columns, then a line per block: id,lower,upper,size (upper
+// exclusive), alignment where one is not 1, offset with a solution. Two columns are our own, where they are needed:
+// over (`id@distance id@distance`: the blocks that this one may lie over) and fixed. A foreign placer that does not
+// know them sees a harder problem, or a freer one.
 std::string WriteCsv(const Problem &problem, const Solution *solution);
 struct CsvProblem {
   Problem problem;
   Solution solution;  // empty without an offset column
 };
+// Columns in any order. InvalidArgument names the line; gaps in lifetimes are refused.
 absl::StatusOr<CsvProblem> ReadCsv(const std::string &text);
 
 }  // namespace onnx2mcu

@@ -1,6 +1,7 @@
 // planner/place_search.h - what the greedy and the exact placer share.
 #pragma once
 #include <cstdint>
+#include <span>
 #include <utility>
 #include <vector>
 
@@ -13,14 +14,25 @@ struct Conflict {
   int32_t other = 0;
   int64_t below = 0, above = 0;
 };
-std::vector<std::vector<Conflict>> ConflictsOf(const Problem &problem);
 
-// The lowest aligned offset >= from that the placed blocks (offset >= 0) allow. `forbidden` is working memory.
-int64_t LowestOffset(const Problem &problem, const std::vector<Conflict> &conflicts,
-                     const std::vector<int64_t> &offsets, int32_t block, int64_t from,
-                     std::vector<std::pair<int64_t, int64_t>> &forbidden);
+// The conflicts of all blocks in one list; those of block a are list[begin[a] .. begin[a + 1]).
+struct Conflicts {
+  std::vector<int32_t> begin;
+  std::vector<Conflict> list;
+  std::span<const Conflict> Of(int32_t block) const {
+    return {list.data() + begin[block], list.data() + begin[block + 1]};
+  }
+};
+// A sweep over time: as much work as there are pairs alive together. Blocks of no bytes have no conflicts.
+Conflicts ConflictsOf(const Problem &problem);
 
-// Replaces `best` by something smaller if there is such; sets optimal when the search ended within the work limit.
-void SearchExactly(const Problem &problem, const std::vector<std::vector<Conflict>> &conflicts, Solution &best);
+using Intervals = std::vector<std::pair<int64_t, int64_t>>;
+
+// The lowest multiple of align >= from in none of the open intervals, which are sorted.
+int64_t LowestOutside(const Intervals &forbidden, int64_t align, int64_t from);
+
+// Replaces `best` by something smaller if there is such; sets optimal when the search ended within `work_limit` units
+// of work.
+void SearchExactly(const Problem &problem, const Conflicts &conflicts, int64_t work_limit, Solution &best);
 
 }  // namespace onnx2mcu

@@ -1,0 +1,111 @@
+// The exact search against trying every offset of every block.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+#include "planner/place_check.h"
+#include "tests/planner/place_problems.h"
+
+namespace onnx2mcu {
+namespace {
+
+// What this file believes of a pair, stated as plainly as possible: bytes that both own at one time are shared, and
+// that is fine only at a distance.
+bool Fits(const Problem &problem, const std::vector<int64_t> &offsets, int32_t a, int32_t b) {
+  const Block &p = problem.blocks[a], &q = problem.blocks[b];
+  if (p.last < q.first || q.last < p.first) return true;
+  if (offsets[a] >= offsets[b] + q.bytes || offsets[b] >= offsets[a] + p.bytes) return true;
+  for (const Distance &d : problem.distances) {
+    if (d.x == a && d.y == b && offsets[a] - offsets[b] >= d.distance) return true;
+    if (d.x == b && d.y == a && offsets[b] - offsets[a] >= d.distance) return true;
+  }
+  return false;
+}
+
+// Is there a placement in `arena` bytes? Tries every offset of every block.
+bool Feasible(const Problem &problem, int64_t arena, std::vector<int64_t> &offsets) {
+  const int32_t block = static_cast<int32_t>(offsets.size());
+  if (offsets.size() == problem.blocks.size()) return true;
+  const Block &b = problem.blocks[block];
+  const int64_t low = b.fixed >= 0 ? b.fixed : 0, high = b.fixed >= 0 ? b.fixed : arena - b.bytes;
+  if (low + b.bytes > arena) return false;
+  for (int64_t offset = low; offset <= high; offset += b.align) {
+    offsets.push_back(offset);
+    bool fits = true;
+    for (int32_t other = 0; other < block && fits; other++) fits = Fits(problem, offsets, block, other);
+    if (fits && Feasible(problem, arena, offsets)) return true;
+    offsets.pop_back();
+  }
+  return false;
+}
+
+struct Tally {
+  int optimal = 0, tried = 0, related = 0;
+};
+
+void Compare(std::mt19937 &random, const ProblemKind &kind, Tally &tally) {
+  const Problem problem = RandomProblem(random, kind);
+  const Solution solution = Place(problem);
+  ASSERT_EQ(CheckSolution(problem, solution), absl::OkStatus());
+  std::vector<int64_t> offsets;
+  tally.tried++;
+  if (!solution.optimal) return;
+  tally.optimal++;
+  tally.related += !problem.distances.empty();
+  ASSERT_FALSE(Feasible(problem, solution.bytes - 1, offsets))
+      << WriteCsv(problem, &solution) << "fits " << solution.bytes - 1;
+}
+
+TEST(SearchExactly, IsOptimalWhereItSaysSo) {
+  std::mt19937 random(1);
+  Tally tally;
+  for (int trial = 0; trial < 12000; trial++) {
+    ProblemKind kind{.blocks = 2 + trial % 6, .times = 1 + trial / 6 % 5, .sizes = 5, .overwritable = trial % 5};
+    kind.zero_distances = trial % 3;
+    Compare(random, kind, tally);
+    if (testing::Test::HasFatalFailure()) FAIL() << "trial " << trial;
+  }
+  EXPECT_EQ(tally.optimal, tally.tried);
+  EXPECT_GT(tally.related, 4000);
+}
+
+TEST(SearchExactly, IsOptimalWithAlignment) {
+  std::mt19937 random(2);
+  Tally tally;
+  for (int trial = 0; trial < 6000; trial++) {
+    ProblemKind kind{.blocks = 2 + trial % 5, .times = 1 + trial / 6 % 4, .sizes = 12, .aligned = true};
+    kind.overwritable = trial % 4;
+    Compare(random, kind, tally);
+    if (testing::Test::HasFatalFailure()) FAIL() << "trial " << trial;
+  }
+  EXPECT_EQ(tally.optimal, tally.tried);
+}
+
+TEST(SearchExactly, IsOptimalAroundFixedBlocks) {
+  std::mt19937 random(3);
+  Tally tally;
+  for (int trial = 0; trial < 6000; trial++) {
+    ProblemKind kind{.blocks = 2 + trial % 5, .times = 1 + trial / 6 % 4, .sizes = 6, .aligned = trial % 2 == 0};
+    kind.overwritable = trial % 4, kind.fixed_blocks = 1 + trial % 3;
+    Compare(random, kind, tally);
+    if (testing::Test::HasFatalFailure()) FAIL() << "trial " << trial;
+  }
+  EXPECT_EQ(tally.optimal, tally.tried);
+}
+
+// Distances in any direction: blocks may then follow one another at 0 in a circle, and the search must not claim more
+// than it has seen.
+TEST(SearchExactly, ClaimsNothingFalseInCircles) {
+  std::mt19937 random(4);
+  Tally tally;
+  for (int trial = 0; trial < 12000; trial++) {
+    ProblemKind kind{.blocks = 3 + trial % 4, .times = 1 + trial % 2, .sizes = 8, .aligned = trial % 3 == 0};
+    kind.overwritable = 2 + trial % 2, kind.in_time = false, kind.zero_distances = 1 + trial % 2;
+    Compare(random, kind, tally);
+    if (testing::Test::HasFatalFailure()) FAIL() << "trial " << trial;
+  }
+  EXPECT_GT(tally.optimal, tally.tried / 4);
+}
+
+}  // namespace
+}  // namespace onnx2mcu
