@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "codegen/inputs.h"
+#include "importer/copies.h"
 #include "importer/ir/op_node.h"
 #include "importer/ir/print.h"
 #include "importer/passes.h"
@@ -117,11 +118,13 @@ absl::Status CheckFlash(const Compilation &compilation) {
 }
 
 // Prices every schedule and keeps the chosen one. Afterwards strides, variants and epilogues are final.
-absl::Status Schedule(Graph graph, const CompileOptions &options, Host &host, Compilation *compilation) {
+absl::Status Schedule(Graph graph, const CompileOptions &options, const Registry &registry, Host &host,
+                      Compilation *compilation) {
   const o2m_target target = compilation->target.abi();
   PlanOptions plan_options;
   plan_options.rows = options.rows;
   plan_options.optimize = options.optimize;
+  plan_options.copy = FindCopy(registry, graph).value_or(nullptr);
   O2M_ASSIGN_OR_RETURN(plan_options.arena_budget, ArenaBudget(graph, compilation->board));
   O2M_ASSIGN_OR_RETURN(compilation->alternatives, ChooseSchedule(graph, host, target, plan_options));
   compilation->graph = std::move(compilation->alternatives[0].graph);
@@ -172,7 +175,7 @@ absl::StatusOr<Compilation> Compile(const CompileOptions &options, const Registr
   DumpAfter("fuse", graph, options);
 
   // Order, loops, lifetimes, offsets.
-  O2M_RETURN_IF_ERROR(Schedule(std::move(graph), options, host, &compilation));
+  O2M_RETURN_IF_ERROR(Schedule(std::move(graph), options, registry, host, &compilation));
 
   // Weights in the form the kernels read.
   if (options.shapes_only) return compilation;

@@ -1,36 +1,101 @@
-// The search: rewrites times limits of live bytes, each priced by the real placement.
+// The search: every segment's frontier once, then, for limits of live bytes, the cheapest option of each segment that
+// stays below, priced by the real placement.
 #include <algorithm>
-#include <cstdlib>
+#include <map>
 #include <set>
 #include <string>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include "importer/ir/text.h"
-#include "planner/loops.h"
+#include "planner/frontier.h"
 #include "planner/make_plan.h"
 #include "planner/order.h"
+#include "planner/over_budget.h"
 #include "planner/rewrites.h"
 
 namespace onnx2mcu {
 namespace {
 
-constexpr int64_t kMergeRounds = 4;
+using Picks = std::vector<int32_t>;  // by segment: index of its option
 
 struct Candidate {
   Alternative alternative;
-  std::vector<const Rewrite *> rewrites;
-  std::vector<std::vector<Stage>> merges;  // the stages of each round of MergeDuplicates()
+  Picks picks;
 };
 
 struct Search {
-  Host &host;
-  const o2m_target &target;
+  RewriteTools tools;
   const PlanOptions &options;
+  Graph light;                                         // ordered, without data
+  std::vector<Segment> segments;                       // of `light`
+  std::map<std::string, std::vector<Option>> known;    // by signature
+  std::vector<const std::vector<Option> *> frontiers;  // by segment
+  std::map<std::pair<int32_t, int32_t>, Segment> realized;
   std::vector<Candidate> candidates;
-  int64_t least_live = INT64_MAX;  // of all rewritten graphs
 };
+
+const Option &OptionOf(const Search &search, const Picks &picks, size_t segment) {
+  return (*search.frontiers[segment])[picks[segment]];
+}
+
+absl::Status FindFrontiers(Search &search) {
+  O2M_ASSIGN_OR_RETURN(const Contracts contracts, ContractsOf(search.light, search.tools.target));
+  search.segments = CutIntoSegments(search.light, contracts);
+  for (const Segment &segment : search.segments) {
+    O2M_ASSIGN_OR_RETURN(const Contracts own, ContractsOf(segment.graph, search.tools.target));
+    const auto [it, fresh] = search.known.try_emplace(SignatureOf(segment, own, search.tools.target));
+    if (fresh) {
+      O2M_ASSIGN_OR_RETURN(it->second, FrontierOf(segment, search.tools, search.options.rows));
+    }
+    search.frontiers.push_back(&it->second);
+  }
+  return absl::OkStatus();
+}
+
+// The option of each segment with the fewest instructions whose live bytes stay below the limit, or are the least.
+Picks PicksFor(const Search &search, int64_t limit) {
+  Picks picks;
+  for (const std::vector<Option> *frontier : search.frontiers) {
+    int32_t pick = 0;
+    while (pick + 1 < static_cast<int32_t>(frontier->size()) && (*frontier)[pick + 1].live <= limit) pick++;
+    picks.push_back(pick);
+  }
+  return picks;
+}
+
+// Limits at which some segment's option changes, and the budget itself.
+std::set<int64_t> LimitsOf(const Search &search) {
+  std::set<int64_t> limits;
+  for (const std::vector<Option> *frontier : search.frontiers)
+    for (const Option &option : *frontier) limits.insert(option.live);
+  for (int64_t percent : {100, 98, 95, 90})
+    if (search.options.arena_budget > 0) limits.insert(search.options.arena_budget * percent / 100);
+  return limits;
+}
+
+int64_t InstructionsOf(const Search &search, const Picks &picks) {
+  int64_t total = 0;
+  for (size_t i = 0; i < picks.size(); i++) total += OptionOf(search, picks, i).instructions;
+  return total;
+}
+
+absl::StatusOr<const Segment *> RealizedOption(Search &search, int32_t segment, int32_t pick) {
+  const auto [it, fresh] = search.realized.try_emplace({segment, pick});
+  if (fresh) {
+    const Option &option = (*search.frontiers[segment])[pick];
+    O2M_ASSIGN_OR_RETURN(it->second, Realize(search.segments[segment], option, search.tools));
+  }
+  return &it->second;
+}
+
+// The stages of an option, with the nodes as they are numbered when `before` nodes precede the segment.
+void AppendStages(const Option &option, NodeId before, std::vector<Stage> &stages) {
+  for (Stage stage : option.stages) {
+    for (NodeId &node : stage.nodes) node += before;
+    stages.push_back(std::move(stage));
+  }
+}
 
 std::string RowsOf(const Plan &plan) {
   int32_t least = INT32_MAX, most = 0;
@@ -42,88 +107,48 @@ std::string RowsOf(const Plan &plan) {
   return least == most ? absl::StrCat("rows=", least) : absl::StrCat("rows=", least, "..", most);
 }
 
-std::string NameOf(const Candidate &candidate) {
+// Every rewrite that some segment was given, once.
+void SetRewrites(const Search &search, Candidate &candidate) {
   std::vector<std::string> names;
-  for (const Rewrite *rewrite : candidate.rewrites) names.push_back(rewrite->name);
-  const std::string rewrites = names.empty() ? "as written" : absl::StrJoin(names, "+");
-  return absl::StrCat(rewrites, " ", RowsOf(candidate.alternative.plan));
+  for (size_t i = 0; i < candidate.picks.size(); i++) {
+    for (const Rewrite &rewrite : OptionOf(search, candidate.picks, i).chain) {
+      candidate.alternative.exact = candidate.alternative.exact && rewrite.exact;
+      if (std::find(names.begin(), names.end(), rewrite.name) == names.end()) names.push_back(rewrite.name);
+    }
+  }
+  candidate.alternative.name =
+      absl::StrCat(names.empty() ? "as written" : absl::StrJoin(names, ", "), " ", RowsOf(candidate.alternative.plan));
 }
 
-// Cuts, merges what was recomputed twice within one loop, and cuts again until nothing merges.
-absl::Status AddCandidate(Search &search, const Graph &graph, const std::vector<const Rewrite *> &rewrites,
-                          std::vector<Stage> stages, int64_t limit) {
+absl::Status AddCandidate(Search &search, Picks picks) {
   Candidate candidate;
-  candidate.rewrites = rewrites;
   Alternative &alternative = candidate.alternative;
-  alternative.graph = graph;
-  for (int round = 0; round < kMergeRounds; round++) {
-    bool changed = false;
-    Graph merged = MergeDuplicates(alternative.graph, stages, &changed);
-    if (!changed) break;
-    candidate.merges.push_back(stages);
-    alternative.graph = std::move(merged);
-    O2M_ASSIGN_OR_RETURN(Contracts contracts, ContractsOf(alternative.graph, search.target));
-    stages = CutStages(StageSpaceOf(alternative.graph, search.target, contracts, search.options.rows), limit);
+  alternative.graph = search.light;
+  alternative.graph.nodes.clear();
+  std::vector<Stage> stages;
+  for (int32_t i = 0; i < static_cast<int32_t>(picks.size()); i++) {
+    AppendStages(OptionOf(search, picks, i), static_cast<NodeId>(alternative.graph.nodes.size()), stages);
+    O2M_ASSIGN_OR_RETURN(const Segment *segment, RealizedOption(search, i, picks[i]));
+    AppendSegment(alternative.graph, *segment);
   }
-  O2M_ASSIGN_OR_RETURN(Contracts contracts, ContractsOf(alternative.graph, search.target));
-  alternative.plan = PlanStages(alternative.graph, search.target, contracts, std::move(stages));
-  alternative.instructions = EstimateInstructions(alternative.graph, alternative.plan, search.target);
-  for (const Rewrite *rewrite : rewrites) alternative.exact = alternative.exact && rewrite->exact;
-  alternative.name = NameOf(candidate);
+  O2M_ASSIGN_OR_RETURN(Contracts contracts, ContractsOf(alternative.graph, search.tools.target));
+  alternative.plan = PlanStages(alternative.graph, search.tools.target, contracts, std::move(stages));
+  alternative.instructions = EstimateInstructions(alternative.graph, alternative.plan, search.tools.target);
+  candidate.picks = std::move(picks);
+  SetRewrites(search, candidate);
   search.candidates.push_back(std::move(candidate));
   return absl::OkStatus();
 }
 
-// Limits of live bytes to plan for: from the least possible in steps of some percent, and the budget itself.
-std::vector<int64_t> Limits(int64_t least, int64_t budget) {
-  std::vector<int64_t> limits;
-  for (int64_t percent : {100, 102, 104, 106, 108, 110, 115, 120, 130, 150, 200, 300, 500, 1000})
-    limits.push_back(least * percent / 100);
-  for (int64_t percent : {100, 98, 95, 90})
-    if (budget > 0) limits.push_back(budget * percent / 100);
-  limits.push_back(INT64_MAX);
-  std::sort(limits.begin(), limits.end());
-  return limits;
-}
-
-std::string Key(const std::vector<Stage> &stages) {
-  std::string key;
-  for (const Stage &stage : stages) absl::StrAppend(&key, stage.rows, ":", absl::StrJoin(stage.nodes, ","), ";");
-  return key;
-}
-
-absl::Status SearchGraph(Search &search, const Graph &graph, const std::vector<const Rewrite *> &rewrites) {
-  O2M_ASSIGN_OR_RETURN(Contracts contracts, ContractsOf(graph, search.target));
-  const StageSpace space = StageSpaceOf(graph, search.target, contracts, search.options.rows);
-  search.least_live = std::min(search.least_live, space.least_live);
-  std::set<std::string> seen;
-  for (int64_t limit : Limits(space.least_live, search.options.arena_budget)) {
-    std::vector<Stage> stages = CutStages(space, limit);
-    if (!seen.insert(Key(stages)).second) continue;
-    O2M_RETURN_IF_ERROR(AddCandidate(search, graph, rewrites, std::move(stages), limit));
-  }
-  return absl::OkStatus();
-}
-
-bool SameGraph(const Graph &a, const Graph &b) {
-  return a.nodes.size() == b.nodes.size() && a.tensors.size() == b.tensors.size();
-}
-
-// Every subset of the rewrites, applied in the order of the list; those that change nothing are skipped.
-absl::Status SearchRewrites(Search &search, const Graph &light) {
-  const std::vector<Rewrite> &all = Rewrites();
-  for (uint32_t set = 0; set < 1u << all.size(); set++) {
-    Graph graph = light;
-    std::vector<const Rewrite *> rewrites;
-    bool useful = true;
-    for (size_t i = 0; i < all.size() && useful; i++) {
-      if (!(set >> i & 1)) continue;
-      O2M_ASSIGN_OR_RETURN(Graph next, all[i].apply(graph, search.host, search.target));
-      useful = !SameGraph(graph, next);
-      graph = std::move(next);
-      rewrites.push_back(&all[i]);
-    }
-    if (useful) O2M_RETURN_IF_ERROR(SearchGraph(search, graph, rewrites));
+absl::Status FindCandidates(Search &search) {
+  std::set<Picks> seen;
+  int64_t best = INT64_MAX;
+  for (int64_t limit : LimitsOf(search)) {
+    Picks picks = PicksFor(search, limit);
+    const int64_t instructions = InstructionsOf(search, picks);
+    if (instructions >= best || !seen.insert(picks).second) continue;
+    best = instructions;
+    O2M_RETURN_IF_ERROR(AddCandidate(search, std::move(picks)));
   }
   return absl::OkStatus();
 }
@@ -158,37 +183,6 @@ size_t Choose(const std::vector<Candidate> &frontier, const PlanOptions &options
   return chosen;
 }
 
-std::string StageName(const Graph &graph, const Stage &stage) {
-  const std::string first = graph.nodes[stage.nodes.front()].name, last = graph.nodes[stage.nodes.back()].name;
-  return first == last ? absl::StrCat("'", first, "'") : absl::StrCat("'", first, "' .. '", last, "'");
-}
-
-// The three largest tensors alive in a stage.
-std::string LargestTensors(const Graph &graph, const Plan &plan, int32_t stage) {
-  std::vector<const Buffer *> alive;
-  for (const Buffer &buffer : plan.buffers)
-    if (buffer.first_stage <= stage && buffer.last_stage >= stage && buffer.kind == BufferKind::kTensor)
-      alive.push_back(&buffer);
-  std::stable_sort(alive.begin(), alive.end(), [](const Buffer *a, const Buffer *b) { return a->bytes > b->bytes; });
-  std::vector<std::string> names;
-  for (size_t i = 0; i < alive.size() && i < 3; i++)
-    names.push_back(absl::StrCat("'", graph.tensors[alive[i]->id].name, "' ", Grouped(alive[i]->bytes), " B"));
-  return absl::StrJoin(names, ", ");
-}
-
-absl::Status OverBudget(const Alternative &least, const PlanOptions &options) {
-  int32_t worst = 0;
-  for (int32_t s = 1; s < static_cast<int32_t>(least.plan.stages.size()); s++)
-    if (LiveBytes(least.plan, s) > LiveBytes(least.plan, worst)) worst = s;
-  const std::string arena = Grouped(least.plan.arena_bytes);
-  const std::string rows = options.rows > 1 ? "a smaller --rows, " : "";
-  return absl::ResourceExhaustedError(
-      absl::StrCat(least.graph.file, ": arena ", arena, " B exceeds the budget of ", Grouped(options.arena_budget),
-                   " B; largest: ", StageName(least.graph, least.plan.stages[worst]), " (tensors ",
-                   LargestTensors(least.graph, least.plan, worst), "); this is the least of all schedules tried; try ",
-                   rows, "a budget of ", arena, " B, or a model with fewer tokens or a smaller dim"));
-}
-
 // The nodes in the order of OrderNodes(), without those that no output needs: then nothing that follows depends on how
 // the file listed them.
 absl::StatusOr<std::vector<NodeId>> CanonicalOrder(const Graph &graph, const o2m_target &target) {
@@ -203,15 +197,16 @@ void Reorder(Graph &graph, const std::vector<NodeId> &order) {
 }
 
 // The chosen graph with its data: the same steps on the whole graph.
-absl::StatusOr<Graph> Replay(const Graph &graph, const std::vector<NodeId> &order, const Candidate &candidate,
-                             Host &host, const o2m_target &target) {
-  Graph full = graph;
-  Reorder(full, order);
-  for (const Rewrite *rewrite : candidate.rewrites) {
-    O2M_ASSIGN_OR_RETURN(full, rewrite->apply(full, host, target));
+absl::StatusOr<Graph> Replay(const Search &search, Graph full, const Picks &picks) {
+  O2M_ASSIGN_OR_RETURN(full, DropUnreadRows(full, search.tools));
+  O2M_ASSIGN_OR_RETURN(const Contracts contracts, ContractsOf(full, search.tools.target));
+  std::vector<Segment> segments = CutIntoSegments(full, contracts);
+  full.nodes.clear();
+  for (size_t i = 0; i < segments.size(); i++) {
+    O2M_ASSIGN_OR_RETURN(const Segment segment, Realize(segments[i], OptionOf(search, picks, i), search.tools));
+    AppendSegment(full, segment);
+    segments[i] = {};
   }
-  bool changed = false;
-  for (const std::vector<Stage> &stages : candidate.merges) full = MergeDuplicates(full, stages, &changed);
   return full;
 }
 
@@ -219,16 +214,19 @@ absl::StatusOr<Graph> Replay(const Graph &graph, const std::vector<NodeId> &orde
 
 absl::StatusOr<std::vector<Alternative>> ChooseSchedule(const Graph &graph, Host &host, const o2m_target &target,
                                                         const PlanOptions &options) {
-  Search search{host, target, options, {}};
-  Graph light = WithoutData(graph);
-  O2M_ASSIGN_OR_RETURN(const std::vector<NodeId> order, CanonicalOrder(light, target));
-  Reorder(light, order);
-  O2M_RETURN_IF_ERROR(SearchRewrites(search, light));
+  Search search{{host, target, options.copy}, options, WithoutData(graph), {}, {}, {}, {}, {}};
+  O2M_ASSIGN_OR_RETURN(const std::vector<NodeId> order, CanonicalOrder(search.light, target));
+  Reorder(search.light, order);
+  O2M_ASSIGN_OR_RETURN(search.light, DropUnreadRows(search.light, search.tools));
+  O2M_RETURN_IF_ERROR(FindFrontiers(search));
+  O2M_RETURN_IF_ERROR(FindCandidates(search));
   KeepNonDominated(search.candidates);
   const size_t chosen = Choose(search.candidates, options);
   if (chosen == search.candidates.size()) return OverBudget(search.candidates.front().alternative, options);
+  Graph full = graph;
+  Reorder(full, order);
   O2M_ASSIGN_OR_RETURN(search.candidates[chosen].alternative.graph,
-                       Replay(graph, order, search.candidates[chosen], host, target));
+                       Replay(search, std::move(full), search.candidates[chosen].picks));
   std::vector<Alternative> alternatives;
   alternatives.push_back(std::move(search.candidates[chosen].alternative));
   for (size_t i = 0; i < search.candidates.size(); i++)

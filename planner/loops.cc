@@ -7,7 +7,6 @@
 #include <utility>
 
 #include "planner/cost.h"
-#include "planner/order.h"
 #include "planner/overwrite.h"
 #include "planner/rewrites.h"
 
@@ -18,91 +17,32 @@ namespace {
 constexpr int32_t kLongestStage = 48;
 
 // A stage is code to read and to store, and a tensor that is whole only because its loop was cut is memory traffic:
-// each must save this part of all instructions. Without these prices the cut would follow the call overhead alone.
-constexpr int64_t kStagesForAll = 200000, kTornForAll = 20000;
-
-// A base in the arena over the order.
-struct Span {
-  TensorId base = kNone;
-  int64_t bytes = 0, tile_stride = 0;
-  int32_t first = 0, last = 0;
-  bool one_loop = false;  // all that touches it, and all between, may be one loop
-  std::vector<Use> reads, writes;
-};
+// each must save this part of the instructions of the segment. Without these prices the cut would follow the call
+// overhead alone.
+constexpr int64_t kStagesForAll = 20000, kTornForAll = 2000;
 
 struct Builder {
   const Graph &graph;
   const o2m_target &target;
   Contracts &contracts;
-  std::vector<NodeId> order;
-  std::vector<Span> spans;
-  std::vector<std::vector<int32_t>> spans_at;                   // by position: spans touched there
+  Spans spans;
   std::vector<int64_t> born, died;                              // bytes of spans with first < i, last < i
-  std::vector<int32_t> barrier;                                 // by position: a run that holds it may not begin before
   std::vector<NodeId> first_same;                               // by NodeId; what a stage computes twice will be merged
   std::map<std::pair<int32_t, int32_t>, int64_t> instructions;  // (position, rows)
   int64_t all = 0;                                              // instructions of the graph, as few as may be
 };
 
-void AddSpans(Builder &b) {
-  std::vector<int32_t> span_of(b.graph.tensors.size(), kNone);
-  b.spans_at.resize(b.order.size());
-  for (int32_t k = 0; k < static_cast<int32_t>(b.order.size()); k++) {
-    const Contract &contract = b.contracts.nodes[b.order[k]];
-    for (size_t i = 0; i < contract.touches.size(); i++) {
-      const Touch &touch = contract.touches[i];
-      if (b.contracts.homes[touch.base].place != Place::kArena) continue;
-      int32_t &id = span_of[touch.base];
-      if (id == kNone) {
-        id = static_cast<int32_t>(b.spans.size());
-        const int64_t bytes = AlignUp(b.contracts.base_bytes[touch.base], kTensorAlign);
-        b.spans.push_back({touch.base, bytes, b.contracts.tile_stride[touch.base], k, k, false, {}, {}});
-      }
-      Span &span = b.spans[id];
-      span.last = k;
-      (touch.write ? span.writes : span.reads).push_back({k, &touch, contract.in_place[i]});
-      if (b.spans_at[k].empty() || b.spans_at[k].back() != id) b.spans_at[k].push_back(id);
-    }
-  }
-}
-
 void AddTotals(Builder &b) {
-  b.born.assign(b.order.size() + 1, 0), b.died.assign(b.order.size() + 1, 0);
-  for (const Span &span : b.spans) {
+  b.born.assign(b.spans.order.size() + 1, 0), b.died.assign(b.spans.order.size() + 1, 0);
+  for (const Span &span : b.spans.all) {
     for (size_t i = span.first + 1; i < b.born.size(); i++) b.born[i] += span.bytes;
     for (size_t i = span.last + 1; i < b.died.size(); i++) b.died[i] += span.bytes;
   }
 }
 
-// A node that reads what an earlier node writes may join its loop only if both do so in the same slots.
-void AddBarriers(Builder &b) {
-  b.barrier.assign(b.order.size(), 0);
-  for (int32_t k = 0; k < static_cast<int32_t>(b.order.size()); k++) {
-    const int32_t steps = b.contracts.nodes[b.order[k]].steps;
-    for (int32_t id : b.spans_at[k]) {
-      for (const Use &read : b.spans[id].reads) {
-        if (read.time != k) continue;
-        for (const Use &write : b.spans[id].writes) {
-          if (write.time >= k || !MayOverlap(*write.touch, *read.touch)) continue;
-          if (!SameSlots(*write.touch, *read.touch, steps)) b.barrier[k] = std::max(b.barrier[k], write.time + 1);
-        }
-      }
-    }
-  }
-}
-
-void FindOneLoopSpans(Builder &b) {
-  for (Span &span : b.spans) {
-    const int32_t steps = b.contracts.nodes[b.order[span.first]].steps;
-    span.one_loop = span.tile_stride > 0;
-    for (int32_t k = span.first + 1; k <= span.last && span.one_loop; k++)
-      span.one_loop = b.contracts.nodes[b.order[k]].steps == steps && b.barrier[k] <= span.first;
-  }
-}
-
 int64_t InstructionsAt(Builder &b, int32_t k, int32_t rows) {
   const auto [it, fresh] = b.instructions.try_emplace({k, rows}, 0);
-  const NodeId node = b.order[k];
+  const NodeId node = b.spans.order[k];
   if (fresh)
     it->second = WorkOf(b.graph, b.graph.nodes[node], b.target, b.contracts.nodes[node].steps, rows).instructions;
   return it->second;
@@ -122,13 +62,13 @@ struct Run {
 };
 
 Run RunOf(const Builder &b, int32_t begin, int32_t end) {
-  Run run{begin, end, b.contracts.nodes[b.order[begin]].steps, {}, {}, {}};
+  Run run{begin, end, b.contracts.nodes[b.spans.order[begin]].steps, {}, {}, {}};
   std::vector<int32_t> ids;
-  for (int32_t k = begin; k < end; k++) ids.insert(ids.end(), b.spans_at[k].begin(), b.spans_at[k].end());
+  for (int32_t k = begin; k < end; k++) ids.insert(ids.end(), b.spans.at[k].begin(), b.spans.at[k].end());
   std::sort(ids.begin(), ids.end());
   ids.erase(std::unique(ids.begin(), ids.end()), ids.end());
   for (int32_t id : ids) {
-    const Span &span = b.spans[id];
+    const Span &span = b.spans.all[id];
     const bool begins = span.first >= begin, ends = span.last < end;
     if (begins && ends) run.inner.push_back(&span);
     if (begins && !ends) run.born.push_back(&span);
@@ -191,7 +131,7 @@ int64_t LiveBytes(Builder &b, const Run &run, int32_t rows) {
   }
   int64_t most = 0;
   for (int32_t k = run.begin; k < run.end; k++) {
-    const NodeId node = b.order[k];
+    const NodeId node = b.spans.order[k];
     const int64_t scratch = ScratchOf(b.graph, b.target, b.contracts, node, std::max(rows, 1));
     const int64_t saved = run.steps > 0 ? SavedAt(run, k, rows) : 0;
     most = std::max(most, moving[k - run.begin] + AlignUp(scratch, kBlockAlign) - saved);
@@ -202,15 +142,15 @@ int64_t LiveBytes(Builder &b, const Run &run, int32_t rows) {
 
 bool DoneBefore(const Builder &b, int32_t begin, int32_t k) {
   for (int32_t i = begin; i < k; i++)
-    if (b.first_same[b.order[i]] == b.first_same[b.order[k]]) return true;
+    if (b.first_same[b.spans.order[i]] == b.first_same[b.spans.order[k]]) return true;
   return false;
 }
 
 void AddChoices(Builder &b, StageSpace &space, int32_t begin, int32_t rows) {
   const int32_t steps = space.steps[begin];
-  const int32_t limit = std::min<int32_t>(static_cast<int32_t>(b.order.size()), begin + kLongestStage);
+  const int32_t limit = std::min<int32_t>(static_cast<int32_t>(b.spans.order.size()), begin + kLongestStage);
   for (int32_t end = begin + 1; end <= limit; end++) {
-    if (end - 1 > begin && (steps == 0 || space.steps[end - 1] != steps || b.barrier[end - 1] > begin)) break;
+    if (end - 1 > begin && (steps == 0 || space.steps[end - 1] != steps || b.spans.barrier[end - 1] > begin)) break;
     const Run run = RunOf(b, begin, end);
     int64_t torn = 0;
     for (const Span *span : run.born) torn += span->one_loop;
@@ -243,26 +183,24 @@ std::vector<int32_t> RowChoices(int32_t steps, int32_t rows) {
   return choices;
 }
 
-StageSpace StageSpaceOf(const Graph &graph, const o2m_target &target, Contracts &contracts, int32_t rows) {
-  Builder b{graph, target, contracts, OrderNodes(graph, contracts), {}, {},
-            {},    {},     {},        FirstOfDuplicates(graph),     {}, 0};
-  AddSpans(b);
+StageSpace StageSpaceOf(const Graph &graph, const o2m_target &target, Contracts &contracts, std::vector<NodeId> order,
+                        const Border &border, int32_t rows) {
+  Builder b{graph, target, contracts, SpansOf(contracts, std::move(order), border), {}, {}, FirstOfDuplicates(graph),
+            {},    0};
   AddTotals(b);
-  AddBarriers(b);
-  FindOneLoopSpans(b);
   StageSpace space;
-  space.order = b.order;
-  space.ending.resize(b.order.size());
-  for (NodeId node : b.order) space.steps.push_back(contracts.nodes[node].steps);
-  for (int32_t k = 0; k < static_cast<int32_t>(b.order.size()); k++)
+  space.order = b.spans.order;
+  space.ending.resize(b.spans.order.size());
+  for (NodeId node : b.spans.order) space.steps.push_back(contracts.nodes[node].steps);
+  for (int32_t k = 0; k < static_cast<int32_t>(b.spans.order.size()); k++)
     b.all += InstructionsAt(b, k, std::max(RowChoices(space.steps[k], rows).back(), 1));
   space.stage_price = b.all / kStagesForAll;
-  for (size_t begin = 0; begin < b.order.size(); begin++) AddChoices(b, space, static_cast<int32_t>(begin), rows);
+  for (size_t begin = 0; begin < b.spans.order.size(); begin++) AddChoices(b, space, static_cast<int32_t>(begin), rows);
   space.least_live = LeastPeak(space);
   return space;
 }
 
-std::vector<Stage> CutStages(const StageSpace &space, int64_t limit) {
+StageCut CutStages(const StageSpace &space, int64_t limit) {
   using Price = std::tuple<int64_t, int64_t>;  // instructions with the stages' price, live bytes summed
   constexpr int64_t kInfinite = std::numeric_limits<int64_t>::max();
   std::vector<Price> best(space.order.size() + 1, {kInfinite, 0});
@@ -276,14 +214,21 @@ std::vector<Stage> CutStages(const StageSpace &space, int64_t limit) {
       if (price < best[end]) best[end] = price, chosen[end] = &choice;
     }
   }
+  StageCut cut;
+  for (size_t end = best.size() - 1; end > 0; end = chosen[end]->begin) cut.stages.push_back(chosen[end]);
+  std::reverse(cut.stages.begin(), cut.stages.end());
+  for (const StageChoice *choice : cut.stages) cut.live = std::max(cut.live, choice->live);
+  cut.instructions = std::get<0>(best.back());
+  return cut;
+}
+
+std::vector<Stage> StagesOf(const StageSpace &space, const StageCut &cut) {
   std::vector<Stage> stages;
-  for (size_t end = best.size() - 1; end > 0; end = chosen[end]->begin) {
-    const StageChoice &choice = *chosen[end];
-    Stage stage{{}, space.steps[choice.begin], choice.rows};
-    stage.nodes.assign(space.order.begin() + choice.begin, space.order.begin() + choice.end);
+  for (const StageChoice *choice : cut.stages) {
+    Stage stage{{}, space.steps[choice->begin], choice->rows};
+    stage.nodes.assign(space.order.begin() + choice->begin, space.order.begin() + choice->end);
     stages.push_back(std::move(stage));
   }
-  std::reverse(stages.begin(), stages.end());
   return stages;
 }
 

@@ -10,6 +10,7 @@
 
 #include "planner/contract.h"
 #include "planner/plan.h"
+#include "planner/spans.h"
 
 namespace onnx2mcu {
 
@@ -31,10 +32,18 @@ struct StageSpace {
 // Tile sizes worth trying for a loop: powers of two and all. rows > 0: only that.
 std::vector<int32_t> RowChoices(int32_t steps, int32_t rows);
 
-StageSpace StageSpaceOf(const Graph &graph, const o2m_target &target, Contracts &contracts, int32_t rows);
+// `order`: positions of the stages to come; `border`: what lives beyond it.
+StageSpace StageSpaceOf(const Graph &graph, const o2m_target &target, Contracts &contracts, std::vector<NodeId> order,
+                        const Border &border, int32_t rows);
+
+struct StageCut {
+  std::vector<const StageChoice *> stages;  // into the space
+  int64_t live = 0, instructions = 0;       // the most of them; the sum, with the stages' price
+};
 
 // The cut with the fewest instructions whose stages keep at most max(limit, least_live) bytes alive; fewest stages,
 // then least live bytes among equals.
-std::vector<Stage> CutStages(const StageSpace &space, int64_t limit);
+StageCut CutStages(const StageSpace &space, int64_t limit);
+std::vector<Stage> StagesOf(const StageSpace &space, const StageCut &cut);
 
 }  // namespace onnx2mcu

@@ -5,6 +5,7 @@
 #include "absl/strings/str_cat.h"
 #include "planner/buffers.h"
 #include "planner/loops.h"
+#include "planner/order.h"
 #include "planner/place.h"
 
 namespace onnx2mcu {
@@ -36,8 +37,8 @@ Plan PlanStages(const Graph &graph, const o2m_target &target, Contracts &contrac
 
 absl::StatusOr<Plan> MakePlan(const Graph &graph, const o2m_target &target, const PlanOptions &options) {
   O2M_ASSIGN_OR_RETURN(Contracts contracts, ContractsOf(graph, target));
-  const StageSpace space = StageSpaceOf(graph, target, contracts, options.rows);
-  return PlanStages(graph, target, contracts, CutStages(space, options.live_limit));
+  const StageSpace space = StageSpaceOf(graph, target, contracts, OrderNodes(graph, contracts), {}, options.rows);
+  return PlanStages(graph, target, contracts, StagesOf(space, CutStages(space, options.live_limit)));
 }
 
 }  // namespace onnx2mcu

@@ -51,6 +51,7 @@ struct PlanOptions {
   int32_t rows = 0;                   // steps per iteration of every loop; 0: the planner chooses, loop by loop
   std::string optimize = "balanced";  // balanced | speed | ram | flash; of ChooseSchedule()
   int64_t arena_budget = 0;           // bytes; 0: none; of ChooseSchedule()
+  const o2m_op *copy = nullptr;       // of ChooseSchedule(): an op that moves rows; null: no schedule that needs one
   int64_t live_limit = 0;             // of MakePlan(): fewest instructions whose stages keep no more bytes alive than
                                       // this, or than the least possible where that is more
 };
@@ -63,15 +64,6 @@ struct Alternative {
   Plan plan;
   int64_t instructions = 0;  // estimate
 };
-
-// A schedule alternative as data: a named pure function Graph -> Graph. It must do the same with a graph whose
-// constants have no data, since that is what the search prices; a node it makes is inferred by it.
-struct Rewrite {
-  const char *name;
-  bool exact;
-  absl::StatusOr<Graph> (*apply)(const Graph &, Host &, const o2m_target &);
-};
-const std::vector<Rewrite> &Rewrites();
 
 // Orders the nodes, forms token loops, computes lifetimes, places. Pure. InvalidArgument names an op whose memory
 // contract makes no sense. Nodes that no output needs are in no stage.

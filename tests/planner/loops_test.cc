@@ -18,10 +18,15 @@ using fake::kWhole;
 using fake::Params;
 using fake::Rows;
 
+StageSpace SpaceOf(const Graph &graph, Contracts &contracts, int32_t rows) {
+  return StageSpaceOf(graph, kTarget, contracts, OrderNodes(graph, contracts), {}, rows);
+}
+
 std::vector<std::string> Cut(const Graph &graph, int64_t limit, int32_t rows = 0) {
   Contracts contracts = *ContractsOf(graph, kTarget);
   std::vector<std::string> stages;
-  for (const Stage &stage : CutStages(StageSpaceOf(graph, kTarget, contracts, rows), limit)) {
+  const StageSpace space = SpaceOf(graph, contracts, rows);
+  for (const Stage &stage : StagesOf(space, CutStages(space, limit))) {
     std::string &names = stages.emplace_back();
     for (NodeId node : stage.nodes) names += (names.empty() ? "" : " ") + graph.nodes[node].name;
   }
@@ -43,8 +48,8 @@ TEST(CutStages, AChainOfRowsIsOneLoop) {
   graph.outputs = {AddRowwise(graph, "c", {b}, 4)};
   EXPECT_EQ(Cut(graph, 0), (Stages{"a b c"}));
   Contracts contracts = *ContractsOf(graph, kTarget);
-  EXPECT_EQ(StageSpaceOf(graph, kTarget, contracts, 1).least_live, 2 * 64);
-  EXPECT_EQ(StageSpaceOf(graph, kTarget, contracts, 4).least_live, 2 * 4 * 64);
+  EXPECT_EQ(SpaceOf(graph, contracts, 1).least_live, 2 * 64);
+  EXPECT_EQ(SpaceOf(graph, contracts, 4).least_live, 2 * 4 * 64);
   EXPECT_EQ(contracts.tile_stride[a], 64);
 }
 
@@ -123,10 +128,10 @@ TEST(CutStages, MoreRowsUnderALargerLimit) {
   const TensorId a = AddRowwise(graph, "a", graph.inputs, 64);
   graph.outputs = {AddRowwise(graph, "b", {a}, 4)};
   Contracts contracts = *ContractsOf(graph, kTarget);
-  const StageSpace space = StageSpaceOf(graph, kTarget, contracts, 0);
+  const StageSpace space = SpaceOf(graph, contracts, 0);
   int32_t last = 0;
   for (int64_t limit : {0, 64, 200, 300, 600, 5000}) {
-    const std::vector<Stage> stages = CutStages(space, limit);
+    const std::vector<Stage> stages = StagesOf(space, CutStages(space, limit));
     ASSERT_EQ(stages.size(), 1u);
     EXPECT_GE(stages[0].rows, last);
     EXPECT_LE(stages[0].rows * 64, std::max<int64_t>(limit, 64));

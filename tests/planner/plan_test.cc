@@ -72,7 +72,7 @@ TEST(ChooseSchedule, ABlockIsThreeLoopsOverOneResidual) {
   sizes.blocks = 1;
   const Alternative a = Chosen(fake::Vit(sizes), options);
   EXPECT_EQ(StageNames(a),
-            (std::vector<std::string>{"class_token", "patch_embed", "position block0_norm1 block0_k block0_v",
+            (std::vector<std::string>{"class_token", "patch_embed", "position", "block0_norm1 block0_k block0_v",
                                       "block0_norm1 block0_q block0_attn block0_proj block0_add1",
                                       "block0_norm2 block0_fc1 block0_gelu block0_fc2 block0_add2", "norm head"}));
   EXPECT_EQ(BufferNamed(a, "position")->offset, BufferNamed(a, "block0_add1")->offset);
