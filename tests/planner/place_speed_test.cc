@@ -1,0 +1,64 @@
+// Placing and bounding networks of real size. Processor time, the least of several runs; the limits are several times
+// what an optimised build takes, and an unoptimised one gets ten times as much.
+#include <gtest/gtest.h>
+
+#include <ctime>
+#include <limits>
+
+#include "planner/place_check.h"
+#include "tests/planner/place_problems.h"
+
+namespace onnx2mcu {
+namespace {
+
+#ifdef NDEBUG
+constexpr double kSlack = 1;
+#else
+constexpr double kSlack = 10;
+#endif
+
+template <typename Run>
+double Milliseconds(const Run &run) {
+  double least = std::numeric_limits<double>::max();
+  for (int i = 0; i < 5; i++) {
+    const std::clock_t start = std::clock();
+    run();
+    least = std::min(least, 1000.0 * static_cast<double>(std::clock() - start) / CLOCKS_PER_SEC);
+  }
+  return least;
+}
+
+TEST(PlaceSpeed, SevenHundredBlocksTakeTwentyMilliseconds) {
+  std::mt19937 random(1);
+  double most = 0;
+  for (int trial = 0; trial < 12; trial++) {
+    const Problem problem = TransformerProblem(random, 12, 55);
+    ASSERT_GE(problem.blocks.size(), 690u);
+    most = std::max(most, Milliseconds([&] { Place(problem); }));
+  }
+  RecordProperty("milliseconds", std::to_string(most));
+  EXPECT_LE(most, 20 * kSlack);
+}
+
+TEST(PlaceSpeed, OneHundredAndFiftyThatMeetTheBoundTakeTwo) {
+  std::mt19937 random(2);
+  double most = 0;
+  for (int trial = 0; trial < 12; trial++) {
+    Problem problem = TransformerProblem(random, 12, 9);
+    problem.lower_bound = std::max(problem.lower_bound, Place(problem).bytes);  // greedy meets it at once
+    most = std::max(most, Milliseconds([&] { Place(problem); }));
+  }
+  RecordProperty("milliseconds", std::to_string(most));
+  EXPECT_LE(most, 2 * kSlack);
+}
+
+TEST(PlaceSpeed, TheBoundOfSevenHundredTakesFive) {
+  std::mt19937 random(3);
+  const Problem problem = TransformerProblem(random, 12, 55);
+  const double time = Milliseconds([&] { EXPECT_GT(BoundOf(problem), 0); });
+  RecordProperty("milliseconds", std::to_string(time));
+  EXPECT_LE(time, 5 * kSlack);
+}
+
+}  // namespace
+}  // namespace onnx2mcu
