@@ -18,6 +18,7 @@ struct CommandLine {
   std::string plugin_to_check;       // of `check`
   std::vector<std::string> plugins;  // --plugin
   bool json = false, quiet = false, verbose = false, onnx_coverage = false, profile = false;
+  bool pareto = false;  // of compile and inspect
 };
 
 // Parses argv. `-h` and `--version` answer in `early_text`; InvalidArgument names the nearest option or verb.

@@ -83,6 +83,8 @@ void AddVerb(CLI::App &app, CommandLine &c, const Verb &verb) {
   AddCommon(sub, c);
   if (name == "compile" || name == "inspect" || name == "run" || name == "validate") AddModel(sub, c);
   if (name == "run" || name == "validate") AddInputs(sub, c);
+  if (name == "compile" || name == "inspect")
+    sub.add_flag("--pareto", c.pareto, "print every schedule that no other one beats");
   if (name == "compile") {
     sub.add_option("-o,--output", c.compile.output, "folder to write (default ./NAME_TARGET)")->type_name("DIR");
     sub.add_flag("--example", c.compile.example, "add main.c and a CMakeLists.txt that builds");

@@ -3,6 +3,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "codegen/emit.h"
+#include "codegen/frontier.h"
 #include "o2m_version.h"
 #include "planner/cost.h"
 
@@ -36,6 +37,7 @@ Json Schedule(const ProgramText &program) {
                       {"rows", stage.steps > 0 ? stage.rows : 0},
                       {"macs", work.macs},
                       {"instructions", work.instructions},
+                      {"flash_bytes_read", work.flash_bytes_read},
                       {"live_bytes", LiveBytes(plan, static_cast<int32_t>(s))}});
     }
   }
@@ -67,29 +69,6 @@ int64_t WeightBytes(const ProgramText &program) {
   return bytes;
 }
 
-// Constants of a graph whose plan was only priced.
-int64_t ConstantBytes(const Graph &graph) {
-  int64_t bytes = 0;
-  for (const Node &node : graph.nodes) {
-    for (const Constant &constant : node.constants) bytes += constant.count * DTypeBytes(constant.dtype);
-  }
-  return bytes;
-}
-
-Json Alternatives(const Compilation &compilation) {
-  Json list = Json::array();
-  for (const Alternative &alternative : compilation.alternatives) {
-    list.push_back(
-        {{"name", alternative.name},
-         {"exact", alternative.exact},
-         {"cosine", alternative.exact ? Json(1.0) : Json(nullptr)},
-         {"arena_bytes", alternative.plan.arena_bytes},
-         {"instructions_estimate", alternative.instructions},
-         {"flash_bytes", ConstantBytes(alternative.graph.nodes.empty() ? compilation.graph : alternative.graph)}});
-  }
-  return list;
-}
-
 }  // namespace
 
 std::string EmitReport(const ProgramText &program, const Compilation &compilation, const CompileOptions &options) {
@@ -114,7 +93,7 @@ std::string EmitReport(const ProgramText &program, const Compilation &compilatio
   report["tensors"] = Tensors(program);
   report["quantization"] = {
       {"method", "ptq_mse"}, {"inputs", compilation.calibration_inputs}, {"residual", options.residual}};
-  report["alternatives"] = Alternatives(compilation);
+  report["alternatives"] = Json::parse(FrontierJson(compilation));
   report["warnings"] = graph.warnings;
   return report.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
 }

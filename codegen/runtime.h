@@ -1,10 +1,10 @@
-// codegen/runtime.h - the files of codegen/runtime/, embedded in the tool: start-up, harness, linker script.
+// codegen/runtime.h - files embedded in the tool: codegen/runtime/ (start-up, harness, linker script) and codegen/report/.
 #pragma once
 #include <string>
 
 namespace onnx2mcu {
 
-// The text of codegen/runtime/NAME. Precondition: the file exists.
+// The text of NAME in one of these folders. Precondition: the file exists.
 std::string RuntimeFile(const std::string &name);
 
 }  // namespace onnx2mcu

@@ -4,7 +4,9 @@
 
 #include "absl/strings/str_cat.h"
 #include "codegen/cli.h"
+#include "codegen/frontier.h"
 #include "codegen/names.h"
+#include "codegen/report_html.h"
 #include "codegen/sizes.h"
 
 namespace onnx2mcu {
@@ -92,6 +94,7 @@ absl::Status CompileVerb(const CommandLine &command, const Registry &registry) {
   O2M_ASSIGN_OR_RETURN(const Sizes sizes, MeasureSizes(compilation, files));
   O2M_RETURN_IF_ERROR(CheckBudget(compilation, options, sizes));
   PutSizes(sizes, files);
+  files.push_back({"report.html", ReportHtml(compilation, sizes, BudgetOf(compilation, options))});
   const std::string folder =
       options.output.empty() ? absl::StrCat(compilation.graph.name, "_", compilation.target.id) : options.output;
   O2M_RETURN_IF_ERROR(WriteFolder(folder, files));
@@ -104,6 +107,7 @@ absl::Status CompileVerb(const CommandLine &command, const Registry &registry) {
   std::printf("%s: %s for %s%s%s\n", folder.c_str(), compilation.graph.file.c_str(), compilation.target.id.c_str(),
               compilation.board.id.empty() ? "" : " on ", compilation.board.id.c_str());
   PrintSummary(compilation, options, sizes);
+  if (command.pareto) std::fputs(FrontierTable(compilation).c_str(), stdout);
   if (command.verbose) std::fputs(MemoryMap(compilation.graph, compilation.plan).c_str(), stdout);
   return absl::OkStatus();
 }

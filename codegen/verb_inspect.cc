@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "codegen/cli.h"
+#include "codegen/frontier.h"
 #include "importer/ir/vit_view.h"
 
 namespace onnx2mcu {
@@ -104,11 +105,14 @@ absl::Status InspectVerb(const CommandLine &command, const Registry &registry) {
   host.options = {{"gelu", options.gelu}};
   O2M_ASSIGN_OR_RETURN(const Compilation compilation, Compile(options, registry, host));
   PrintWarnings(compilation.graph, command);
-  const Json json = Describe(compilation, registry);
-  if (command.json)
+  Json json = Describe(compilation, registry);
+  if (command.pareto) json["alternatives"] = Json::parse(FrontierJson(compilation));
+  if (command.json) {
     std::printf("%s\n", json.dump(2).c_str());
-  else
-    PrintText(json);
+    return absl::OkStatus();
+  }
+  PrintText(json);
+  if (command.pareto) std::fputs(FrontierTable(compilation).c_str(), stdout);
   return absl::OkStatus();
 }
 

@@ -66,6 +66,14 @@ Work WorkOf(const Graph &graph, const Node &node, const o2m_target &target, int3
   return work;
 }
 
+int64_t FlashBytesRead(const Graph &graph, const Plan &plan, const o2m_target &target) {
+  int64_t total = 0;
+  for (const Stage &stage : plan.stages)
+    for (NodeId node : stage.nodes)
+      total += WorkOf(graph, graph.nodes[node], target, stage.steps, std::max(stage.rows, 1)).flash_bytes_read;
+  return total;
+}
+
 int64_t EstimateInstructions(const Graph &graph, const Plan &plan, const o2m_target &target) {
   int64_t total = 0;
   for (const Stage &stage : plan.stages)

@@ -26,4 +26,7 @@ struct Work {
 };
 Work WorkOf(const Graph &graph, const Node &node, const o2m_target &target, int32_t steps, int32_t rows);
 
+// Bytes that all calls of a plan read from flash: every loop reads its weights once per iteration.
+int64_t FlashBytesRead(const Graph &graph, const Plan &plan, const o2m_target &target);
+
 }  // namespace onnx2mcu

@@ -3,7 +3,7 @@ case_target_unknown() { refused "cortex-m44" 'no such core' "cortex-m4'" compili
 case_board_unknown() { refused "stm32f74" 'no such board' "stm32f746'" compiling sound --board=stm32f74; }
 case_option_unknown() { refused 'compile' "unknown option '--calibrat'" '--calibrate' compiling sound --calibrat=x; }
 case_option_of_another_verb() { refused 'inspect' "unknown option '--selftest'" '--' tool inspect "$MODELS/sound.onnx" --selftest; }
-case_verb_unknown() { refused "'validat'" ' is neither a verb' "'validate'" tool validat; }
+case_verb_unknown() { refused "'validat'" 'is neither a verb' "'validate'" tool validat; }
 case_argument_too_many() { refused 'compile' "'more' is one argument too many" 'help' compiling sound more; }
 case_model_not_named() { refused 'compile' 'MODEL' 'help' tool compile; }
 case_inputs_not_named() { refused 'run' 'inputs' 'help' tool run "$MODELS/sound.onnx"; }

@@ -1,0 +1,71 @@
+#include "codegen/frontier.h"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "importer/ir/text.h"
+#include "planner/cost.h"
+
+namespace onnx2mcu {
+namespace {
+
+// Sizes are known before packing, so this holds for a graph whose plan was only priced.
+int64_t ConstantBytes(const Graph &graph) {
+  int64_t bytes = 0;
+  for (const Node &node : graph.nodes)
+    for (const Constant &constant : node.constants) bytes += constant.count * DTypeBytes(constant.dtype);
+  return bytes;
+}
+
+}  // namespace
+
+std::vector<FrontierRow> FrontierOf(const Compilation &compilation) {
+  std::vector<FrontierRow> rows;
+  for (const Alternative &alternative : compilation.alternatives) {
+    const bool chosen = rows.empty();
+    const Graph &graph = chosen ? compilation.graph : alternative.graph;
+    FrontierRow row;
+    row.name = alternative.name, row.exact = alternative.exact, row.chosen = chosen;
+    row.arena_bytes = alternative.plan.arena_bytes, row.lower_bound_bytes = alternative.plan.lower_bound_bytes;
+    row.instructions = alternative.instructions;
+    row.flash_bytes_read = FlashBytesRead(graph, alternative.plan, compilation.target.abi());
+    row.weight_bytes = ConstantBytes(graph);
+    rows.push_back(std::move(row));
+  }
+  return rows;
+}
+
+std::vector<FrontierRow> ByArena(std::vector<FrontierRow> rows) {
+  std::stable_sort(rows.begin(), rows.end(),
+                   [](const FrontierRow &a, const FrontierRow &b) { return a.arena_bytes < b.arena_bytes; });
+  return rows;
+}
+
+std::string FrontierTable(const Compilation &compilation) {
+  std::string text = absl::StrFormat("  %-3s %12s %10s %17s %15s  %-8s %s\n", "", "arena B", "KiB", "instructions",
+                                     "flash reads B", "bytes", "schedule (* chosen; instructions are an estimate)");
+  for (const FrontierRow &row : ByArena(FrontierOf(compilation)))
+    absl::StrAppendFormat(&text, "  %-3s %12s %10.1f %17s %15s  %-8s %s\n", row.chosen ? "*" : "",
+                          Grouped(row.arena_bytes), static_cast<double>(row.arena_bytes) / 1024,
+                          Grouped(row.instructions), Grouped(row.flash_bytes_read), row.exact ? "exact" : "numeric",
+                          row.name);
+  return text;
+}
+
+std::string FrontierJson(const Compilation &compilation) {
+  nlohmann::ordered_json list = nlohmann::ordered_json::array();
+  for (const FrontierRow &row : FrontierOf(compilation))
+    list.push_back({{"name", row.name},
+                    {"exact", row.exact},
+                    {"chosen", row.chosen},
+                    {"cosine", row.exact ? nlohmann::ordered_json(1.0) : nlohmann::ordered_json(nullptr)},
+                    {"arena_bytes", row.arena_bytes},
+                    {"instructions_estimate", row.instructions},
+                    {"flash_bytes", row.weight_bytes},
+                    {"flash_bytes_read", row.flash_bytes_read}});
+  return list.dump();
+}
+
+}  // namespace onnx2mcu
