@@ -257,6 +257,40 @@ int64_t StartOf(const Overlap &o, const Operand &operand, const Buffer &buffer, 
   return start;
 }
 
+// Where the elements of one step lie, in the order in which an op walks them.
+std::vector<int64_t> ElementsOf(const Overlap &o, const Operand &operand, const Buffer &buffer, int64_t step) {
+  std::vector<int64_t> places;
+  const int64_t element = DTypeBytes(o.c.graph.tensors[operand.tensor].dtype);
+  ForEachRun(o.c.graph, operand, StepsOf(o.c, operand) ? step : -1, [&](int64_t low, int64_t high) {
+    for (int64_t byte = low; byte < high; byte += element) places.push_back(PlaceOf(o, operand, buffer, byte, step));
+  });
+  return places;
+}
+
+// The usual case: rows that lie alike. What is written ends no higher than what has been read.
+bool KeepsBehind(const std::vector<int64_t> &x, const std::vector<int64_t> &y, int64_t x_element, int64_t y_element) {
+  for (size_t i = 0; i < x.size(); i++)
+    if (y[i] + y_element > x[i] + x_element || (i > 0 && x[i] < x[i - 1] + x_element)) return false;
+  return true;
+}
+
+// Within a step an op that works in place walks both upward: true if an element is written over one that is still to
+// be read. With wider or other numbers of elements it has to buffer the row, and does not.
+bool Overtakes(const Overlap &o, const Operand &read, const Operand &write, int64_t step) {
+  const std::vector<Tensor> &tensors = o.c.graph.tensors;
+  const int64_t x_element = DTypeBytes(tensors[read.tensor].dtype), y_element = DTypeBytes(tensors[write.tensor].dtype);
+  const std::vector<int64_t> x = ElementsOf(o, read, o.x, step), y = ElementsOf(o, write, o.y, step);
+  if (x.size() != y.size() || y_element > x_element || KeepsBehind(x, y, x_element, y_element)) return false;
+  std::vector<size_t> reader(o.x.bytes, 0);  // by byte of x: the last element that lies there
+  for (size_t i = 0; i < x.size(); i++)
+    for (int64_t byte = x[i] - o.x.offset; byte < x[i] - o.x.offset + x_element && byte < o.x.bytes; byte++)
+      if (byte >= 0) reader[byte] = i;
+  for (size_t i = 0; i < y.size(); i++)
+    for (int64_t byte = y[i] - o.x.offset; byte < y[i] - o.x.offset + y_element; byte++)
+      if (byte >= 0 && byte < o.x.bytes && reader[byte] > i) return true;
+  return false;
+}
+
 // One call of one node for steps [first, done): reads of x and writes of y.
 void VisitCall(Overlap &o, const std::vector<const Operand *> &reads, const std::vector<const Operand *> &writes,
                int64_t first, int64_t done) {
@@ -264,8 +298,10 @@ void VisitCall(Overlap &o, const std::vector<const Operand *> &reads, const std:
   for (int64_t step = first; step < done; step++) {
     for (const Operand *read : reads) Visit(o, *read, step);
     for (const Operand *write : writes) {
-      for (const Operand *read : reads)  // within a step the op walks both upward
-        if (ordered(*read, *write) && StartOf(o, *write, o.y, step) > StartOf(o, *read, o.x, step)) o.hurt = true;
+      for (const Operand *read : reads)
+        if (ordered(*read, *write) &&
+            (StartOf(o, *write, o.y, step) > StartOf(o, *read, o.x, step) || Overtakes(o, *read, *write, step)))
+          o.hurt = true;
       Visit(o, *write, step);
     }
   }
