@@ -7,11 +7,10 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_replace.h"
 #include "codegen/elf.h"
-#include "codegen/names.h"
+#include "codegen/emulator_layout.h"
+#include "codegen/emulator_sources.h"
 #include "codegen/process.h"
-#include "codegen/runtime.h"
 
 namespace onnx2mcu {
 namespace {
@@ -23,98 +22,7 @@ struct Paths {
   std::string elf = "program.elf", script = "board.ld", counts = "counts.txt";
 };
 
-std::string HexNumber(uint64_t value) { return absl::StrCat("0x", absl::Hex(value)); }
-
 bool OnHost(const Compilation &compilation) { return compilation.target.emulator.program.empty(); }
-
-// The board's region where the network lies, at the address that the machine has for it.
-Region RamOf(const Compilation &compilation) {
-  Region ram = compilation.target.emulator.ram;
-  const Region board = MainRam(compilation.board);
-  if (board.bytes > 0) ram.bytes = std::min(ram.bytes, board.bytes), ram.name = board.name;
-  return ram;
-}
-
-Region FlashOf(const Compilation &compilation) {
-  Region flash = compilation.target.emulator.flash;
-  const Region board = MainFlash(compilation.board);
-  if (board.bytes > 0) flash.bytes = std::min(flash.bytes, board.bytes);
-  return flash;
-}
-
-std::string BoardName(const Compilation &compilation) {
-  if (!compilation.board.id.empty()) return compilation.board.id;
-  return absl::StrCat("the ", compilation.target.id, " board");
-}
-
-std::string LinkerScript(const Compilation &compilation) {
-  const Emulator &machine = compilation.target.emulator;
-  const Region ram = RamOf(compilation), flash = FlashOf(compilation);
-  return absl::StrReplaceAll(RuntimeFile("board.ld.in"), {{"@BOOT_BASE@", HexNumber(machine.boot.base)},
-                                                          {"@BOOT_BYTES@", absl::StrCat(machine.boot.bytes)},
-                                                          {"@HARNESS_BASE@", HexNumber(machine.harness.base)},
-                                                          {"@HARNESS_BYTES@", absl::StrCat(machine.harness.bytes)},
-                                                          {"@FLASH_BASE@", HexNumber(flash.base)},
-                                                          {"@FLASH_BYTES@", absl::StrCat(flash.bytes)},
-                                                          {"@RAM_BASE@", HexNumber(ram.base)},
-                                                          {"@RAM_BYTES@", absl::StrCat(ram.bytes)},
-                                                          {"@STACK_BYTES@", absl::StrCat(kStackAllowance)}});
-}
-
-// One operand list of the harness: a block of memory per tensor, and the list that ends with zero bytes.
-std::string OperandBlocks(const Graph &graph, const std::vector<TensorId> &tensors, const std::string &name) {
-  std::string text, list;
-  for (size_t i = 0; i < tensors.size(); i++) {
-    const Tensor &tensor = graph.tensors[tensors[i]];
-    const int64_t count = ElementCount(tensor.dims);
-    absl::StrAppend(&text, "static ", CType(tensor.dtype), " ", name, i, "[", count, "] HARNESS_MEMORY;\n");
-    absl::StrAppend(&list, "{", name, i, ", sizeof(", name, i, ")}, ");
-  }
-  absl::StrAppend(&text, "static const harness_block ", name, "s[] = {", list, "{0, 0}};\n");
-  return text;
-}
-
-std::string HarnessModel(const Graph &graph, bool selftest) {
-  const std::string arena = absl::StrCat(UpperCase(graph.name), "_ARENA_BYTES");
-  std::string arguments = "arena";
-  for (size_t i = 0; i < graph.inputs.size(); i++) absl::StrAppend(&arguments, ", input", i);
-  for (size_t i = 0; i < graph.outputs.size(); i++) absl::StrAppend(&arguments, ", output", i);
-  std::string text = absl::StrCat("#include \"", graph.name, ".h\"\n#include \"harness.h\"\n");
-  absl::StrAppend(&text, "static uint8_t arena[", arena, " > 0 ? ", arena, " : 1] HARNESS_ARENA;\n");
-  absl::StrAppend(&text, OperandBlocks(graph, graph.inputs, "input"), OperandBlocks(graph, graph.outputs, "output"));
-  absl::StrAppend(&text, "static void run(void) {\n  HARNESS_BEGIN();\n  ", graph.name, "_run(", arguments,
-                  ");\n  HARNESS_END();\n}\n");
-  if (selftest) {
-    absl::StrAppend(&text, "static int result;\nstatic void selftest(void) { result = ", graph.name,
-                    "_selftest(arena); }\n");
-  }
-  absl::StrAppend(&text, "const harness_model harness_network = {arena, ", arena, ", inputs, outputs, run, ",
-                  selftest ? "selftest, &result" : "0, 0", "};\n");
-  return text;
-}
-
-absl::Status WriteSources(const Compilation &compilation, const std::vector<GeneratedFile> &files,
-                          const std::vector<std::vector<uint8_t>> &samples, const std::string &folder) {
-  std::error_code error;
-  std::filesystem::create_directories(folder + "/boot", error);
-  std::filesystem::create_directories(folder + "/libc", error);
-  std::string selftest = absl::StrCat(compilation.graph.name, "_selftest("), in;
-  bool has_selftest = false;
-  for (const GeneratedFile &file : files) {
-    O2M_RETURN_IF_ERROR(WriteFileBytes(absl::StrCat(folder, "/", file.name), file.text));
-    if (file.name == compilation.graph.name + ".h") has_selftest = absl::StrContains(file.text, selftest);
-  }
-  for (const char *name :
-       {"harness.h", "harness_main.c", "harness_host.c", "harness_start_arm.c", "harness_start_riscv.S"}) {
-    O2M_RETURN_IF_ERROR(WriteFileBytes(absl::StrCat(folder, "/boot/", name), RuntimeFile(name)));
-  }
-  O2M_RETURN_IF_ERROR(WriteFileBytes(folder + "/boot/harness_model.c", HarnessModel(compilation.graph, has_selftest)));
-  for (const char *name : {"stdint.h", "string.h", "libc.c"}) {
-    O2M_RETURN_IF_ERROR(WriteFileBytes(absl::StrCat(folder, "/libc/", name), RuntimeFile(name)));
-  }
-  for (const auto &sample : samples) in.append(reinterpret_cast<const char *>(sample.data()), sample.size());
-  return WriteFileBytes(folder + "/in.bin", in);
-}
 
 // The line of a compiler's or linker's output that says what is wrong.
 std::string FirstError(const std::string &output) {
@@ -170,39 +78,55 @@ absl::Status CompileAll(const Compilation &compilation, const std::vector<Genera
   return RunCompiler(compilation, folder + "/boot", harness);
 }
 
-// "region `RAM' overflowed by 123 bytes" in the linker's words; ours in terms of the board.
-absl::Status LinkStatus(const Compilation &compilation, const absl::Status &status) {
+bool Overflows(const absl::Status &status, const std::string &region) {
+  return absl::StrContains(status.message(), absl::StrCat("region `", region, "' overflowed"));
+}
+
+// "region `FLASH' overflowed by 123 bytes" in the linker's words; ours in terms of the board.
+absl::Status LinkStatus(const Compilation &compilation, const EmulatorLayout &layout, const absl::Status &status) {
   if (status.ok() || absl::IsCancelled(status) || absl::IsNotFound(status)) return status;
-  const std::string message(status.message());
-  for (const char *region : {"RAM", "FLASH"}) {
-    if (!absl::StrContains(message, absl::StrCat("region `", region, "' overflowed")) &&
-        !(absl::StrContains(message, "for the stack") && absl::string_view(region) == "RAM")) {
-      continue;
-    }
-    const int64_t bytes = absl::string_view(region) == "RAM" ? RamOf(compilation).bytes : FlashOf(compilation).bytes;
-    return absl::ResourceExhaustedError(absl::StrCat(compilation.graph.file, ": does not fit the ", bytes, " B of ",
-                                                     region, " of ", BoardName(compilation), " when linked (arena ",
-                                                     compilation.plan.arena_bytes, " B, stack allowance ",
+  const std::string where = absl::StrCat(compilation.graph.file, ": does not fit the ");
+  if (Overflows(status, "FLASH") || Overflows(status, "EXTERNAL")) {
+    const bool external = Overflows(status, "EXTERNAL");
+    return absl::ResourceExhaustedError(
+        absl::StrCat(where, external ? layout.external.bytes : layout.flash.bytes, " B of ",
+                     external ? "external flash" : "FLASH", " of ", BoardName(compilation),
+                     " when linked; a smaller or low-rank model is needed, or a board with more flash"));
+  }
+  if (Overflows(status, "RAM") || Overflows(status, "STACK") || absl::StrContains(status.message(), "for the stack")) {
+    return absl::ResourceExhaustedError(absl::StrCat(where, layout.ram.bytes, " B of RAM of ", BoardName(compilation),
+                                                     " when linked (arena ", layout.arena_bytes, " B, stack allowance ",
                                                      kStackAllowance, " B); try --optimize=ram or a larger board"));
   }
   return status;
 }
 
-absl::Status Link(const Compilation &compilation, const std::vector<GeneratedFile> &files, const Paths &paths) {
+absl::Status LinkWith(const Compilation &compilation, const EmulatorLayout &layout, std::vector<std::string> arguments,
+                      const std::string &weights_region, const Paths &paths) {
+  const bool riscv = (compilation.target.features & O2M_FEATURE_RV32) != 0;
+  O2M_RETURN_IF_ERROR(
+      WriteFileBytes(absl::StrCat(paths.folder, "/", paths.script), LinkerScript(compilation, layout, weights_region)));
+  arguments.insert(
+      arguments.end(),
+      {"boot/harness_model.o", "boot/harness_main.o", riscv ? "boot/harness_start_riscv.o" : "boot/harness_start_arm.o",
+       "libc.o", "-nostdlib", "-nostartfiles", "-Wl,--gc-sections", "-Wl,--no-warn-rwx-segments",
+       "-Wl,-e," + std::string(riscv ? "_start" : "harness_reset"), "-T", paths.script, "-lgcc"});
+  return RunCompiler(compilation, paths.folder, arguments);
+}
+
+// Weights lie beside the code, or in external flash where the board has some and they do not fit.
+absl::Status Link(const Compilation &compilation, const EmulatorLayout &layout, const std::vector<GeneratedFile> &files,
+                  const Paths &paths) {
   std::vector<std::string> arguments = {"-o", paths.elf};
   for (const std::string &source : SourcesIn(files)) arguments.push_back(source.substr(0, source.size() - 2) + ".o");
   if (OnHost(compilation)) {
     arguments.insert(arguments.end(), {"boot/harness_model.o", "boot/harness_host.o"});
     return RunCompiler(compilation, paths.folder, arguments);
   }
-  O2M_RETURN_IF_ERROR(WriteFileBytes(absl::StrCat(paths.folder, "/", paths.script), LinkerScript(compilation)));
-  const bool riscv = (compilation.target.features & O2M_FEATURE_RV32) != 0;
-  arguments.insert(
-      arguments.end(),
-      {"boot/harness_model.o", "boot/harness_main.o", riscv ? "boot/harness_start_riscv.o" : "boot/harness_start_arm.o",
-       "libc.o", "-nostdlib", "-nostartfiles", "-Wl,--gc-sections", "-Wl,--no-warn-rwx-segments",
-       "-Wl,-e," + std::string(riscv ? "_start" : "harness_reset"), "-T", paths.script, "-lgcc"});
-  return LinkStatus(compilation, RunCompiler(compilation, paths.folder, arguments));
+  absl::Status status = LinkWith(compilation, layout, arguments, "FLASH", paths);
+  if (Overflows(status, "FLASH") && layout.external.bytes > 0)
+    status = LinkWith(compilation, layout, arguments, "EXTERNAL", paths);
+  return LinkStatus(compilation, layout, status);
 }
 
 // The counting plugin lies beside the tool, or where it is installed; empty: none, nothing is counted.
@@ -241,10 +165,12 @@ std::vector<std::string> EmulatorCommand(const Compilation &compilation, const P
   return command;
 }
 
-// What the harness printed: lines "@word number [number]".
+// What the harness printed: lines "@word number [number ...]".
 struct Report {
   int64_t samples = -1, stack = 0, selftest = -1;
-  std::string fault;
+  bool fault = false, stray = false;
+  uint32_t cause = 0, pc = 0, address = 0, arena = 0;  // of a fault; address and arena of a stray write
+  std::string error;
 };
 
 Report ParseReport(const std::string &output) {
@@ -254,22 +180,45 @@ Report ParseReport(const std::string &output) {
   while (std::getline(lines, line)) {
     std::istringstream words(line);
     std::string word;
-    uint32_t value = 0, pc = 0;
-    words >> word >> value >> pc;
-    if (word == "@done") report.samples = value;
-    if (word == "@stack") report.stack = value;
-    if (word == "@selftest") report.selftest = static_cast<int32_t>(value);
-    if (word == "@fault") report.fault = absl::StrCat("fault ", value, " at ", HexNumber(pc));
-    if (word == "@error" || absl::StartsWith(line, "qemu: fatal")) report.fault = line;
+    uint32_t value[4] = {};
+    words >> word;
+    for (uint32_t &v : value) words >> v;
+    if (word == "@done") report.samples = value[0];
+    if (word == "@stack") report.stack = value[0];
+    if (word == "@selftest") report.selftest = static_cast<int32_t>(value[0]);
+    if (word == "@fault")
+      report.fault = true, report.cause = value[0], report.pc = value[1], report.address = value[2],
+      report.arena = value[3];
+    if (word == "@stray") report.stray = true, report.address = value[0], report.arena = value[1];
+    if (word == "@error" || absl::StartsWith(line, "qemu: fatal")) report.error = line;
   }
   return report;
 }
 
-absl::Status CheckRun(const Compilation &compilation, const ProcessResult &result, const Report &report,
-                      size_t samples) {
+// Arm: the bits of CFSR; RISC-V: mcause.
+std::string DescribeFault(const Compilation &compilation, const EmulatorLayout &layout, const Paths &paths,
+                          const Report &report) {
+  const auto elf = ReadFileBytes(absl::StrCat(paths.folder, "/", paths.elf));
+  const std::string function = elf.ok() ? ElfFunctionAt(*elf, report.pc) : "";
+  const std::string at = absl::StrCat(" (pc 0x", absl::Hex(report.pc), ", cause 0x", absl::Hex(report.cause), ")");
+  const bool riscv = (compilation.target.features & O2M_FEATURE_RV32) != 0;
+  const bool fetch = riscv ? report.cause == 1 : (report.cause & 1) != 0;
+  const bool data = riscv ? report.cause == 5 || report.cause == 7 : (report.cause & 0x8082) != 0;
+  const std::string who = function.empty() ? "code" : function;
+  if (fetch) return absl::StrCat("memory fault: what is not code of the network was to be run", at);
+  if (!data) return absl::StrCat("fault in ", who, at);
+  return absl::StrCat("memory fault: ", who, " touched ", DescribeAddress(layout, report.arena, report.address), at);
+}
+
+absl::Status CheckRun(const Compilation &compilation, const EmulatorLayout &layout, const Paths &paths,
+                      const ProcessResult &result, const Report &report, size_t samples) {
   const std::string where = absl::StrCat("generated C on ", compilation.target.id, ": ");
   if (result.timed_out) return absl::InternalError(absl::StrCat(where, "still running after ", kTimeoutSeconds, " s"));
-  if (!report.fault.empty()) return absl::InternalError(where + report.fault);
+  if (report.fault) return absl::InternalError(where + DescribeFault(compilation, layout, paths, report));
+  if (report.stray)
+    return absl::InternalError(
+        absl::StrCat(where, "memory fault: the network wrote ", DescribeAddress(layout, report.arena, report.address)));
+  if (!report.error.empty()) return absl::InternalError(where + report.error);
   if (result.exit_code != 0 || report.samples < 0) {
     return absl::InternalError(
         absl::StrCat(where, "ended with status ", result.exit_code, " ", FirstError(result.output)));
@@ -306,6 +255,7 @@ absl::Status ReadSizes(const Paths &paths, EmulatorRun *run) {
   run->text = sections[".text"];
   run->rodata = sections[".rodata"];
   run->weights = sections[".weights"];
+  run->arena = run->arena > 0 ? sections[".arena"] : 0;  // of a network without one it is 1, for C's sake
   run->data = sections[".data"];
   run->bss = sections[".bss"];
   return absl::OkStatus();
@@ -319,13 +269,14 @@ absl::StatusOr<EmulatorRun> RunOnEmulator(const Compilation &compilation, const 
   const TempFolder temp(TempPrefix());
   if (temp.path().empty()) return absl::InvalidArgumentError(TempPrefix() + "*: cannot make a temporary folder");
   const Paths paths{temp.path()};
-  O2M_RETURN_IF_ERROR(WriteSources(compilation, files, samples, paths.folder));
+  O2M_ASSIGN_OR_RETURN(const EmulatorLayout layout, LayoutOf(compilation));
+  O2M_RETURN_IF_ERROR(WriteEmulatorSources(compilation, layout, files, samples, paths.folder));
   O2M_RETURN_IF_ERROR(CompileAll(compilation, files, paths.folder));
-  O2M_RETURN_IF_ERROR(Link(compilation, files, paths));
+  O2M_RETURN_IF_ERROR(Link(compilation, layout, files, paths));
   const Process process{EmulatorCommand(compilation, paths), paths.folder, kTimeoutSeconds};
   O2M_ASSIGN_OR_RETURN(const ProcessResult result, RunProcess(process));
   const Report report = ParseReport(result.output);
-  O2M_RETURN_IF_ERROR(CheckRun(compilation, result, report, samples.size()));
+  O2M_RETURN_IF_ERROR(CheckRun(compilation, layout, paths, result, report, samples.size()));
 
   EmulatorRun run;
   run.arena = compilation.plan.arena_bytes;
@@ -333,6 +284,7 @@ absl::StatusOr<EmulatorRun> RunOnEmulator(const Compilation &compilation, const 
   O2M_RETURN_IF_ERROR(ReadOutputs(paths, compilation.graph, samples.size(), &run));
   if (OnHost(compilation)) return run;
   run.stack = report.stack;
+  run.guards = static_cast<int>(layout.guards.size());
   ReadCounts(paths, &run);
   O2M_RETURN_IF_ERROR(ReadSizes(paths, &run));
   return run;

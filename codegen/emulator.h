@@ -1,4 +1,6 @@
-// codegen/emulator.h - builds the generated C for a core and runs it under QEMU, on the board's exact RAM and flash.
+// codegen/emulator.h - builds the generated C for a core and runs it under QEMU, on the board's exact RAM and flash. On
+// cores with memory protection a network that touches anything but its arena, stack, weights, code and operands ends
+// the run with an error that names the address.
 #pragma once
 #include <string>
 #include <vector>
@@ -12,6 +14,7 @@ struct EmulatorRun {
   int64_t instructions = 0;                         // of one NAME_run, exact (median sample)
   int64_t arena = 0, data = 0, bss = 0, stack = 0;  // bytes; stack painted and read back
   int64_t text = 0, rodata = 0, weights = 0;        // from the ELF
+  int guards = 0;                                   // memory protection regions in force; 0: the core has none
   int selftest = -1;                                // result of NAME_selftest, -1 if absent
 };
 

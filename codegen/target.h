@@ -18,13 +18,18 @@ struct Region {
   int64_t bytes_per_second = 0;  // sequential reads of external memory at its usual clock; 0: the core does not wait
 };
 
+// Of memory, against a network that touches more than it may: codegen/guards.h.
+enum class Protection : uint8_t { kAbsent, kPmsav7, kPmsav8 };
+
 // The machine that stands in for a core: QEMU's, with the addresses where the board's flash and RAM go there, and
 // memory outside the board for the harness, so that every byte on the board is the network's.
 struct Emulator {
   std::string program, machine;  // "qemu-system-arm", "mps2-an386"; empty: none
   Region boot;                   // where the core starts: vector table and code of the harness
-  Region harness;                // data and stack of the harness
-  Region flash, ram;             // what the machine has for the network: the most a board may ask for
+  Region harness;                // data and stack of the harness, inputs, outputs, and the network's stack
+  Region flash, ram;             // what the machine has for the network: the most a board may ask for; bases aligned
+  Protection protection = Protection::kAbsent;
+  int protection_regions = 0;
 };
 
 struct Target {

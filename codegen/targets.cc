@@ -19,7 +19,9 @@ Emulator Mps2(const std::string &machine, uint64_t psram) {
           {"boot", 0x00000000, 256 * kKi},
           {"harness", 0x00040000, 4 * kMi - 256 * kKi},
           {"flash", psram, 16 * kMi},
-          {"ram", 0x20000000, 4 * kMi}};
+          {"ram", 0x20000000, 4 * kMi},
+          Protection::kPmsav7,
+          8};
 }
 
 // IoTKit: the core starts in the secure alias of SSRAM1.
@@ -29,7 +31,9 @@ Emulator Mps2Secure(const std::string &machine) {
           {"boot", 0x10000000, 256 * kKi},
           {"harness", 0x10040000, 4 * kMi - 256 * kKi},
           {"flash", 0x80000000, 16 * kMi},
-          {"ram", 0x38000000, 4 * kMi}};
+          {"ram", 0x38000000, 4 * kMi},
+          Protection::kPmsav8,
+          16};
 }
 
 // SSE-300: 512 KiB ITCM at the reset address, 2 GiB DDR.
@@ -37,9 +41,11 @@ Emulator Mps3() {
   return {"qemu-system-arm",
           "mps3-an547",
           {"boot", 0x00000000, 256 * kKi},
-          {"harness", 0x64000000, 16 * kMi},
-          {"flash", 0x60000000, 64 * kMi},
-          {"ram", 0x01000000, 2 * kMi}};
+          {"harness", 0x70000000, 16 * kMi},
+          {"flash", 0x60000000, 256 * kMi},
+          {"ram", 0x01000000, 2 * kMi},
+          Protection::kPmsav8,
+          16};
 }
 
 Emulator Virt() {

@@ -1,5 +1,6 @@
 /* harness.h - what runs around the network on an emulated board. The harness lives in memory that the board does not
- * have (BOOT and HARNESS of board.ld), so that every byte in FLASH and RAM is the network's. */
+ * have (BOOT, HARNESS, CALL, INPUTS and OUTPUTS of board.ld), so that every byte in FLASH and RAM is the network's.
+ * While the network runs it can touch nothing else, on cores with memory protection: the guards say what. */
 #ifndef HARNESS_H_
 #define HARNESS_H_
 #include <stdint.h>
@@ -9,14 +10,15 @@ typedef struct harness_block {
   uint32_t bytes;
 } harness_block;
 
-/* harness_model.c, generated: the network, its arena in RAM and its operands in HARNESS. */
+/* harness_model.c, generated: the network, its arena in RAM, its operands, and what it may touch. */
 typedef struct harness_model {
   uint8_t *arena;
-  uint32_t arena_bytes;
-  const harness_block *inputs, *outputs; /* each list ends with bytes 0 */
-  void (*run)(void);                     /* one NAME_run on these operands, between the two markers */
-  void (*selftest)(void);                /* NULL if absent; leaves its result in *selftest_result */
-  int *selftest_result;
+  uint32_t arena_bytes, slot_bytes;                /* slot: the arena's memory, rounded up to the grain of the guards */
+  const harness_block *inputs, *outputs, *painted; /* each list ends with bytes 0 */
+  const uint32_t (*guards)[2];                     /* register values, see codegen/guards.h */
+  uint32_t guard_count;
+  int32_t (*run)(void *arena);      /* one NAME_run on these operands, between the two markers */
+  int32_t (*selftest)(void *arena); /* NULL if absent */
 } harness_model;
 extern const harness_model harness_network;
 
@@ -31,12 +33,21 @@ extern const harness_model harness_network;
 #define HARNESS_BEGIN() ((void)0)
 #define HARNESS_END() ((void)0)
 #endif
-#define HARNESS_MEMORY __attribute__((aligned(16), section(".harness")))
-#define HARNESS_ARENA __attribute__((aligned(16), section(".arena")))
+#if defined(__riscv) || defined(__arm__)
+#define HARNESS_IN(name) __attribute__((aligned(16), section(name)))
+#define HARNESS_CALL __attribute__((section(".call"), noinline))
+#else
+#define HARNESS_IN(name) __attribute__((aligned(16)))
+#define HARNESS_CALL
+#endif
 
-/* start_arm.c, start_riscv.S */
+/* harness_start_arm.c, harness_start_riscv.S */
 int32_t harness_semihost(int32_t operation, const void *argument);
-void harness_on_stack(void (*function)(void), void *stack_top); /* calls it on another stack */
-void harness_fault(uint32_t cause, uint32_t pc);                /* never returns */
+void harness_set_guards(const uint32_t (*guards)[2], uint32_t count);
+/* function(arena) on another stack, guarded if `guarded` is 1. */
+int32_t harness_call(int32_t (*function)(void *), void *arena, void *stack_top, uint32_t guarded);
+/* Never returns. cause: CFSR or mcause; address: of the data, 0 where unknown. */
+void harness_fault(uint32_t cause, uint32_t pc, uint32_t address);
+void harness_fail(const char *text);
 int main(void);
 #endif

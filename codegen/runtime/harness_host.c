@@ -16,15 +16,14 @@ int main(void) {
   if (in == NULL || out == NULL) return 1;
   for (; read_sample(in); samples++) {
     for (uint32_t i = 0; i < harness_network.arena_bytes; i++) harness_network.arena[i] = (uint8_t)(0xa5 + samples);
-    harness_network.run();
+    harness_network.run(harness_network.arena);
     for (const harness_block *output = harness_network.outputs; output->bytes != 0; output++) {
       if (fwrite(output->data, 1, output->bytes, out) != output->bytes) return 1;
     }
   }
   if (fclose(out) != 0) return 1;
   if (harness_network.selftest != NULL) {
-    harness_network.selftest();
-    printf("@selftest %d\n", *harness_network.selftest_result);
+    printf("@selftest %d\n", (int)harness_network.selftest(harness_network.arena));
   }
   printf("@done %u\n", samples);
   return 0;

@@ -28,6 +28,7 @@ trap:
     la sp, _harness_stack_top
     csrr a0, mcause
     csrr a1, mepc
+    csrr a2, mtval
     j harness_fault
 
 /* The three instructions must be uncompressed and lie in one page. */
@@ -42,14 +43,21 @@ harness_semihost:
     ret
     .option pop
 
-    .globl harness_on_stack
-harness_on_stack:
+    .globl harness_set_guards
+harness_set_guards:
+    ret
+
+    .section .call, "ax"
+    .globl harness_call
+harness_call:
     addi sp, sp, -16
     sw ra, 12(sp)
     sw s0, 8(sp)
     mv s0, sp
-    mv sp, a1
-    jalr a0
+    mv sp, a2
+    mv t0, a0
+    mv a0, a1
+    jalr t0
     mv sp, s0
     lw s0, 8(sp)
     lw ra, 12(sp)

@@ -1,0 +1,203 @@
+#include "codegen/emulator_layout.h"
+
+#include <algorithm>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
+#include "codegen/runtime.h"
+
+namespace onnx2mcu {
+namespace {
+
+constexpr int64_t kAlignment = 16;     // of the arena, by contract, and of inputs and outputs
+constexpr int64_t kCallBytes = 4096;   // at least: a page of the emulator, so that code runs there at full speed
+constexpr uint64_t kNearBytes = 4096;  // an access no farther away is described as past an end
+
+constexpr int64_t RoundUp(int64_t value, int64_t grain) { return (value + grain - 1) / grain * grain; }
+
+int64_t PowerOfTwoFrom(int64_t bytes) {
+  int64_t power = 256;
+  while (power < bytes) power *= 2;
+  return power;
+}
+
+// From the top of the machine's memory for the harness downwards.
+struct Allocator {
+  uint64_t base, top;
+  bool full = false;
+  Span Take(int64_t bytes) {  // a power of two, aligned to itself
+    const uint64_t size = static_cast<uint64_t>(bytes);
+    if (top - base < 2 * size) full = true;
+    if (full) return {base, 0};
+    top = (top - size) / size * size;
+    return {top, bytes};
+  }
+};
+
+int64_t Offsets(const Graph &graph, const std::vector<TensorId> &ids, std::vector<int64_t> *offsets) {
+  int64_t at = 0;
+  for (TensorId id : ids) {
+    offsets->push_back(at);
+    at = RoundUp(at + BytesOf(graph.tensors[id]), kAlignment);
+  }
+  return at;
+}
+
+// What lies between outputs, and behind the last.
+void PaintGaps(const Graph &graph, EmulatorLayout &layout) {
+  for (size_t i = 0; i < graph.outputs.size(); i++) {
+    const uint64_t end = layout.outputs.base +
+                         static_cast<uint64_t>(layout.output_offsets[i] + BytesOf(graph.tensors[graph.outputs[i]]));
+    const uint64_t next = i + 1 < graph.outputs.size()
+                              ? layout.outputs.base + static_cast<uint64_t>(layout.output_offsets[i + 1])
+                              : layout.outputs.end();
+    if (next > end) layout.painted.push_back({end, static_cast<int64_t>(next - end)});
+  }
+}
+
+void PlaceFlash(const Compilation &compilation, EmulatorLayout &layout) {
+  const Board &board = compilation.board;
+  layout.flash = compilation.target.emulator.flash;
+  if (MainFlash(board).bytes == 0) return;
+  const int64_t all = layout.flash.bytes;
+  layout.flash.bytes = std::min(all, MainFlash(board).bytes);
+  if (board.flash.size() < 2) return;
+  layout.external = board.flash[1];
+  layout.external.base = layout.flash.base + static_cast<uint64_t>(layout.flash.bytes);
+  layout.external.bytes = std::min(layout.external.bytes, all - layout.flash.bytes);
+}
+
+// The arena at the start of the board's region, the stack in a window of its own as large as the rest.
+absl::Status PlaceRam(const Compilation &compilation, Allocator &memory, EmulatorLayout &layout) {
+  const Region board = MainRam(compilation.board);
+  layout.ram = compilation.target.emulator.ram;
+  if (board.bytes > 0) layout.ram.bytes = std::min(layout.ram.bytes, board.bytes), layout.ram.name = board.name;
+  layout.arena_bytes = compilation.plan.arena_bytes;
+  layout.arena = {layout.ram.base, RoundUp(layout.arena_bytes, kGuardGrain)};
+  const int64_t rest = layout.ram.bytes - layout.arena_bytes;
+  if (rest < kStackAllowance || layout.arena.bytes > compilation.target.emulator.ram.bytes) {
+    return absl::ResourceExhaustedError(absl::StrCat(compilation.graph.file, ": does not fit the ", layout.ram.bytes,
+                                                     " B of RAM of ", BoardName(compilation), " (arena ",
+                                                     layout.arena_bytes, " B, stack allowance ", kStackAllowance,
+                                                     " B); try --optimize=ram or a larger board"));
+  }
+  // an eighth of a power of two, so that one region has exactly this bottom
+  const int64_t most = std::min(rest, kStackWindow), window = PowerOfTwoFrom(most);
+  const Span block = memory.Take(window);
+  layout.stack.bytes = most / (window / 8) * (window / 8);
+  layout.stack.base = block.end() - static_cast<uint64_t>(layout.stack.bytes);
+  return absl::OkStatus();
+}
+
+// Inputs in the first six eighths of a block, the calling code in the last.
+void PlaceInputs(const Graph &graph, Allocator &memory, EmulatorLayout &layout) {
+  const int64_t inputs = Offsets(graph, graph.inputs, &layout.input_offsets);
+  const int64_t eighth = PowerOfTwoFrom(std::max((inputs + 5) / 6, kCallBytes));
+  const Span block = memory.Take(8 * eighth);
+  layout.inputs = {block.base, inputs};
+  layout.call = {block.end() - static_cast<uint64_t>(block.bytes / 8), block.bytes / 8};
+}
+
+void GuardPmsav7(int regions, EmulatorLayout &layout) {
+  std::vector<Pmsav7Region> chosen = {
+      RegionAround({{layout.flash.base, layout.flash.bytes + layout.external.bytes}}, Access::kExecute),
+      RegionAround({layout.inputs, layout.call}, Access::kExecute), RegionAround({layout.outputs}, Access::kWrite),
+      RegionAround({layout.stack}, Access::kWrite)};
+  if (layout.arena.bytes > 0) {
+    Span exposed;
+    for (const Pmsav7Region &region : RegionsOver(layout.arena, regions - static_cast<int>(chosen.size()), &exposed))
+      chosen.push_back(region);
+    if (exposed.bytes > 0) layout.painted.push_back(exposed);
+  }
+  for (const Pmsav7Region &region : chosen) layout.guards.push_back(Pmsav7Registers(region));
+}
+
+void GuardPmsav8(EmulatorLayout &layout) {
+  const Span flash{layout.flash.base, layout.flash.bytes + layout.external.bytes};
+  const std::pair<Span, Access> spans[] = {{flash, Access::kExecute},      {layout.call, Access::kExecute},
+                                           {layout.inputs, Access::kRead}, {layout.outputs, Access::kWrite},
+                                           {layout.stack, Access::kWrite}, {layout.arena, Access::kWrite}};
+  for (const auto &[span, access] : spans)
+    if (span.bytes > 0) layout.guards.push_back(Pmsav8Registers(span, access));
+}
+
+std::string HexNumber(uint64_t value) { return absl::StrCat("0x", absl::Hex(value)); }
+
+}  // namespace
+
+std::string BoardName(const Compilation &compilation) {
+  if (!compilation.board.id.empty()) return compilation.board.id;
+  return absl::StrCat("the ", compilation.target.id, " board");
+}
+
+absl::StatusOr<EmulatorLayout> LayoutOf(const Compilation &compilation) {
+  const Emulator &machine = compilation.target.emulator;
+  const Graph &graph = compilation.graph;
+  EmulatorLayout layout;
+  if (machine.program.empty()) {  // the host: one block of inputs, one of outputs
+    layout.inputs.bytes = Offsets(graph, graph.inputs, &layout.input_offsets);
+    layout.outputs.bytes = Offsets(graph, graph.outputs, &layout.output_offsets);
+    layout.arena.bytes = layout.arena_bytes = compilation.plan.arena_bytes;
+    return layout;
+  }
+  Allocator memory{machine.harness.base, machine.harness.base + static_cast<uint64_t>(machine.harness.bytes)};
+  PlaceFlash(compilation, layout);
+  O2M_RETURN_IF_ERROR(PlaceRam(compilation, memory, layout));
+  PlaceInputs(graph, memory, layout);
+  layout.outputs = memory.Take(PowerOfTwoFrom(Offsets(graph, graph.outputs, &layout.output_offsets)));
+  if (memory.full) {
+    return absl::ResourceExhaustedError(absl::StrCat(graph.file, ": inputs and outputs exceed the ",
+                                                     machine.harness.bytes, " B that ", machine.machine,
+                                                     " has for them; validate on another core"));
+  }
+  layout.harness = {memory.base, static_cast<int64_t>(memory.top - memory.base)};
+  if (machine.protection == Protection::kPmsav7) GuardPmsav7(machine.protection_regions, layout);
+  if (machine.protection == Protection::kPmsav8) GuardPmsav8(layout);
+  PaintGaps(graph, layout);
+  return layout;
+}
+
+std::string LinkerScript(const Compilation &compilation, const EmulatorLayout &layout,
+                         const std::string &weights_region) {
+  std::string memory;
+  const auto add = [&memory](const char *name, const char *attributes, uint64_t base, int64_t bytes) {
+    absl::StrAppend(&memory, "  ", name, " (", attributes, ") : ORIGIN = ", HexNumber(base), ", LENGTH = ", bytes,
+                    "\n");
+  };
+  const Region &boot = compilation.target.emulator.boot;
+  add("BOOT", "rx", boot.base, boot.bytes);
+  add("HARNESS", "rwx", layout.harness.base, layout.harness.bytes);
+  add("CALL", "rx", layout.call.base, layout.call.bytes);
+  add("INPUTS", "r", layout.inputs.base, layout.inputs.bytes);
+  add("OUTPUTS", "rw", layout.outputs.base, layout.outputs.bytes);
+  add("STACK", "rw", layout.stack.base, layout.stack.bytes);
+  add("FLASH", "rx", layout.flash.base, layout.flash.bytes);
+  if (layout.external.bytes > 0) add("EXTERNAL", "r", layout.external.base, layout.external.bytes);
+  add("RAM", "rw", layout.ram.base, layout.ram.bytes);
+  return absl::StrReplaceAll(
+      RuntimeFile("board.ld.in"),
+      {{"@MEMORY@\n", memory}, {"@WEIGHTS@", weights_region}, {"@STACK_BYTES@", absl::StrCat(kStackAllowance)}});
+}
+
+std::string DescribeAddress(const EmulatorLayout &layout, uint64_t arena, uint64_t address) {
+  const uint64_t end = arena + static_cast<uint64_t>(layout.arena_bytes);
+  const auto within = [address](uint64_t base, int64_t bytes) {
+    return address >= base && address - base < static_cast<uint64_t>(bytes);
+  };
+  const std::string text = HexNumber(address), size = absl::StrCat(" of ", Grouped(layout.arena_bytes), " B");
+  if (address >= end && address - end < kNearBytes)
+    return absl::StrCat(text, ", ", address - end + 1, " B past the end of the arena", size);
+  if (address < arena && arena - address <= kNearBytes)
+    return absl::StrCat(text, ", ", arena - address, " B before the arena", size);
+  if (address < kNearBytes) return text + ", near a null pointer";
+  if (within(layout.flash.base, layout.flash.bytes)) return text + ", in the flash, which is read only";
+  if (within(layout.external.base, layout.external.bytes)) return text + ", in the external flash, which is read only";
+  if (within(layout.inputs.base, layout.inputs.bytes)) return text + ", in an input, which is read only";
+  if (address < layout.stack.base && layout.stack.base - address <= kNearBytes)
+    return absl::StrCat(text, ", below the stack of ", Grouped(layout.stack.bytes), " B that the arena leaves");
+  if (address >= layout.outputs.end() && address - layout.outputs.end() < kNearBytes)
+    return text + ", past the outputs";
+  return text + ", which is not the network's";
+}
+
+}  // namespace onnx2mcu

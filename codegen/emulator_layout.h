@@ -1,0 +1,40 @@
+// codegen/emulator_layout.h - where everything lies in the emulated machine, and what the network may touch of it.
+//
+// The board's flash and RAM have exactly its sizes. So that a guard costs the board nothing, RAM is not one range of
+// addresses there: the arena lies at the start of it, and what the arena leaves, the stack (at most kStackWindow of
+// it), lies apart, in memory of the machine that the board does not have, as the harness, inputs and outputs do.
+#pragma once
+#include <string>
+#include <vector>
+
+#include "codegen/compiler.h"
+#include "codegen/guards.h"
+
+namespace onnx2mcu {
+
+inline constexpr int64_t kStackWindow = 64 * 1024;
+
+struct EmulatorLayout {
+  Region flash, external, ram;  // the board's; external.bytes 0: none
+  Span harness;                 // data and stack of the harness
+  Span call;                    // the harness's code that calls the network, the only one of it that may run then
+  Span inputs, outputs;         // read by the network; written
+  Span stack;                   // .data, .bss and stack
+  Span arena;                   // arena_bytes, rounded up to kGuardGrain
+  int64_t arena_bytes = 0;
+  std::vector<int64_t> input_offsets, output_offsets;
+  std::vector<GuardRegisters> guards;  // empty: the core has no memory protection
+  std::vector<Span> painted;           // writable, but not the network's: what it finds there is checked afterwards
+};
+
+// ResourceExhausted where the arena leaves too little RAM for a stack, or inputs exceed the machine's memory.
+absl::StatusOr<EmulatorLayout> LayoutOf(const Compilation &compilation);
+// weights_region: "FLASH" or "EXTERNAL".
+std::string LinkerScript(const Compilation &compilation, const EmulatorLayout &layout,
+                         const std::string &weights_region);
+// "1 B past the end of the arena of 97,056 B". arena: where it lay then.
+std::string DescribeAddress(const EmulatorLayout &layout, uint64_t arena, uint64_t address);
+// "stm32f427", or what stands in for a board.
+std::string BoardName(const Compilation &compilation);
+
+}  // namespace onnx2mcu
