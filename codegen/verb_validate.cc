@@ -145,7 +145,13 @@ Json ToJson(const Validation &v) {
           {"tensors", tensors},
           {"first_diverging", FirstDiverging(v.tensors)},
           {"target_instructions", e.instructions},
-          {"ram_measured", {{"arena", e.arena}, {"data", e.data}, {"bss", e.bss}, {"stack", e.stack}}},
+          {"ram_measured",
+           {{"arena", e.arena},
+            {"data", e.data},
+            {"bss", e.bss},
+            {"stack", e.stack},
+            {"total", e.arena + e.data + e.bss + e.stack}}},
+          {"guard_regions", e.guards},
           {"flash_measured", {{"weights", e.weights}, {"code", e.text}, {"constants", e.rodata}}}};
 }
 
@@ -166,6 +172,10 @@ void PrintText(const Validation &v, const Json &json, const Compilation &c) {
   const int64_t ram = e.arena + e.data + e.bss + e.stack, flash = e.weights + e.text + e.rodata;
   std::printf("  RAM measured   %s: arena %s, data %s, bss %s, stack %s\n", Kib(ram).c_str(), Grouped(e.arena).c_str(),
               Grouped(e.data).c_str(), Grouped(e.bss).c_str(), Grouped(e.stack).c_str());
+  if (e.guards > 0)
+    std::printf(
+        "  memory protection: %d regions; nothing outside arena, stack, operands, weights and code was touched\n",
+        e.guards);
   std::printf("  flash measured %s: weights %s, code %s, constants %s\n", Kib(flash).c_str(),
               Grouped(e.weights).c_str(), Grouped(e.text).c_str(), Grouped(e.rodata).c_str());
   std::printf("  worst tensors (SQNR, cosine):\n");
