@@ -130,9 +130,10 @@ absl::Status CheckRun(const Checker &c, const Operand &operand, bool tile, int64
   const Stage &stage = c.plan.stages[operand.stage];
   const int64_t iteration = IterationOf(stage, std::max<int64_t>(step, 0));
   if (low < 0 || high > static_cast<int64_t>(bytes.size())) return Bad(NameOf(c, operand) + ": outside its memory");
+  const int64_t shift = tile ? TilePlace(c, operand, 0, iteration) : 0;
   for (int64_t byte = low; byte < high; byte++) {
     Written &w = bytes[byte];
-    const int64_t place = tile ? TilePlace(c, operand, byte, iteration) : byte;
+    const int64_t place = byte + shift;
     if (place < 0 || (tile && place >= tile_bytes)) return Bad(NameOf(c, operand) + ": outside its tile");
     if (operand.write) {
       w = {operand.time, operand.stage, iteration, place};
@@ -262,7 +263,8 @@ std::vector<int64_t> ElementsOf(const Overlap &o, const Operand &operand, const 
   std::vector<int64_t> places;
   const int64_t element = DTypeBytes(o.c.graph.tensors[operand.tensor].dtype);
   ForEachRun(o.c.graph, operand, StepsOf(o.c, operand) ? step : -1, [&](int64_t low, int64_t high) {
-    for (int64_t byte = low; byte < high; byte += element) places.push_back(PlaceOf(o, operand, buffer, byte, step));
+    const int64_t place = PlaceOf(o, operand, buffer, low, step);
+    for (int64_t byte = 0; byte < high - low; byte += element) places.push_back(place + byte);
   });
   return places;
 }
