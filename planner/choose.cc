@@ -183,19 +183,6 @@ size_t Choose(const std::vector<Candidate> &frontier, const PlanOptions &options
   return chosen;
 }
 
-// The nodes in the order of OrderNodes(), without those that no output needs: then nothing that follows depends on how
-// the file listed them.
-absl::StatusOr<std::vector<NodeId>> CanonicalOrder(const Graph &graph, const o2m_target &target) {
-  O2M_ASSIGN_OR_RETURN(const Contracts contracts, ContractsOf(graph, target));
-  return OrderNodes(graph, contracts);
-}
-
-void Reorder(Graph &graph, const std::vector<NodeId> &order) {
-  std::vector<Node> nodes;
-  for (NodeId node : order) nodes.push_back(std::move(graph.nodes[node]));
-  graph.nodes = std::move(nodes);
-}
-
 // The chosen graph with its data: the same steps on the whole graph.
 absl::StatusOr<Graph> Replay(const Search &search, Graph full, const Picks &picks) {
   O2M_ASSIGN_OR_RETURN(full, DropUnreadRows(full, search.tools));
@@ -215,8 +202,9 @@ absl::StatusOr<Graph> Replay(const Search &search, Graph full, const Picks &pick
 absl::StatusOr<std::vector<Alternative>> ChooseSchedule(const Graph &graph, Host &host, const o2m_target &target,
                                                         const PlanOptions &options) {
   Search search{{host, target, options.copy}, options, WithoutData(graph), {}, {}, {}, {}, {}};
-  O2M_ASSIGN_OR_RETURN(const std::vector<NodeId> order, CanonicalOrder(search.light, target));
-  Reorder(search.light, order);
+  // Then nothing that follows depends on how the file listed the nodes.
+  O2M_ASSIGN_OR_RETURN(const std::vector<NodeId> order, OrderOf(search.light, target));
+  KeepNodes(search.light, order);
   O2M_ASSIGN_OR_RETURN(search.light, DropUnreadRows(search.light, search.tools));
   O2M_RETURN_IF_ERROR(FindFrontiers(search));
   O2M_RETURN_IF_ERROR(FindCandidates(search));
@@ -224,7 +212,7 @@ absl::StatusOr<std::vector<Alternative>> ChooseSchedule(const Graph &graph, Host
   const size_t chosen = Choose(search.candidates, options);
   if (chosen == search.candidates.size()) return OverBudget(search.candidates.front().alternative, options);
   Graph full = graph;
-  Reorder(full, order);
+  KeepNodes(full, order);
   O2M_ASSIGN_OR_RETURN(search.candidates[chosen].alternative.graph,
                        Replay(search, std::move(full), search.candidates[chosen].picks));
   std::vector<Alternative> alternatives;

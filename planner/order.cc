@@ -90,4 +90,15 @@ std::vector<NodeId> OrderNodes(const Graph &graph, const Contracts &contracts) {
   return order;
 }
 
+absl::StatusOr<std::vector<NodeId>> OrderOf(const Graph &graph, const o2m_target &target) {
+  O2M_ASSIGN_OR_RETURN(const Contracts contracts, ContractsOf(graph, target));
+  return OrderNodes(graph, contracts);
+}
+
+void KeepNodes(Graph &graph, const std::vector<NodeId> &order) {
+  std::vector<Node> nodes;
+  for (NodeId node : order) nodes.push_back(std::move(graph.nodes[node]));
+  graph.nodes = std::move(nodes);
+}
+
 }  // namespace onnx2mcu
