@@ -109,8 +109,9 @@ std::string Numbers(const ReportModel &model, const Axis &x, const Axis &y) {
     });
     if (crowded) continue;
     taken.emplace_back(px, py);
-    absl::StrAppendFormat(&svg, "<text class=\"name\" x=\"%.1f\" y=\"%.1f\">%d%s</text>\n", px, py, i + 1,
-                          row.chosen ? " chosen" : "");
+    const bool at_edge = px > kWide - kRight - 40;
+    absl::StrAppendFormat(&svg, "<text class=\"name%s\" x=\"%.1f\" y=\"%.1f\">%d%s</text>\n", at_edge ? " end" : "",
+                          at_edge ? px - 4 : px, at_edge ? py - 4 : py, i + 1, row.chosen ? " chosen" : "");
   }
   return svg;
 }

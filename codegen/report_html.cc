@@ -98,7 +98,7 @@ std::string Figures(const ReportModel &model, const Sizes &sizes, const Budget &
                       Figure("arena", absl::StrCat(Grouped(model.arena_bytes), " B"), bound),
                       Figure("RAM, all of it", absl::StrCat(Grouped(ram), " B"), OfLimit(ram, budget.ram, "RAM")),
                       Figure("flash", absl::StrCat(Grouped(flash), " B"), OfLimit(flash, budget.flash, "flash")),
-                      Figure("instructions, an estimate", Short(model.instructions), time),
+                      Figure("instructions (estimate)", Short(model.instructions), time),
                       Figure("multiply-accumulates", Short(model.macs), "of the imported model"),
                       Figure("read from flash", absl::StrCat(Short(reads), "B"),
                              absl::StrCat("per inference; weights are ", Kilobytes(model.weight_bytes))),

@@ -13,15 +13,16 @@ namespace {
 
 constexpr double kWidth = 1120, kLeft = 62, kRight = 12;  // of a drawing; pixels
 constexpr double kLetter = 6.3, kLine = 12;               // of a label
-constexpr double kNarrowest = 26, kWidest = 96;           // columns of a segment's map
+constexpr double kSmallLetter = 4.6, kSmallLine = 7.5;    // of a label in a flat box
+constexpr double kTickApart = 34;
+constexpr double kNarrowest = 26, kWidest = 96;  // columns of a segment's map
 
-// 1, 2 or 5 times a power of ten; about five of them up to `most`.
-int64_t TickStep(int64_t most) {
-  int64_t step = 1;
-  for (int64_t factor : {2, 5, 10})
-    for (int64_t power = 1; power <= most; power *= 10)
-      if (factor * power * 5 <= most) step = std::max(step, factor * power);
-  return step;
+// The least of 1, 2 and 5 times a power of ten whose ticks are far enough apart.
+int64_t TickStep(const Frame &frame) {
+  const double least = static_cast<double>(frame.bytes) * kTickApart / frame.height;
+  for (int64_t power = 1;; power *= 10)
+    for (const int64_t factor : {1, 2, 5})
+      if (static_cast<double>(factor * power) >= least) return factor * power;
 }
 
 std::string TickText(int64_t bytes) {
@@ -47,22 +48,26 @@ std::string Description(const ReportBuffer &b) {
                       b.name);
 }
 
-// The label in the part of the box where the buffer is alone: along it, upright, or not at all.
+std::string Text(const char *kind, double x, double y, bool upright, const std::string &text) {
+  const std::string turn = upright ? absl::StrFormat(" transform=\"rotate(-90 %.1f %.1f)\"", x, y) : "";
+  return absl::StrFormat("<text class=\"%s\" x=\"%.1f\" y=\"%.1f\"%s>%s</text>\n", kind, x, y, turn, HtmlText(text));
+}
+
+// The label in the part of the box where the buffer is alone: along it, upright, small, or not at all.
 std::string Label(const ReportBuffer &b, const Frame &frame) {
   const bool cut = b.alone_last < frame.begin || b.alone_first >= frame.end;
   const Box box = cut ? BoxOf(frame, b.first, b.last, b.offset, b.offset + b.bytes)
                       : BoxOf(frame, b.alone_first, b.alone_last, b.offset, b.offset + b.bytes);
   const std::string full = absl::StrCat(b.label, " ", Kilobytes(b.bytes));
   for (const std::string &text : {full, b.label}) {
-    const double length = kLetter * static_cast<double>(text.size()) + 6;
+    const auto letters = static_cast<double>(text.size());
+    const double length = kLetter * letters + 6;
     if (length <= box.width && box.height >= kLine)
-      return absl::StrFormat("<text class=\"name\" x=\"%.1f\" y=\"%.1f\">%s</text>\n", box.x + 4,
-                             box.y + std::min(box.height / 2 + 4, 14.0), HtmlText(text));
+      return Text("name", box.x + 4, box.y + std::min(box.height / 2 + 4, 14.0), false, text);
     if (length <= box.height && box.width >= kLine)
-      return absl::StrFormat(
-          "<text class=\"name\" x=\"%.1f\" y=\"%.1f\" transform=\"rotate(-90 %.1f %.1f)\">%s</text>\n",
-          box.x + box.width / 2 + 4, box.y + box.height - 4, box.x + box.width / 2 + 4, box.y + box.height - 4,
-          HtmlText(text));
+      return Text("name", box.x + box.width / 2 + 4, box.y + box.height - 4, true, text);
+    if (kSmallLetter * letters + 4 <= box.width && box.height >= kSmallLine)
+      return Text("name small", box.x + 3, box.y + box.height / 2 + 3, false, text);
   }
   return "";
 }
@@ -88,9 +93,7 @@ std::string CallNames(const ReportModel &model, const Frame &frame, double botto
   for (int32_t t = frame.begin; t < frame.end; t++) {
     const ReportCall &call = model.calls[static_cast<size_t>(t)];
     const double x = (frame.X(t) + frame.X(t + 1)) / 2 + 4, y = frame.top + frame.height + 8;
-    absl::StrAppendFormat(&svg,
-                          "<text class=\"call\" x=\"%.1f\" y=\"%.1f\" transform=\"rotate(-90 %.1f %.1f)\">%s</text>\n",
-                          x, y, x, y, HtmlText(call.label));
+    absl::StrAppend(&svg, Text("call", x, y, true, call.label));
   }
   for (int32_t t = frame.begin, end; t < frame.end; t = end) {
     const ReportCall &call = model.calls[static_cast<size_t>(t)];
@@ -135,8 +138,9 @@ std::string LiveCurve(const ReportModel &model, const Frame &frame) {
   for (int32_t t = frame.begin; t < frame.end; t++)
     absl::StrAppendFormat(&d, "V%.1fH%.1f", frame.Y(model.calls[static_cast<size_t>(t)].live_bytes), frame.X(t + 1));
   std::string svg = absl::StrFormat("<path id=\"live\" class=\"live\" d=\"%sV%.1fz\"/>\n", d, frame.Y(0));
-  absl::StrAppend(&svg, Level(frame, model.arena_bytes, "arena", true),
-                  Level(frame, model.lower_bound_bytes, "lower bound", false));
+  const bool met = model.arena_bytes == model.lower_bound_bytes;
+  absl::StrAppend(&svg, Level(frame, model.arena_bytes, met ? "arena = lower bound" : "arena", true));
+  if (!met) absl::StrAppend(&svg, Level(frame, model.lower_bound_bytes, "lower bound", false));
   if (model.ram_budget > model.arena_bytes && model.ram_budget <= frame.bytes)
     absl::StrAppend(&svg, Level(frame, model.ram_budget, "RAM budget", true));
   return svg;
@@ -188,7 +192,7 @@ std::string Short(int64_t count) {
 
 std::string BytesAxis(const Frame &frame) {
   std::string svg;
-  const int64_t step = TickStep(frame.bytes);
+  const int64_t step = TickStep(frame);
   for (int64_t at = 0; at <= frame.bytes; at += step) {
     absl::StrAppendFormat(&svg, "<path class=\"grid\" d=\"M%.1f %.1fh%.1f\"/>\n", frame.left, frame.Y(at), frame.width);
     absl::StrAppendFormat(&svg, "<text class=\"tick\" x=\"%.1f\" y=\"%.1f\">%s</text>\n", frame.left - 6,

@@ -13,7 +13,7 @@ for verb in compile inspect run validate ops check targets; do
     [ ! -s errors.txt ] || fail "$verb $help writes to stderr"
   done
 done
-for option in target board ram flash calibrate optimize rows residual gelu dump example selftest; do
+for option in target board ram flash calibrate optimize rows residual gelu dump pareto example selftest; do
   tool compile --help | grep -q -- "--$option" || fail "compile --help: no --$option"
 done
 tool | diff - top.txt || fail "without arguments the help is shown"

@@ -32,7 +32,9 @@ assert report["input"]["dtype"] == "u8" and report["input"]["bytes"] == 784
 assert report["quantization"]["inputs"] > 0 and report["target"] == "cortex-m7"
 points = [(a["arena_bytes"], a["instructions_estimate"], a["flash_bytes"]) for a in report["alternatives"]]
 for a in report["alternatives"]:
-    need("alternatives", a, "name exact cosine arena_bytes instructions_estimate flash_bytes")
+    need("alternatives", a, "name exact cosine arena_bytes instructions_estimate flash_bytes flash_bytes_read chosen")
+assert [a["chosen"] for a in report["alternatives"]] == [i == 0 for i in range(len(points))], "the chosen one comes first"
+assert report["alternatives"][0]["flash_bytes_read"] == sum(row["flash_bytes_read"] for row in report["schedule"])
 for i, a in enumerate(points):
     for j, b in enumerate(points):
         assert i == j or not all(x <= y for x, y in zip(a, b)), f"alternative {b} is dominated by {a}"

@@ -6,7 +6,7 @@ name=$(basename "$model" .onnx)
 tool "$model" -q >summary.txt
 [ -d "${name}_cortex-m4" ] || fail "the default folder is NAME_TARGET"
 tool "$model" -q --target=host --example --selftest -o out >/dev/null
-for file in "$name.h" "$name.c" "${name}_weights.c" report.json plan.csv main.c CMakeLists.txt "${name}_selftest.c"; do
+for file in "$name.h" "$name.c" "${name}_weights.c" report.json report.html plan.csv main.c CMakeLists.txt "${name}_selftest.c"; do
   [ -s "out/$file" ] || fail "no $file"
 done
 ls "${name}_cortex-m4"/o2m_*.c >/dev/null || fail "no kernels"
