@@ -79,7 +79,7 @@ namespace {
 struct Search {
   const Problem &problem;
   Conflicts conflicts;
-  int64_t bound = 0, work = 0;
+  int64_t bound = 0, fixed_top = 0, work = 0;
   std::vector<int64_t> offsets;
   Intervals forbidden;
   Solution best;
@@ -163,20 +163,35 @@ void Improve(Search &s, std::vector<int32_t> order, int64_t work_limit) {
   }
 }
 
+// The exact search, where the problem is small enough for it; first in windows, where it is not.
+void SearchOn(Search &s, int64_t work) {
+  constexpr size_t kWhole = 12;
+  if (s.problem.blocks.size() > kWhole) {
+    int64_t half = work / 2;
+    work -= half;
+    SearchWindows(s.problem, s.conflicts, s.bound, half, s.best);
+    work += half;
+    if (!Close(s) && WindowsProve(s.problem, s.best, work)) s.best.optimal = true;
+  }
+  if (!Close(s) && !s.best.optimal) SearchExactly(s.problem, s.conflicts, s.bound, work, s.best);
+  s.best.bytes = std::max(s.best.bytes, s.fixed_top);
+}
+
 }  // namespace
 
 Solution Place(const Problem &problem) {
   constexpr int kOrders = 6;
-  Search s{problem, ConflictsOf(problem), problem.lower_bound, 0, {}, {}, {}};
+  Search s{problem, ConflictsOf(problem), problem.lower_bound, 0, 0, {}, {}, {}};
   s.offsets.resize(problem.blocks.size());
   for (const Block &block : problem.blocks)
-    if (block.fixed >= 0) s.bound = std::max(s.bound, block.fixed + block.bytes);
+    if (block.fixed >= 0) s.fixed_top = std::max(s.fixed_top, block.fixed + block.bytes);
+  s.bound = std::max(s.bound, s.fixed_top);
   for (int kind = 0; kind < kOrders && (kind == 0 || !Met(s)); kind++) PlaceInOrder(s, OrderOf(problem, kind));
   s.work = 0;
   for (int kind = 0; kind < kOrders && !Close(s); kind++)
-    Improve(s, OrderOf(problem, kind), problem.work_limit / (2 * kOrders));
-  s.best.optimal = Met(s);
-  if (!Close(s)) SearchExactly(problem, s.conflicts, problem.work_limit - s.work, s.best);
+    Improve(s, OrderOf(problem, kind), problem.work_limit / (4 * kOrders));
+  if (!Close(s)) SearchOn(s, problem.work_limit - s.work);
+  s.best.optimal |= Met(s);
   return s.best;
 }
 

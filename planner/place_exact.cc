@@ -47,7 +47,7 @@ struct Shared {
 struct ExactSearch {
   const Problem &problem;
   const Conflicts &conflicts;
-  int64_t work_limit = 0;
+  int64_t bound = 0, work_limit = 0;
   Solution &best;
   int64_t work = 0, unit = 1;
   bool complete = true;
@@ -231,7 +231,7 @@ void FindTrials(ExactSearch &s, const Trial &last, std::vector<Trial> &trials) {
   });
 }
 
-// `top`: past the last byte of what is placed.
+// `top`: past the last byte of what has been placed here.
 void Branch(ExactSearch &s, const Trial &last, int64_t top, size_t depth) {
   if (top >= s.best.bytes) return;
   if (depth == s.blocks.size()) {
@@ -242,7 +242,7 @@ void Branch(ExactSearch &s, const Trial &last, int64_t top, size_t depth) {
   std::vector<Trial> &trials = s.trials[depth];
   FindTrials(s, last, trials);
   for (const Trial &trial : trials) {
-    if (s.best.bytes <= s.problem.lower_bound) return;
+    if (s.best.bytes <= s.bound) return;
     if (s.work > s.work_limit) {
       s.complete = false;
       return;
@@ -257,14 +257,12 @@ void Branch(ExactSearch &s, const Trial &last, int64_t top, size_t depth) {
 
 }  // namespace
 
-void SearchExactly(const Problem &problem, const Conflicts &conflicts, int64_t work_limit, Solution &best) {
-  ExactSearch search{.problem = problem, .conflicts = conflicts, .work_limit = work_limit, .best = best};
+void SearchExactly(const Problem &problem, const Conflicts &conflicts, int64_t bound, int64_t &work, Solution &best) {
+  ExactSearch search{.problem = problem, .conflicts = conflicts, .bound = bound, .work_limit = work, .best = best};
   Prepare(search);
-  int64_t top = 0;
-  for (size_t i = 0; i < problem.blocks.size(); i++)
-    if (search.offsets[i] >= 0) top = std::max(top, search.offsets[i] + problem.blocks[i].bytes);
-  Branch(search, {0, 0, -1, -1}, top, 0);
-  best.optimal = best.optimal || search.complete || best.bytes <= problem.lower_bound;
+  Branch(search, {0, 0, -1, -1}, 0, 0);
+  work -= search.work;
+  best.optimal = best.optimal || search.complete || best.bytes <= bound;
 }
 
 }  // namespace onnx2mcu

@@ -31,8 +31,14 @@ using Intervals = std::vector<std::pair<int64_t, int64_t>>;
 // The lowest multiple of align >= from in none of the open intervals, which are sorted.
 int64_t LowestOutside(const Intervals &forbidden, int64_t align, int64_t from);
 
-// Replaces `best` by something smaller if there is such; sets optimal when the search ended within `work_limit` units
-// of work.
-void SearchExactly(const Problem &problem, const Conflicts &conflicts, int64_t work_limit, Solution &best);
+// Looks for offsets of the blocks that are not fixed with a lower top than `best`, whose bytes are the top of these
+// alone; ends at `bound`. Takes what it used off `work` and sets optimal when it ended before work ran out.
+void SearchExactly(const Problem &problem, const Conflicts &conflicts, int64_t bound, int64_t &work, Solution &best);
+
+// Lowers the highest blocks by exact searches among their neighbours in time, as long as that helps.
+void SearchWindows(const Problem &problem, const Conflicts &conflicts, int64_t bound, int64_t &work, Solution &best);
+
+// True if the neighbours in time of the highest block cannot lie lower than it even without all others.
+bool WindowsProve(const Problem &problem, const Solution &best, int64_t &work);
 
 }  // namespace onnx2mcu

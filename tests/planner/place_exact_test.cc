@@ -93,6 +93,39 @@ TEST(SearchExactly, IsOptimalAroundFixedBlocks) {
   EXPECT_EQ(tally.optimal, tally.tried);
 }
 
+// Larger problems are searched in windows. Here they fall apart into small ones that never meet, so that each can be
+// tried on its own: the whole needs what the hardest of them needs.
+TEST(SearchWindows, AreOptimalWhereTheySaySo) {
+  std::mt19937 random(5);
+  int optimal = 0;
+  for (int trial = 0; trial < 1500; trial++) {
+    std::vector<Problem> parts;
+    Problem whole;
+    whole.work_limit = 50000;
+    for (int32_t part = 0; part < 5; part++) {
+      ProblemKind kind{.blocks = 6, .times = 1 + trial % 5, .sizes = 5, .aligned = trial % 4 == 0, .overwritable = 2};
+      parts.push_back(RandomProblem(random, kind));
+      const int32_t base = static_cast<int32_t>(whole.blocks.size());
+      for (Block block : parts.back().blocks) {
+        block.first += 10 * part, block.last += 10 * part;
+        whole.blocks.push_back(block);
+      }
+      for (const Distance &d : parts.back().distances) whole.distances.push_back({d.x + base, d.y + base, d.distance});
+    }
+    if (trial % 2) whole.lower_bound = BoundOf(whole);
+    const Solution solution = Place(whole);
+    ASSERT_EQ(CheckSolution(whole, solution), absl::OkStatus());
+    if (!solution.optimal) continue;
+    optimal++;
+    const auto fits = [&](const Problem &part) {
+      std::vector<int64_t> offsets;
+      return Feasible(part, solution.bytes - 1, offsets);
+    };
+    ASSERT_FALSE(std::all_of(parts.begin(), parts.end(), fits)) << WriteCsv(whole, &solution);
+  }
+  EXPECT_GT(optimal, 1000);
+}
+
 // Distances in any direction: blocks may then follow one another at 0 in a circle, and the search must not claim more
 // than it has seen.
 TEST(SearchExactly, ClaimsNothingFalseInCircles) {

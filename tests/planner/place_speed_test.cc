@@ -32,8 +32,9 @@ TEST(PlaceSpeed, SevenHundredBlocksTakeTwentyMilliseconds) {
   std::mt19937 random(1);
   double most = 0;
   for (int trial = 0; trial < 12; trial++) {
-    const Problem problem = TransformerProblem(random, 12, 55);
+    Problem problem = TransformerProblem(random, 12, 55);
     ASSERT_GE(problem.blocks.size(), 690u);
+    if (trial % 2) problem.lower_bound = problem.lower_bound * 9 / 10;  // out of reach: the search does not end early
     most = std::max(most, Milliseconds([&] { Place(problem); }));
   }
   RecordProperty("milliseconds", std::to_string(most));
