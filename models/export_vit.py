@@ -1,8 +1,12 @@
-"""Exports DeiT-Tiny/224 at real size with seeded random weights: python models/export_deit_tiny.py OUT.onnx [--seed 1].
+"""Exports a transformer of published size with seeded random weights: python models/export_vit.py SIZE OUT.onnx [--dynamo].
 
-For sizes and times only: 224x224x3 pixels, patch 16, dim 192, depth 12, heads 3, MLP 768, 1000 classes (DeiT, Touvron et
-al. 2021, table 1), 23 MB. The weights are larger than a fresh network's, so that attention is not uniform and different
-images give different logits, as in a trained one; the script checks that.
+  deit_tiny    dim 192, heads  3, MLP  768    23 MB
+  deit_small   dim 384, heads  6, MLP 1536    88 MB
+  vit_base     dim 768, heads 12, MLP 3072   346 MB
+
+224x224x3 pixels, patch 16, depth 12, 1000 classes (DeiT: Touvron et al. 2021, table 1; ViT: Dosovitskiy et al. 2021,
+table 1). For sizes and times only. The weights are larger than a fresh network's, so that attention is not uniform and
+different images give different logits, as in a trained one; the script checks that, and both exporters against PyTorch.
 """
 import argparse
 from pathlib import Path
@@ -12,6 +16,7 @@ import torch
 from export import export, state_preprocessing, strip, worst_difference, write
 from vit import Vit
 
+SIZES = {"deit_tiny": (192, 3), "deit_small": (384, 6), "vit_base": (768, 12)}  # dim, heads
 MEAN, STD = "0.485,0.456,0.406", "0.229,0.224,0.225"  # ImageNet, pixels in 0..1
 
 
@@ -40,19 +45,22 @@ def liveliness(model, images):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("size", choices=SIZES)
     parser.add_argument("out", type=Path)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--dynamo", action="store_true", help="the dynamo exporter, opset 20, instead of TorchScript, 17")
     args = parser.parse_args()
     torch.set_num_threads(1)
     torch.manual_seed(args.seed)
-    model = Vit(image=224, chans=3, patch=16, dim=192, depth=12, heads=3, mlp_dim=768, classes=1000).eval()
+    dim, heads = SIZES[args.size]
+    model = Vit(image=224, chans=3, patch=16, dim=dim, depth=12, heads=heads, mlp_dim=4 * dim, classes=1000).eval()
     generator = torch.Generator().manual_seed(args.seed)
     enliven(model, generator)
     images = torch.randn(4, 3, 224, 224, generator=generator)
     lively = liveliness(model, images)
     if lively < 0.2:
         raise SystemExit(f"the logits of different images are too much alike ({lively:.2f})")
-    proto = export(model, images[:1], 17, dynamo=False)
+    proto = export(model, images[:1], 20 if args.dynamo else 17, dynamo=args.dynamo)
     strip(proto)
     state_preprocessing(proto, MEAN, STD)
     data = proto.SerializeToString(deterministic=True)
