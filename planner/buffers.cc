@@ -71,12 +71,24 @@ void AddTensors(Builder &b) {
   }
 }
 
+// An input in the arena is there from the start, all of it: the caller wrote it.
+void FinishInputs(Builder &b) {
+  for (TensorId input : b.graph.inputs) {
+    const int32_t index = b.plan.buffer_of[input];
+    if (index == kNone) continue;
+    Buffer &buffer = b.plan.buffers[index];
+    buffer.first = buffer.first_stage = 0;
+    buffer.bytes = std::max(buffer.bytes, BytesOf(b.graph.tensors[input]));
+  }
+}
+
 // Shrinks what lives inside one loop, and lets the rest live as long as the loops that touch it.
 void FinishTensors(Builder &b) {
   for (Buffer &buffer : b.plan.buffers) {
     const Stage &first = b.plan.stages[buffer.first_stage], &last = b.plan.stages[buffer.last_stage];
     const int64_t stride = b.contracts.tile_stride[buffer.id];
-    if (buffer.first_stage == buffer.last_stage && Iterates(first) && stride > 0) {
+    const bool written = !b.uses[b.plan.buffer_of[buffer.id]].writes.empty();
+    if (buffer.first_stage == buffer.last_stage && Iterates(first) && stride > 0 && written) {
       buffer.tile = true;
       buffer.bytes = std::min(buffer.bytes, first.rows * stride);
       continue;
@@ -116,21 +128,32 @@ std::vector<Use> InStage(const Builder &b, const std::vector<Use> &uses, int32_t
   return within;
 }
 
-// x dies and y is born in this stage while both are alive: at which distance may y pass over x? Within one call (a
-// tile, or a stage of one iteration) only the node that reads the last of x may do so, in place; across iterations x
-// must be complete before the loop begins.
+// Past the last byte of y that is written before the stage: x is still whole then, so these bytes must lie before it.
+int64_t WrittenBefore(const Builder &b, int32_t y, int32_t stage) {
+  int64_t end = 0;
+  for (const Use &use : b.uses[y].writes)
+    if (b.timeline.stages[use.time] < stage) end = std::max(end, EndByte(*use.touch));
+  return end;
+}
+
+// x dies in this stage, in which y is written while both are alive: at which distance may y pass over x? Within one
+// call (a tile, or a stage of one iteration) only the node that reads the last of x may do so, in place; across
+// iterations x must be complete before the loop begins.
 void AddOverwrite(Builder &b, int32_t x, int32_t y, int32_t stage) {
   const Buffer &from = b.plan.buffers[x], &to = b.plan.buffers[y];
   const Stage &loop = b.plan.stages[stage];
+  const std::vector<Use> y_writes = InStage(b, b.uses[y].writes, stage);
+  if (y_writes.empty()) return;
   if (to.first > from.last || from.first > to.last || loop.steps == 0 || from.tile != to.tile) return;
   const std::vector<Use> &x_writes = b.uses[x].writes;
   const bool one_call = from.tile || !Iterates(loop);
-  const int32_t complete = one_call ? to.first : b.timeline.begin[stage];
-  if (one_call && from.last != to.first) return;
+  const int32_t born = y_writes.front().time;
+  const int32_t complete = one_call ? born : b.timeline.begin[stage];
+  if (one_call && from.last != born) return;
   if (!x_writes.empty() && x_writes.back().time >= complete) return;
   const int32_t steps = one_call ? std::min(loop.rows, loop.steps) : loop.steps;
-  const int64_t distance =
-      OverwriteDistance(steps, loop.rows, InStage(b, b.uses[x].reads, stage), InStage(b, b.uses[y].writes, stage));
+  const int64_t distance = std::max(WrittenBefore(b, y, stage),
+                                    OverwriteDistance(steps, loop.rows, InStage(b, b.uses[x].reads, stage), y_writes));
   if (distance < to.bytes) b.plan.overwrites.push_back({x, y, distance});
 }
 
@@ -138,8 +161,8 @@ void AddOverwrites(Builder &b) {
   const int32_t tensors = static_cast<int32_t>(b.uses.size());
   for (int32_t y = 0; y < tensors; y++)
     for (int32_t x = 0; x < tensors; x++)
-      if (x != y && b.plan.buffers[x].last_stage == b.plan.buffers[y].first_stage)
-        AddOverwrite(b, x, y, b.plan.buffers[y].first_stage);
+      if (x != y && b.plan.buffers[x].last_stage >= b.plan.buffers[y].first_stage)
+        AddOverwrite(b, x, y, b.plan.buffers[x].last_stage);
 }
 
 }  // namespace
@@ -150,6 +173,7 @@ void AddBuffers(const Graph &graph, const o2m_target &target, Contracts &contrac
   plan.state_of.assign(graph.nodes.size(), kNone);
   Builder b{graph, target, contracts, plan, TimelineOf(plan), {}};
   AddTensors(b);
+  FinishInputs(b);
   FinishTensors(b);
   AddBlocks(b);
   AddOverwrites(b);

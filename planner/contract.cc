@@ -11,7 +11,7 @@ namespace onnx2mcu {
 Home HomeOf(const Graph &graph, TensorId base) {
   if (graph.tensors[base].is_constant) return {Place::kConstant, base};
   for (size_t i = 0; i < graph.inputs.size(); i++)
-    if (graph.inputs[i] == base) return {Place::kInput, static_cast<int32_t>(i)};
+    if (graph.inputs[i] == base && !graph.tensors[base].in_arena) return {Place::kInput, static_cast<int32_t>(i)};
   for (size_t i = 0; i < graph.outputs.size(); i++)
     if (graph.outputs[i] == base) return {Place::kOutput, static_cast<int32_t>(i)};
   return {Place::kArena, base};

@@ -19,7 +19,8 @@ inline int64_t AlignUp(int64_t bytes, int64_t align) { return (bytes + align - 1
 inline int64_t CeilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 enum class Place : uint8_t { kArena, kConstant, kInput, kOutput };
-// Where the memory of a base lies: inputs and outputs of the graph are the caller's, constants are in flash.
+// Where the memory of a base lies: inputs and outputs of the graph are the caller's (but for inputs marked in_arena),
+// constants are in flash.
 struct Home {
   Place place = Place::kArena;
   int32_t index = 0;  // kInput, kOutput: position in graph.inputs / outputs; else the TensorId

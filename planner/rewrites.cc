@@ -45,6 +45,7 @@ Graph WithoutData(const Graph &graph) {
     copy.name = tensor.name, copy.dtype = tensor.dtype, copy.dims = tensor.dims;
     copy.is_constant = tensor.is_constant, copy.quant = tensor.quant;
     copy.base = tensor.base, copy.view_offset = tensor.view_offset, copy.strides = tensor.strides;
+    copy.in_arena = tensor.in_arena;
   }
   return light;
 }

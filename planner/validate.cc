@@ -94,11 +94,13 @@ absl::Status Collect(Checker &c) {
   return absl::OkStatus();
 }
 
+bool Has(const std::vector<TensorId> &ids, TensorId base) {
+  return std::find(ids.begin(), ids.end(), base) != ids.end();
+}
+
 bool InArena(const Graph &graph, TensorId base) {
-  const auto has = [base](const std::vector<TensorId> &ids) {
-    return std::find(ids.begin(), ids.end(), base) != ids.end();
-  };
-  return !graph.tensors[base].is_constant && !has(graph.inputs) && !has(graph.outputs);
+  const Tensor &tensor = graph.tensors[base];
+  return !tensor.is_constant && !Has(graph.outputs, base) && (tensor.in_arena || !Has(graph.inputs, base));
 }
 
 int64_t IterationOf(const Stage &stage, int64_t step) { return stage.steps == 0 ? 0 : step / stage.rows; }
@@ -152,7 +154,8 @@ absl::Status CheckRun(const Checker &c, const Operand &operand, bool tile, int64
 absl::Status CheckBytes(const Checker &c, TensorId base) {
   const int32_t index = InArena(c.graph, base) ? c.plan.buffer_of[base] : kNone;
   const bool tile = index != kNone && c.plan.buffers[index].tile;
-  const bool given = std::find(c.graph.inputs.begin(), c.graph.inputs.end(), base) != c.graph.inputs.end();
+  const bool given = Has(c.graph.inputs, base);
+  if (tile && given) return absl::OkStatus();  // a band that rows are pushed into: ValidateStream() follows them
   int64_t size = BytesOf(c.graph.tensors[base]);
   for (const Operand &operand : c.operands[base])
     ForEachRun(c.graph, operand, -1, [&](int64_t, int64_t high) { size = std::max(size, high); });
@@ -175,7 +178,10 @@ absl::Status CheckBytes(const Checker &c, TensorId base) {
 
 absl::Status CheckLifetime(const Checker &c, const Buffer &buffer, const Operand &operand) {
   const Stage &stage = c.plan.stages[operand.stage];
-  const bool whole_stage = stage.steps > stage.rows && !buffer.tile;
+  const bool given = Has(c.graph.inputs, buffer.id);
+  if (given && !buffer.tile && (buffer.first > 0 || buffer.bytes < BytesOf(c.graph.tensors[buffer.id])))
+    return Bad(NameOf(c, operand) + ": an input without its place from the start");
+  const bool whole_stage = stage.steps > stage.rows && (!buffer.tile || given);
   const int32_t first = whole_stage ? c.stage_begin[operand.stage] : operand.time;
   const int32_t last = whole_stage ? c.stage_end[operand.stage] - 1 : operand.time;
   if (buffer.first > first || buffer.last < last) return Bad(NameOf(c, operand) + ": not alive when it is used");
@@ -320,15 +326,29 @@ std::vector<const Operand *> Select(const Checker &c, const Buffer &buffer, int3
   return selected;
 }
 
-// True if y, born in the stage in which x dies, never covers a byte of x that is still read.
+// True if what y holds before the stage in which x dies lies outside of x.
+bool ApartBefore(const Checker &c, const Buffer &x, const Buffer &y) {
+  bool apart = true;
+  for (const Operand &operand : c.operands[y.id]) {
+    if (!operand.write || operand.stage >= x.last_stage) continue;
+    ForEachRun(c.graph, operand, -1, [&](int64_t low, int64_t high) {
+      if (y.offset + low < x.offset + x.bytes && x.offset < y.offset + high) apart = false;
+    });
+  }
+  return apart;
+}
+
+// True if y, written in the stage in which x dies, never covers a byte of x that is still read.
 bool MayOverwrite(const Checker &c, const Buffer &x, const Buffer &y) {
-  if (x.kind != BufferKind::kTensor || y.kind != BufferKind::kTensor || x.last_stage != y.first_stage) return false;
-  const int32_t s = y.first_stage;
+  if (x.kind != BufferKind::kTensor || y.kind != BufferKind::kTensor) return false;
+  if (y.first_stage > x.last_stage || (y.tile && y.first_stage < x.last_stage)) return false;
+  if (!ApartBefore(c, x, y)) return false;
+  const int32_t s = x.last_stage;
   const Stage &stage = c.plan.stages[s];
   const bool loops = stage.steps > stage.rows;
   int32_t first_write = c.stage_end[s];
   for (const Operand &operand : c.operands[y.id])
-    if (operand.write) first_write = std::min(first_write, operand.time);
+    if (operand.write && operand.stage == s) first_write = std::min(first_write, operand.time);
   if (loops && !x.tile && !y.tile) first_write = c.stage_begin[s];
   if (loops && x.tile != y.tile) return false;
   for (const Operand &operand : c.operands[x.id])

@@ -52,6 +52,8 @@ struct Tensor {
   TensorId base = kNone;         // never itself a view
   int64_t view_offset = 0;       // elements into base
   std::vector<int64_t> strides;  // elements, one per dim; empty: dense, row major
+
+  bool in_arena = false;  // of a graph input: the caller leaves it in the arena, where it is overwritten
 };
 
 using Attr =
