@@ -63,6 +63,10 @@ void AddModel(CLI::App &app, CommandLine &c) {
   app.add_option("--gelu", o.gelu, "GELU exact by table, or x*sigmoid(1.702x)")
       ->check(CLI::IsMember({"lut", "sigmoid"}))
       ->capture_default_str();
+  app.add_option("--stream", o.stream, "functions that take the input in rows: where they cost no RAM, always, never")
+      ->check(CLI::IsMember({"auto", "on", "off"}))
+      ->capture_default_str();
+  app.add_flag("--image-in-arena", o.image_in_arena, "the caller writes the input into the arena, to be overwritten");
   app.add_option("--dump", o.dump, "print the graph after this pass (or all) to stderr")->type_name("PASS");
 }
 

@@ -136,6 +136,27 @@ absl::Status Schedule(Graph graph, const CompileOptions &options, const Registry
   return absl::OkStatus();
 }
 
+absl::Status PutImageInArena(const CompileOptions &options, Graph &graph) {
+  if (!options.image_in_arena) return absl::OkStatus();
+  if (graph.inputs.size() == 1) {
+    graph.tensors[graph.inputs[0]].in_arena = true;
+    return absl::OkStatus();
+  }
+  return absl::InvalidArgumentError(absl::StrCat(graph.file, ": --image-in-arena: the model has ", graph.inputs.size(),
+                                                 " inputs; it works for models with one"));
+}
+
+absl::Status AddStream(const CompileOptions &options, Compilation *compilation) {
+  Stream &stream = compilation->stream;
+  stream.why = "--stream=off";
+  if (options.stream == "off") return absl::OkStatus();
+  stream = AddStream(compilation->graph, compilation->target.abi(), options.stream == "on", &compilation->plan);
+  if (stream.possible() || options.stream != "on") return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat(compilation->graph.file,
+                                                 ": --stream=on: the input cannot be pushed in rows, since ",
+                                                 stream.why, "; --stream=auto compiles it for whole inputs"));
+}
+
 }  // namespace
 
 absl::StatusOr<Graph> ImportFloat(const CompileOptions &options) {
@@ -175,7 +196,13 @@ absl::StatusOr<Compilation> Compile(const CompileOptions &options, const Registr
   DumpAfter("fuse", graph, options);
 
   // Order, loops, lifetimes, offsets.
+  O2M_RETURN_IF_ERROR(PutImageInArena(options, graph));
   O2M_RETURN_IF_ERROR(Schedule(std::move(graph), options, registry, host, &compilation));
+
+  if (options.image_in_arena) OverwriteInput(compilation.graph, target, &compilation.plan);
+
+  // A band of the arena for inputs that come in rows.
+  O2M_RETURN_IF_ERROR(AddStream(options, &compilation));
 
   // Weights in the form the kernels read.
   if (options.shapes_only) return compilation;
@@ -185,6 +212,7 @@ absl::StatusOr<Compilation> Compile(const CompileOptions &options, const Registr
 
   // A second opinion on every byte of the plan.
   O2M_RETURN_IF_ERROR(ValidatePlan(compilation.graph, target, compilation.plan));
+  O2M_RETURN_IF_ERROR(ValidateStream(compilation.graph, target, compilation.plan, compilation.stream));
   return compilation;
 }
 

@@ -7,6 +7,7 @@
 #include "importer/evaluate.h"
 #include "importer/quant/quantize.h"
 #include "planner/plan.h"
+#include "planner/stream.h"
 
 namespace onnx2mcu {
 
@@ -21,6 +22,8 @@ struct CompileOptions {
   std::string mean, std;
   std::string optimize = "balanced", residual = "auto", gelu = "lut";
   int32_t rows = 0;
+  std::string stream = "auto";  // rows of the input: auto, where the arena stays as it is; on: also where it grows; off
+  bool image_in_arena = false;
   std::string dump;    // pass name or "all"; text goes to stderr
   std::string output;  // -o DIR
   bool example = false, selftest = false;
@@ -31,6 +34,7 @@ struct CompileOptions {
 struct Compilation {
   Graph graph;
   Plan plan;
+  Stream stream;  // how the input may be pushed in rows, or why not
   Target target;
   Board board;                            // id empty: none given
   std::vector<Alternative> alternatives;  // the chosen one first, its graph moved to `graph`; others hold no data

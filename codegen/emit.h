@@ -14,8 +14,21 @@ std::string Banner(const Compilation &compilation, const CompileOptions &options
 // emit_formula.cc: what the stages compute, one line each: "x = add(x, fc2(fc1(norm2(x))))".
 std::vector<std::string> StageFormulas(const ProgramText &program);
 
-// emit_header.cc: NAME.h, and the prototypes that it and NAME.c share.
-std::string RunPrototype(const Graph &graph);  // without the semicolon
+// emit_program.cc: a function of NAME.c under construction.
+FunctionText NewFunction(const ProgramText &program, const std::string &name);
+std::string Declarations(const FunctionText &function);
+
+// emit_stream.cc: NAME_begin, NAME_push_rows and NAME_end; nothing where the input cannot be streamed.
+struct StreamText {
+  std::string begin, clear, end;  // statements: what runs before the loop that reads the input, its state, what follows
+};
+absl::StatusOr<std::string> EmitStream(ProgramText &program, const StreamText &around, Host &host);
+
+// emit_header.cc: NAME.h, and the prototypes that it and NAME.c share, without the semicolon.
+std::string RunPrototype(const Graph &graph);
+std::string BeginPrototype(const Graph &graph);
+std::string PushPrototype(const Graph &graph);
+std::string EndPrototype(const Graph &graph);
 std::string EmitHeader(const Compilation &compilation, const CompileOptions &options);
 
 // emit_weights.cc: NAME_weights.h and NAME_weights.c.

@@ -19,41 +19,90 @@ std::string OneLine(const std::string &text) {
 
 // ---- --example
 
-std::string MainSource(const Graph &graph) {
-  std::string buffers, arguments = "arena", reads, prints;
+// "arena + VIT_IMAGE_OFFSET" where an input is to be written.
+std::string PlaceInArena(const Graph &graph, const std::string &arena) {
+  return absl::StrCat(arena, " + ", UpperCase(graph.name), "_IMAGE_OFFSET");
+}
+
+// Where the example reads an input, and hands it over.
+struct ExampleInputs {
+  std::string buffers, reads, arguments;
+};
+ExampleInputs ReadInputs(const Graph &graph) {
+  ExampleInputs text;
   for (size_t i = 0; i < graph.inputs.size(); i++) {
-    const std::string name = InputName(graph, static_cast<int>(i)), type = CType(graph.tensors[graph.inputs[i]].dtype);
-    absl::StrAppend(&buffers, "static ", type, " ", name, "[", InputMacro(graph, static_cast<int>(i)),
-                    "_BYTES / sizeof(", type, ")];\n");
-    absl::StrAppend(&reads, "  if (fread(", name, ", 1, sizeof(", name, "), stdin) != sizeof(", name,
-                    ")) return 1;  // raw bytes\n");
-    absl::StrAppend(&arguments, ", ", name);
+    const Tensor &tensor = graph.tensors[graph.inputs[i]];
+    const std::string name = InputName(graph, static_cast<int>(i)), type = CType(tensor.dtype);
+    const std::string bytes = InputMacro(graph, static_cast<int>(i)) + "_BYTES";
+    const std::string place = tensor.in_arena ? PlaceInArena(graph, "arena") : name;
+    absl::StrAppend(&text.reads, "  if (fread(", place, ", 1, ", bytes, ", stdin) != ", bytes,
+                    ") return 1;  // raw bytes\n");
+    if (tensor.in_arena) continue;
+    absl::StrAppend(&text.buffers, "static ", type, " ", name, "[", bytes, " / sizeof(", type, ")];\n");
+    absl::StrAppend(&text.arguments, ", ", name);
   }
+  return text;
+}
+
+// The same inference with one row of pixels at a time in RAM.
+std::string RowsSource(const Compilation &compilation) {
+  const Graph &graph = compilation.graph;
+  if (!compilation.stream.possible()) return "";
+  std::string outputs;
+  for (size_t i = 0; i < graph.outputs.size(); i++)
+    absl::StrAppend(&outputs, ", ", OutputName(graph, static_cast<int>(i)));
+  const std::string macro = InputMacro(graph, 0), type = CType(graph.tensors[graph.inputs[0]].dtype);
+  return Fill(R"(
+// The input from the top, row by row, the channels of a pixel side by side: only one row is held at a time.
+static int run_rows(void) {
+  static $type$ row[$macro$_ROW_BYTES / sizeof($type$)];
+  $name$_begin(arena);
+  for (int y = 0; y < $macro$_ROWS; ++y) {
+    if (fread(row, 1, sizeof(row), stdin) != sizeof(row)) return 1;
+    if ($name$_push_rows(arena, row, 1) != 0) return 1;
+  }
+  return $name$_end(arena$outputs$);
+}
+)",
+              {{"name", graph.name}, {"macro", macro}, {"type", type}, {"outputs", outputs}});
+}
+
+// What main() does with its arguments: any one asks for rows.
+std::string RunText(const Compilation &compilation, const ExampleInputs &inputs, const std::string &outputs) {
+  const std::string whole =
+      absl::StrCat(inputs.reads, "  ", compilation.graph.name, "_run(arena", inputs.arguments, outputs, ");\n");
+  if (!compilation.stream.possible()) return "int main(void) {\n" + whole;
+  return absl::StrCat("static int run_whole(void) {\n", whole,
+                      "  return 0;\n}\n\nint main(int argc, char **argv) {\n  (void)argv;  // any argument: rows\n",
+                      "  if (argc > 1 ? run_rows() : run_whole()) return 1;\n");
+}
+
+std::string MainSource(const Compilation &compilation) {
+  const Graph &graph = compilation.graph;
+  const ExampleInputs inputs = ReadInputs(graph);
+  std::string buffers = inputs.buffers, outputs, prints;
   for (size_t i = 0; i < graph.outputs.size(); i++) {
     const std::string name = OutputName(graph, static_cast<int>(i)), macro = OutputMacro(graph, static_cast<int>(i));
     absl::StrAppend(&buffers, "static ", CType(graph.tensors[graph.outputs[i]].dtype), " ", name, "[", macro,
                     "_COUNT];\n");
     absl::StrAppend(&prints, "  for (int i = 0; i < ", macro, "_COUNT; ++i) printf(\"%ld\\n\", (long)", name,
                     "[i]);\n");
-    absl::StrAppend(&arguments, ", ", name);
+    absl::StrAppend(&outputs, ", ", name);
   }
   return Fill(R"(#include <stdio.h>
 
 #include "$name$.h"
 
 static _Alignas(16) uint8_t arena[$NAME$_ARENA_BYTES];
-$buffers$
-int main(void) {
-$reads$
-  $name$_run($arguments$);
-$prints$  return 0;
+$buffers$$rows$
+$run$$prints$  return 0;
 }
 )",
               {{"name", graph.name},
                {"NAME", UpperCase(graph.name)},
                {"buffers", buffers},
-               {"reads", reads},
-               {"arguments", arguments},
+               {"rows", RowsSource(compilation)},
+               {"run", RunText(compilation, inputs, outputs)},
                {"prints", prints}});
 }
 
@@ -122,7 +171,7 @@ uint32_t WeightsHash(const ProgramText &program) {
 
 // The golden arrays of one case, the statement that checks it, and what check() takes.
 struct CheckText {
-  std::string arrays, calls;
+  std::string arrays, calls, inputs;
   std::vector<std::string> parameters, outputs, arguments, compares;
 };
 
@@ -132,7 +181,11 @@ CheckText WriteChecks(const Graph &graph, const std::vector<GoldenCase> &cases) 
   for (size_t i = 0; i < graph.inputs.size(); i++) {
     const std::string name = InputName(graph, static_cast<int>(i));
     text.parameters.push_back(absl::StrCat("const ", CType(graph.tensors[graph.inputs[i]].dtype), " *", name));
-    text.arguments.push_back(name);
+    if (graph.tensors[graph.inputs[i]].in_arena)
+      absl::StrAppend(&text.inputs, "  memcpy(", PlaceInArena(graph, "(uint8_t *)arena"), ", ", name, ", ",
+                      InputMacro(graph, static_cast<int>(i)), "_BYTES);\n");
+    else
+      text.arguments.push_back(name);
   }
   for (size_t i = 0; i < graph.outputs.size(); i++) {
     const Tensor &tensor = graph.tensors[graph.outputs[i]];
@@ -166,7 +219,7 @@ CheckText WriteChecks(const Graph &graph, const std::vector<GoldenCase> &cases) 
 
 std::vector<GeneratedFile> EmitExample(const Compilation &compilation, const CompileOptions &options,
                                        const std::vector<GeneratedFile> &files) {
-  return {{"main.c", Banner(compilation, options, "main.c") + MainSource(compilation.graph)},
+  return {{"main.c", Banner(compilation, options, "main.c") + MainSource(compilation)},
           {"CMakeLists.txt", ExampleCMake(compilation.graph, files)}};
 }
 
@@ -210,7 +263,7 @@ static uint32_t weights_hash(void) {
 
 $check$ {
 $outputs$
-  $name$_run($arguments$);
+$inputs$  $name$_run($arguments$);
   return $compares$;
 }
 
@@ -226,6 +279,7 @@ $calls$  return 0;
        {"hashes", hashes},
        {"check", OneLine(absl::StrCat("static int check(void *arena, ", absl::StrJoin(text.parameters, ", "), ")"))},
        {"outputs", absl::StrJoin(text.outputs, "")},
+       {"inputs", text.inputs},
        {"arguments", absl::StrJoin(text.arguments, ", ")},
        {"compares", absl::StrJoin(text.compares, " && ")},
        {"hash", absl::StrCat(WeightsHash(program))},

@@ -52,20 +52,79 @@ void AppendOutput(const Graph &graph, int i, std::vector<Macro> *macros) {
   AppendQuant(prefix, tensor, macros);
 }
 
-}  // namespace
-
-std::string RunPrototype(const Graph &graph) {
-  std::string text = absl::StrCat("void ", graph.name, "_run(void *arena");
-  for (size_t i = 0; i < graph.inputs.size(); i++) {
-    absl::StrAppend(&text, ", const ", CType(graph.tensors[graph.inputs[i]].dtype), " *",
-                    InputName(graph, static_cast<int>(i)));
-  }
+std::string OutputParameters(const Graph &graph) {
+  std::string text;
   for (size_t i = 0; i < graph.outputs.size(); i++) {
     absl::StrAppend(&text, ", ", CType(graph.tensors[graph.outputs[i]].dtype), " *",
                     OutputName(graph, static_cast<int>(i)));
   }
-  const std::string line = Statement(text + ")", 0);
+  return text;
+}
+
+// Without the line's end.
+std::string OneLine(const std::string &text) {
+  const std::string line = Statement(text, 0);
   return line.substr(0, line.size() - 1);
+}
+
+// Where the caller writes an input that lies in the arena.
+void AppendImageOffset(const Compilation &compilation, std::vector<Macro> *macros) {
+  const Graph &graph = compilation.graph;
+  const TensorId input = graph.inputs[0];
+  if (!graph.tensors[input].in_arena) return;
+  const int32_t buffer = compilation.plan.buffer_of[input];
+  const int64_t offset = buffer == kNone ? 0 : compilation.plan.buffers[buffer].offset;
+  macros->push_back({UpperCase(graph.name) + "_IMAGE_OFFSET", absl::StrCat(offset),
+                     "where in the arena the input is to be written; it is overwritten"});
+}
+
+void AppendRows(const Compilation &compilation, std::vector<Macro> *macros) {
+  const Stream &stream = compilation.stream;
+  if (!stream.possible()) return;
+  const std::string prefix = InputMacro(compilation.graph, 0);
+  macros->push_back({prefix + "_ROWS", absl::StrCat(stream.image_rows), "of pixels, for the functions that take rows"});
+  macros->push_back({prefix + "_ROW_BYTES", absl::StrCat(stream.row_bytes), "one of them"});
+}
+
+std::string StreamPrototypes(const Compilation &compilation) {
+  const Graph &graph = compilation.graph;
+  if (!compilation.stream.possible()) return "";
+  return Fill(R"(
+// The same for an input that comes in rows of pixels, such as a camera's, and is never whole in RAM: begin, then all
+// $NAME$_INPUT_ROWS rows from the top, any number at a time, then end. The channels of a pixel lie side by side (HWC).
+// Rows are copied; the arena must be left alone in between. 0: done. 1: nothing done, since there would be more rows
+// than the input has, or at the end there are fewer.
+$begin$;
+$push$;
+$end$;
+)",
+              {{"NAME", UpperCase(graph.name)},
+               {"begin", BeginPrototype(graph)},
+               {"push", PushPrototype(graph)},
+               {"end", EndPrototype(graph)}});
+}
+
+}  // namespace
+
+std::string RunPrototype(const Graph &graph) {
+  std::string inputs;
+  for (size_t i = 0; i < graph.inputs.size(); i++) {
+    if (graph.tensors[graph.inputs[i]].in_arena) continue;
+    absl::StrAppend(&inputs, ", const ", CType(graph.tensors[graph.inputs[i]].dtype), " *",
+                    InputName(graph, static_cast<int>(i)));
+  }
+  return OneLine(absl::StrCat("void ", graph.name, "_run(void *arena", inputs, OutputParameters(graph), ")"));
+}
+
+std::string BeginPrototype(const Graph &graph) { return absl::StrCat("void ", graph.name, "_begin(void *arena)"); }
+
+std::string PushPrototype(const Graph &graph) {
+  const std::string type = CType(graph.tensors[graph.inputs[0]].dtype);
+  return OneLine(absl::StrCat("int ", graph.name, "_push_rows(void *arena, const ", type, " *rows, int count)"));
+}
+
+std::string EndPrototype(const Graph &graph) {
+  return OneLine(absl::StrCat("int ", graph.name, "_end(void *arena", OutputParameters(graph), ")"));
 }
 
 std::string EmitHeader(const Compilation &compilation, const CompileOptions &options) {
@@ -74,15 +133,15 @@ std::string EmitHeader(const Compilation &compilation, const CompileOptions &opt
   std::vector<Macro> macros = {
       {upper + "_ARENA_BYTES", absl::StrCat(compilation.plan.arena_bytes), "RAM the caller provides, 16-byte aligned"}};
   for (size_t i = 0; i < graph.inputs.size(); i++) AppendInput(graph, static_cast<int>(i), &macros);
+  AppendRows(compilation, &macros);
+  AppendImageOffset(compilation, &macros);
   for (size_t i = 0; i < graph.outputs.size(); i++) AppendOutput(graph, static_cast<int>(i), &macros);
   std::string selftest;
   if (options.selftest) {
     selftest = absl::StrCat("\n// Checks the weights and two inferences; 0: every byte is as it was on the host.\nint ",
                             graph.name, "_selftest(void *arena);\n");
   }
-  return absl::StrCat(
-      Banner(compilation, options, graph.name + ".h"),
-      Fill(R"(#ifndef $NAME$_H_
+  return absl::StrCat(Banner(compilation, options, graph.name + ".h"), Fill(R"(#ifndef $NAME$_H_
 #define $NAME$_H_
 #include <stdint.h>
 
@@ -93,13 +152,17 @@ extern "C" {
 
 // One inference. Re-entrant: all it writes is the arena, which may hold anything before, and the outputs.
 $run$;
-$selftest$
+$stream$$selftest$
 #ifdef __cplusplus
 }
 #endif
 #endif
 )",
-           {{"NAME", upper}, {"macros", MacroLines(macros)}, {"run", RunPrototype(graph)}, {"selftest", selftest}}));
+                                                                            {{"NAME", upper},
+                                                                             {"macros", MacroLines(macros)},
+                                                                             {"run", RunPrototype(graph)},
+                                                                             {"stream", StreamPrototypes(compilation)},
+                                                                             {"selftest", selftest}}));
 }
 
 }  // namespace onnx2mcu

@@ -60,6 +60,17 @@ std::vector<Group> CutByPart(const ProgramText &program, const Group &block) {
   return parts;
 }
 
+// The loop that reads the input is a function of its own where rows may be pushed into it.
+std::vector<Group> CutAtStream(const ProgramText &program, const Group &group) {
+  if (program.stream == nullptr || !program.stream->possible()) return {group};
+  const int loop = program.stream->stage;
+  if (loop < group.begin || loop >= group.end) return {group};
+  std::vector<Group> parts = {{group.name, loop, loop + 1}};
+  if (group.begin < loop) parts.insert(parts.begin(), {group.name + "_begin", group.begin, loop});
+  if (group.end > loop + 1) parts.push_back({group.name + "_end", loop + 1, group.end});
+  return parts;
+}
+
 std::vector<Group> GroupStages(ProgramText &program) {
   const std::vector<Stage> &stages = program.plan->stages;
   std::vector<Group> blocks, groups;
@@ -71,9 +82,11 @@ std::vector<Group> GroupStages(ProgramText &program) {
     blocks.back().end = s + 1;
   }
   for (const Group &block : blocks) {
-    for (Group &group : CutByPart(program, block)) {
-      group.name = program.names.Unique(CIdentifier(group.name));
-      groups.push_back(group);
+    for (const Group &part : CutByPart(program, block)) {
+      for (Group &group : CutAtStream(program, part)) {
+        group.name = program.names.Unique(CIdentifier(group.name));
+        groups.push_back(group);
+      }
     }
   }
   return groups;
@@ -143,33 +156,11 @@ std::string Parameters(const Graph &graph, const FunctionText &function, bool wi
   return absl::StrJoin(list, ", ");
 }
 
-FunctionText NewFunction(const ProgramText &program, const std::string &name) {
-  const Graph &graph = *program.graph;
-  FunctionText function;
-  function.name = name;
-  function.names = program.names;
-  for (const char *reserved : {"a", "t", "rows", "arena"}) function.names.Reserve(reserved);
-  for (int i = 0; i < 10; i++) function.names.Reserve(absl::StrCat("i", i));  // loops that ops write
-  for (size_t i = 0; i < graph.inputs.size(); i++) function.names.Reserve(InputName(graph, static_cast<int>(i)));
-  for (size_t i = 0; i < graph.outputs.size(); i++) function.names.Reserve(OutputName(graph, static_cast<int>(i)));
-  function.uses_input.resize(graph.inputs.size());
-  function.uses_output.resize(graph.outputs.size());
-  return function;
-}
-
-// Comments behind declarations stand in one column, as clang-format puts them.
-std::string Declarations(const FunctionText &function) {
-  size_t column = 0;
-  for (const std::string &key : function.order) {
-    column = std::max(column, function.locals.at(key).declaration.find(";  //") + 1);
-  }
-  std::string text;
-  for (const std::string &key : function.order) {
-    const std::string &line = function.locals.at(key).declaration;
-    const size_t end = line.find(";  //") + 1;
-    absl::StrAppend(&text, "  ", line.substr(0, end), std::string(column - end, ' '), line.substr(end), "\n");
-  }
-  return text;
+// The pointers that are its parameters.
+void ReserveOperands(const Graph &graph, FunctionText *function) {
+  for (size_t i = 0; i < graph.inputs.size(); i++)
+    if (!graph.tensors[graph.inputs[i]].in_arena) function->names.Reserve(InputName(graph, static_cast<int>(i)));
+  for (size_t i = 0; i < graph.outputs.size(); i++) function->names.Reserve(OutputName(graph, static_cast<int>(i)));
 }
 
 struct WrittenFunction {
@@ -179,6 +170,7 @@ struct WrittenFunction {
 absl::StatusOr<WrittenFunction> WriteFunction(ProgramText &program, const Group &group,
                                               const std::vector<std::string> &formulas, Host &host) {
   FunctionText function = NewFunction(program, group.name);
+  ReserveOperands(*program.graph, &function);
   std::vector<std::string> bodies;
   std::string comment;
   for (int s = group.begin; s < group.end; s++) {
@@ -241,17 +233,27 @@ absl::StatusOr<std::string> EmitSource(ProgramText &program, const Compilation &
   const Graph &graph = *program.graph;
   const std::vector<std::string> formulas = StageFormulas(program);
   std::string functions, run;
+  StreamText around;
   bool uses_arena = false;
+  const int32_t loop = compilation.stream.stage;
   for (const Group &group : GroupStages(program)) {
     O2M_ASSIGN_OR_RETURN(const WrittenFunction written, WriteFunction(program, group, formulas, host));
     absl::StrAppend(&functions, written.text, "\n");
     absl::StrAppend(&run, written.call);
+    if (group.end <= loop) absl::StrAppend(&around.begin, written.call);
+    if (group.begin > loop) absl::StrAppend(&around.end, written.call);
     uses_arena |= absl::StrContains(written.call, "(a)") || absl::StrContains(written.call, "(a,");
   }
   const std::string arena = uses_arena ? "  uint8_t *const a = (uint8_t *)arena;\n\n" : "  (void)arena;\n\n";
   const std::string map = Comment(MemoryMap(graph, compilation.plan));
-  return absl::StrCat(Banner(compilation, options, graph.name + ".c"), "//\n", map, "\n", Includes(graph, functions),
-                      functions, RunPrototype(graph), " {\n", arena, run, "}\n");
+  if (compilation.stream.possible()) {
+    FunctionText begin = NewFunction(program, "begin");
+    around.clear = StateClear(program, compilation.plan.stages[loop], begin);
+  }
+  O2M_ASSIGN_OR_RETURN(const std::string stream, EmitStream(program, around, host));
+  return absl::StrCat(Banner(compilation, options, graph.name + ".c"), "//\n", map, "\n",
+                      Includes(graph, functions + stream), functions, RunPrototype(graph), " {\n", arena, run, "}\n",
+                      stream);
 }
 
 std::string SymbolHeader(const Graph &graph) {
@@ -266,11 +268,40 @@ std::string SymbolHeader(const Graph &graph) {
 
 }  // namespace
 
+FunctionText NewFunction(const ProgramText &program, const std::string &name) {
+  const Graph &graph = *program.graph;
+  FunctionText function;
+  function.name = name;
+  function.names = program.names;
+  for (const char *reserved : {"a", "t", "rows", "arena"}) function.names.Reserve(reserved);
+  for (int i = 0; i < 10; i++) function.names.Reserve(absl::StrCat("i", i));  // loops that ops write
+  function.uses_input.resize(graph.inputs.size());
+  function.uses_output.resize(graph.outputs.size());
+  return function;
+}
+
+// Comments behind declarations stand in one column, as clang-format puts them.
+std::string Declarations(const FunctionText &function) {
+  size_t column = 0;
+  for (const std::string &key : function.order) {
+    column = std::max(column, function.locals.at(key).declaration.find(";  //") + 1);
+  }
+  std::string text;
+  for (const std::string &key : function.order) {
+    const std::string &line = function.locals.at(key).declaration;
+    const size_t end = line.find(";  //") + 1;
+    absl::StrAppend(&text, "  ", line.substr(0, end), std::string(column - end, ' '), line.substr(end), "\n");
+  }
+  return text;
+}
+
 std::string Banner(const Compilation &compilation, const CompileOptions &options, const std::string &file) {
   const Graph &graph = compilation.graph;
   std::string flags = absl::StrCat("--optimize=", options.optimize);
   if (options.rows > 0) absl::StrAppend(&flags, " --rows=", options.rows);
   if (!compilation.board.id.empty()) absl::StrAppend(&flags, " --board=", compilation.board.id);
+  if (options.stream != "auto") absl::StrAppend(&flags, " --stream=", options.stream);
+  if (options.image_in_arena) absl::StrAppend(&flags, " --image-in-arena");
   std::string text = absl::StrCat(file, " - generated by onnx2mcu ", O2M_VERSION, " for ", compilation.target.id, " (",
                                   flags, "). Do not edit.\n");
   absl::StrAppend(&text, "model ", graph.name, ".onnx (sha256 ", graph.sha256.substr(0, 16), "), opset ", graph.opset,
@@ -286,6 +317,7 @@ absl::StatusOr<std::vector<GeneratedFile>> EmitProgram(const Compilation &compil
   ProgramText program;
   program.graph = &graph;
   program.plan = &compilation.plan;
+  program.stream = &compilation.stream;
   program.target = compilation.target.abi();
   program.labels = LabelNodes(graph);
   for (const char *suffix : {"_run", "_selftest", "_begin", "_push_rows", "_end"}) {

@@ -69,6 +69,16 @@ int64_t WeightBytes(const ProgramText &program) {
   return bytes;
 }
 
+Json Streaming(const Compilation &compilation) {
+  const Stream &stream = compilation.stream;
+  if (!stream.possible()) return {{"possible", false}, {"why_not", stream.why}};
+  return {{"possible", true},
+          {"rows", stream.image_rows},
+          {"row_bytes", stream.row_bytes},
+          {"band_rows", stream.band_rows},
+          {"band_bytes", compilation.plan.buffers[stream.band].bytes}};
+}
+
 }  // namespace
 
 std::string EmitReport(const ProgramText &program, const Compilation &compilation, const CompileOptions &options) {
@@ -93,6 +103,7 @@ std::string EmitReport(const ProgramText &program, const Compilation &compilatio
   report["tensors"] = Tensors(program);
   report["quantization"] = {
       {"method", "ptq_mse"}, {"inputs", compilation.calibration_inputs}, {"residual", options.residual}};
+  report["streaming"] = Streaming(compilation);
   report["alternatives"] = Json::parse(FrontierJson(compilation));
   report["warnings"] = graph.warnings;
   return report.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";

@@ -60,6 +60,8 @@ std::string ArenaPointer(Emission &e, const std::string &type, int64_t offset, c
 std::string ValueName(const ProgramText &program, TensorId id) {
   const Graph &graph = *program.graph;
   const TensorId base = BaseOf(graph, id);
+  for (size_t i = 0; i < graph.inputs.size(); i++)
+    if (graph.inputs[i] == base) return InputName(graph, static_cast<int>(i));
   for (const bool same_base : {false, true}) {
     for (size_t n = graph.nodes.size(); n-- > 0;) {
       for (const TensorId out : graph.nodes[n].outputs) {
@@ -86,16 +88,36 @@ std::string ShapeComment(const Emission &e, TensorId id) {
   return ShapeText(dims);
 }
 
+// How far the operand of step t lies behind that of step 0: "t * 64".
+std::string Walked(const OperandAddress &address, int64_t element) {
+  const int64_t step = address.step_bytes / element, before = address.before_bytes / element;
+  const std::string walked = step == 1 ? "t" : absl::StrCat("t * ", step);
+  if (before == 0) return walked;
+  return absl::StrCat("(", walked, " > ", before, " ? ", walked, " - ", before, " : 0)");
+}
+
 // "name + t * 64": `at` is where step 0 lies, in elements behind name.
 std::string Advance(const Emission &e, const std::string &name, const OperandAddress &address, int64_t at,
                     int64_t element) {
   std::string text = name;
   if (at != 0) absl::StrAppend(&text, " + ", at);
   if (!e.in_loop || address.step_bytes == 0) return text;
-  const int64_t step = address.step_bytes / element, before = address.before_bytes / element;
-  const std::string walked = step == 1 ? "t" : absl::StrCat("t * ", step);
-  if (before == 0) return absl::StrCat(text, " + ", walked);
-  return absl::StrCat(text, " + (", walked, " > ", before, " ? ", walked, " - ", before, " : 0)");
+  return absl::StrCat(text, " + ", Walked(address, element));
+}
+
+// The band begins with row `first` of the input, which is where most readers begin too.
+std::string BandOperand(Emission &e, const OperandAddress &address, DType dtype) {
+  const Stream &stream = *e.program.stream;
+  const int64_t element = DTypeBytes(dtype), band = e.program.plan->buffers[stream.band].offset;
+  const int64_t at = address.bytes - band, row = stream.row_bytes;
+  const int64_t skipped = at / row, rest = at % row / element;  // whole rows before the operand of step 0
+  const std::string comment = absl::StrCat("the band, ", stream.band_rows, " rows of ", row, " bytes");
+  const std::string name = ArenaPointer(e, CType(dtype), band, InputName(e.graph(), 0), comment);
+  const bool starts = address.step_bytes == stream.step * row && (skipped == 0 || address.before_bytes == 0) &&
+                      address.before_bytes - skipped * row == stream.before * row;
+  if (starts) return rest == 0 ? name : absl::StrCat(name, " + ", rest);
+  return absl::StrCat(name, " + (", Walked(address, element), at == 0 ? "" : absl::StrCat(" + ", at / element),
+                      " - first * ", row / element, ")");
 }
 
 std::string ConstantOperand(Emission &e, TensorId id);
@@ -117,6 +139,8 @@ const char *OperandText(Emission &e, bool is_output, int index) {
       const std::string local = ArenaPointer(e, CType(tensor.dtype), address.bytes, name, ShapeComment(e, id));
       return e.Keep(Advance(e, local, address, 0, element));
     }
+    case OperandAddress::kBand:
+      return e.Keep(BandOperand(e, address, tensor.dtype));
     case OperandAddress::kInput:
       e.function.uses_input[address.index] = true;
       return e.Keep(Advance(e, InputName(e.graph(), address.index), address, at, element));
@@ -170,7 +194,10 @@ const char *ConstantName(const o2m_emitter *emitter, int32_t slot) {
 
 const char *ObjectName(const o2m_emitter *emitter, const char *c_type, const char *initializer) {
   Emission &e = Of(emitter);
+  const auto [known, fresh] = e.program.object_of.emplace(absl::StrCat(c_type, " ", initializer), "");
+  if (!fresh && e.function.in_band) return e.Keep(known->second);
   const std::string name = e.program.names.Unique(NodeName(e));
+  if (fresh) known->second = name;
   absl::StrAppend(&e.program.objects, "static const ", c_type, " ", name, " = ", initializer, ";\n");
   e.program.object_count++;
   return e.Keep(name);

@@ -10,6 +10,7 @@
 #include "importer/ir/vit_view.h"
 #include "planner/execute.h"
 #include "planner/plan.h"
+#include "planner/stream.h"
 
 namespace onnx2mcu {
 
@@ -32,6 +33,7 @@ struct FunctionText {
   std::vector<std::string> order;       // keys of locals, by first use
   NameSet names;
   bool uses_arena = false;
+  bool in_band = false;  // `first` is the input's row that the band begins with; objects are shared with NAME_run
   std::vector<bool> uses_input, uses_output;
 };
 
@@ -39,13 +41,15 @@ struct FunctionText {
 struct ProgramText {
   const Graph *graph = nullptr;
   const Plan *plan = nullptr;
+  const Stream *stream = nullptr;  // null or not possible: whole inputs only
   o2m_target target{};
   std::vector<NodeLabel> labels;
-  NameSet names;                             // of file scope
-  std::string objects;                       // static const parameter structs
-  std::vector<WeightArray> weights;          // in order of first use
-  std::map<std::string, size_t> weight_of;   // dtype and bytes -> index into weights
-  std::map<std::string, std::string> files;  // kernel sources by name
+  NameSet names;                                 // of file scope
+  std::string objects;                           // static const parameter structs
+  std::vector<WeightArray> weights;              // in order of first use
+  std::map<std::string, size_t> weight_of;       // dtype and bytes -> index into weights
+  std::map<std::string, std::string> files;      // kernel sources by name
+  std::map<std::string, std::string> object_of;  // type and initializer -> the first object like that
   int64_t object_count = 0;
 };
 

@@ -70,6 +70,14 @@ void PrintSummary(const Compilation &c, const CompileOptions &options, const Siz
   std::printf("\n");
 }
 
+void PrintStream(const Compilation &c) {
+  const Stream &stream = c.stream;
+  if (!stream.possible()) return void(std::printf("  input in rows: no: %s\n", stream.why.c_str()));
+  std::printf("  input in rows: %lld of %s B; a band of %lld rows in the arena, %s B\n",
+              static_cast<long long>(stream.image_rows), Grouped(stream.row_bytes).c_str(),
+              static_cast<long long>(stream.band_rows), Grouped(c.plan.buffers[stream.band].bytes).c_str());
+}
+
 // What only a compiler of the target knows: code and stack. Without one the report keeps null.
 void PutSizes(const Sizes &sizes, std::vector<GeneratedFile> &files) {
   if (!sizes.measured) return;
@@ -107,6 +115,7 @@ absl::Status CompileVerb(const CommandLine &command, const Registry &registry) {
   std::printf("%s: %s for %s%s%s\n", folder.c_str(), compilation.graph.file.c_str(), compilation.target.id.c_str(),
               compilation.board.id.empty() ? "" : " on ", compilation.board.id.c_str());
   PrintSummary(compilation, options, sizes);
+  if (command.verbose) PrintStream(compilation);
   if (command.pareto) std::fputs(FrontierTable(compilation).c_str(), stdout);
   if (command.verbose) std::fputs(MemoryMap(compilation.graph, compilation.plan).c_str(), stdout);
   return absl::OkStatus();
