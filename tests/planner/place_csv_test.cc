@@ -27,7 +27,7 @@ TEST(PlaceCsv, WritesTheColumnsThatAreNeeded) {
 
 TEST(PlaceCsv, KeepsRandomProblems) {
   std::mt19937 random(7);
-  for (int trial = 0; trial < 500; trial++) {
+  for (int trial = 0; trial < 500 / kSlow; trial++) {
     ProblemKind kind{.blocks = 1 + trial % 20, .aligned = trial % 2 == 0, .overwritable = trial % 3};
     kind.fixed_blocks = trial % 4;
     const Problem problem = RandomProblem(random, kind);

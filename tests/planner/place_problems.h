@@ -9,6 +9,13 @@
 
 namespace onnx2mcu {
 
+// How much slower the code is than in a release: fewer trials, more time.
+#if defined(__SANITIZE_ADDRESS__) || !defined(NDEBUG)
+inline constexpr int kSlow = 10;
+#else
+inline constexpr int kSlow = 1;
+#endif
+
 struct ProblemKind {
   int blocks = 8, times = 5;
   int sizes = 40;          // bytes 1..sizes
