@@ -342,6 +342,7 @@ bool ApartBefore(const Checker &c, const Buffer &x, const Buffer &y) {
 bool MayOverwrite(const Checker &c, const Buffer &x, const Buffer &y) {
   if (x.kind != BufferKind::kTensor || y.kind != BufferKind::kTensor) return false;
   if (y.first_stage > x.last_stage || (y.tile && y.first_stage < x.last_stage)) return false;
+  if (Has(c.graph.inputs, y.id)) return false;  // the caller wrote it: before everything
   if (!ApartBefore(c, x, y)) return false;
   const int32_t s = x.last_stage;
   const Stage &stage = c.plan.stages[s];

@@ -19,6 +19,7 @@ class ByteOwners {
 
   // What went wrong first; empty if nothing did.
   std::string Play() {
+    for (TensorId input : graph_.inputs) PutInput(input);
     for (const Stage &stage : plan_.stages) {
       for (NodeId node : stage.nodes) Fill(StateOf(node, stage), {kState, node});
       const int32_t steps = std::max(stage.steps, 1), rows = std::max(stage.rows, 1);
@@ -53,6 +54,13 @@ class ByteOwners {
   }
   void Fill(const Bytes &bytes, Owner owner) {
     for (const Byte &b : bytes) Put(b.place, owner);
+  }
+
+  // What the caller leaves in the arena before the first call.
+  void PutInput(TensorId input) {
+    if (!graph_.tensors[input].in_arena || plan_.buffer_of[input] == kNone) return;
+    const int64_t offset = plan_.buffers[plan_.buffer_of[input]].offset;
+    for (int64_t i = 0; i < BytesOf(graph_.tensors[input]); i++) Put(offset + i, {input, i});
   }
 
   Bytes Block(int32_t buffer, int64_t bytes) const {

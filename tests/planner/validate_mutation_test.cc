@@ -89,7 +89,16 @@ struct Subject {
   Plan plan;
 };
 
-// Small transformers and random graphs, in loops of several lengths.
+void AddAlternatives(const Graph &graph, std::vector<Subject> &subjects) {
+  Host host;
+  const auto alternatives = ChooseSchedule(graph, host, kTarget, {});
+  EXPECT_EQ(alternatives.status(), absl::OkStatus());
+  if (!alternatives.ok()) return;
+  for (const Alternative &a : *alternatives) subjects.push_back({a.graph, a.plan});
+}
+
+// Small transformers and random graphs, in loops of several lengths; the input elsewhere or in the arena, where it is
+// overwritten; and whatever schedules the search finds.
 std::vector<Subject> Subjects() {
   std::vector<Graph> graphs;
   for (int64_t dim : {6, 8}) {
@@ -98,7 +107,12 @@ std::vector<Subject> Subjects() {
     graphs.push_back(fake::Vit(sizes));
   }
   for (uint32_t seed = 0; seed < 40; seed++) graphs.push_back(RandomGraph{}.Make(seed));
+  for (size_t i = 0; i < 8; i++) {
+    graphs.push_back(graphs[i]);
+    graphs.back().tensors[graphs.back().inputs[0]].in_arena = true;
+  }
   std::vector<Subject> subjects;
+  for (size_t i = 0; i < 4; i++) AddAlternatives(graphs[i], subjects);
   for (const Graph &graph : graphs)
     for (int32_t rows : {0, 1, 3}) {
       PlanOptions options;
