@@ -84,6 +84,30 @@ Plan LoosenOne(std::mt19937 &random, Plan plan) {
   return plan;
 }
 
+// A loop takes other steps at a time than its tiles are made for.
+Plan ChangeRows(std::mt19937 &random, Plan plan) {
+  Stage &stage = plan.stages[Upto(random, plan.stages.size())];
+  if (stage.steps > 0) stage.rows = 1 + Upto(random, stage.steps);
+  return plan;
+}
+
+// A tensor is taken for a tile, or a tile for a tensor.
+Plan ChangeTile(std::mt19937 &random, Plan plan) {
+  Buffer &buffer = plan.buffers[Upto(random, plan.buffers.size())];
+  if (buffer.kind == BufferKind::kTensor) buffer.tile = !buffer.tile;
+  return plan;
+}
+
+// Two nodes change places.
+Plan SwapNodes(std::mt19937 &random, Plan plan) {
+  const auto node = [&]() -> NodeId & {
+    Stage &stage = plan.stages[Upto(random, plan.stages.size())];
+    return stage.nodes[Upto(random, stage.nodes.size())];
+  };
+  std::swap(node(), node());
+  return plan;
+}
+
 struct Subject {
   Graph graph;
   Plan plan;
@@ -162,6 +186,16 @@ TEST(ValidatePlan, RejectsEveryMutationThatIsAConflict) {
   EXPECT_GE(shortened.conflicts, 400);
   EXPECT_GE(loosened.conflicts, 100);
   EXPECT_GE(moved.harmless_accepted, 100);  // it does not reject for the sake of it
+}
+
+TEST(ValidatePlan, RejectsOtherLoopsTilesAndOrdersThatAreConflicts) {
+  const std::vector<Subject> subjects = Subjects();
+  const Tally rows = Try(subjects, ChangeRows, 6), tiles = Try(subjects, ChangeTile, 6);
+  const Tally nodes = Try(subjects, SwapNodes, 6);
+  EXPECT_GE(rows.conflicts, 150);
+  EXPECT_GE(tiles.conflicts, 300);
+  EXPECT_GE(nodes.conflicts, 400);
+  EXPECT_GE(nodes.harmless_accepted, 50);
 }
 
 // An op that walks its row upward may not find it spread out: y's columns are two bytes apart, x's one.
