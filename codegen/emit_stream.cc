@@ -63,9 +63,9 @@ std::string WindowFunctions(const ProgramText &program, const std::string &first
                    "static int32_t ", first, "(int32_t t) { return ");
   absl::StrAppend(&text,
                   s.before > 0 ? absl::StrCat(Times("t", s.step), " > ", s.before, " ? ", begins, " : 0") : begins,
-                  "; }\nstatic int32_t ", end, "(int32_t t) {\n");
-  if (!clipped) return absl::StrCat(text, "  return ", ends, ";\n}\n\n");
-  return absl::StrCat(text, "  const int32_t end = ", ends, ";\n  return end < ", s.image_rows,
+                  "; }\nstatic int32_t ", end, "(int32_t t) {");
+  if (!clipped) return absl::StrCat(text, " return ", ends, "; }\n\n");
+  return absl::StrCat(text, "\n  const int32_t end = ", ends, ";\n  return end < ", s.image_rows,
                       " ? end : ", s.image_rows, ";\n}\n\n");
 }
 

@@ -26,6 +26,7 @@ std::string Operands(const Graph &graph, const std::vector<TensorId> &tensors, c
     const Tensor &tensor = graph.tensors[tensors[i]];
     const std::string block = absl::StrCat("harness_", name, " + ", offsets[i]);
     absl::StrAppend(&list, "{", block, ", ", BytesOf(tensor), "}, ");
+    if (tensor.in_arena) continue;
     absl::StrAppend(arguments, ", (", CType(tensor.dtype), " *)(void *)(", block, ")");
   }
   return absl::StrCat("static uint8_t harness_", name, "[", std::max<int64_t>(window, 1), "] HARNESS_IN(\".", name,
@@ -39,7 +40,20 @@ std::string Guards(const EmulatorLayout &layout) {
   for (const auto &[base, attributes] : layout.guards)
     absl::StrAppend(&guards, "{", HexNumber(base), ", ", HexNumber(attributes), "}, ");
   return Array("harness_block", "painted", painted + "{0, 0}") +
-         absl::StrCat("static const uint32_t guards[][2] = {", guards, "{0, 0}};\n");
+         absl::StrCat("static const uint32_t guards[16][2] = {", guards.empty() ? "{0, 0}" : guards, "};\n");
+}
+
+// An input that the caller leaves in the arena.
+std::string InputsIntoArena(const Graph &graph, const EmulatorLayout &layout) {
+  std::string text;
+  for (size_t i = 0; i < graph.inputs.size(); i++) {
+    const Tensor &tensor = graph.tensors[graph.inputs[i]];
+    if (!tensor.in_arena) continue;
+    absl::StrAppend(&text, "  uint8_t *const image = (uint8_t *)arena + ", UpperCase(graph.name),
+                    "_IMAGE_OFFSET;\n  for (uint32_t i = 0; i < ", BytesOf(tensor),
+                    "u; i++) image[i] = harness_inputs[", layout.input_offsets[i], " + i];\n");
+  }
+  return text;
 }
 
 std::string HarnessModel(const Graph &graph, const EmulatorLayout &layout, bool selftest) {
@@ -50,8 +64,8 @@ std::string HarnessModel(const Graph &graph, const EmulatorLayout &layout, bool 
   text += Operands(graph, graph.inputs, layout.input_offsets, layout.inputs.bytes, "inputs", &arguments);
   text += Operands(graph, graph.outputs, layout.output_offsets, layout.outputs.bytes, "outputs", &arguments);
   text += Guards(layout);
-  absl::StrAppend(&text, "HARNESS_CALL static int32_t run(void *arena) {\n  HARNESS_BEGIN();\n  ", graph.name, "_run(",
-                  arguments, ");\n  HARNESS_END();\n  return 0;\n}\n");
+  absl::StrAppend(&text, "HARNESS_CALL static int32_t run(void *arena) {\n", InputsIntoArena(graph, layout),
+                  "  HARNESS_BEGIN();\n  ", graph.name, "_run(", arguments, ");\n  HARNESS_END();\n  return 0;\n}\n");
   if (selftest)
     absl::StrAppend(&text, "HARNESS_CALL static int32_t selftest(void *arena) { return ", graph.name,
                     "_selftest(arena); }\n");

@@ -49,7 +49,8 @@ void PrintSummary(const Compilation &c, const CompileOptions &options, const Siz
   Row("text", sizes.text), Row("rodata", sizes.rodata), Row("data", sizes.data), Row("bss", sizes.bss),
       Row("weights", sizes.weights);
   Row("activations", c.plan.arena_bytes, absl::StrCat("arena; lower bound ", Grouped(c.plan.lower_bound_bytes), " B"));
-  Row("input", IoBytes(c.graph, c.graph.inputs), "the caller's");
+  Row("input", IoBytes(c.graph, c.graph.inputs),
+      c.graph.tensors[c.graph.inputs[0]].in_arena ? "in the arena" : "the caller's");
   Row("output", IoBytes(c.graph, c.graph.outputs), "the caller's");
   const int64_t other = sizes.text + sizes.rodata + sizes.data,
                 ram = c.plan.arena_bytes + sizes.data + sizes.bss + sizes.stack;

@@ -24,14 +24,18 @@ Problem ProblemOf(const Plan &plan) {
 
 }  // namespace
 
-Plan PlanStages(const Graph &graph, const o2m_target &target, Contracts &contracts, std::vector<Stage> stages) {
-  Plan plan;
-  plan.stages = std::move(stages);
-  AddBuffers(graph, target, contracts, plan);
+void PlaceBuffers(Plan &plan) {
   plan.lower_bound_bytes = LowerBound(plan.buffers, plan.overwrites);
   const Solution solution = Place(ProblemOf(plan));
   for (size_t i = 0; i < plan.buffers.size(); i++) plan.buffers[i].offset = solution.offsets[i];
   plan.arena_bytes = solution.bytes;
+}
+
+Plan PlanStages(const Graph &graph, const o2m_target &target, Contracts &contracts, std::vector<Stage> stages) {
+  Plan plan;
+  plan.stages = std::move(stages);
+  AddBuffers(graph, target, contracts, plan);
+  PlaceBuffers(plan);
   return plan;
 }
 

@@ -7,6 +7,9 @@
 
 namespace onnx2mcu {
 
+// Lower bound, offsets and arena for given buffers and distances.
+void PlaceBuffers(Plan &plan);
+
 // Lifetimes, distances and placement for given stages.
 Plan PlanStages(const Graph &graph, const o2m_target &target, Contracts &contracts, std::vector<Stage> stages);
 

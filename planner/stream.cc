@@ -7,6 +7,7 @@
 #include "planner/make_plan.h"
 #include "planner/place.h"
 #include "planner/rewrites.h"
+#include "planner/stream_merge.h"
 #include "planner/stream_rows.h"
 
 namespace onnx2mcu {
@@ -81,7 +82,7 @@ bool TakesStrides(const Tensor &tensor, const o2m_access &access) {
 // An op may walk a band otherwise than the whole input, or not take its strides.
 std::string CheckReaders(const Graph &graph, const o2m_target &target, const Plan &plan, const Readers &readers,
                          const Stream &stream) {
-  Graph moved = WithoutData(graph);
+  Graph moved = graph;
   MoveToBand(&moved, stream);
   for (const InputReader &reader : readers.list) {
     const Node &node = moved.nodes[reader.node];
@@ -92,6 +93,16 @@ std::string CheckReaders(const Graph &graph, const o2m_target &target, const Pla
       return Quoted(graph, reader.node) + " cannot read rows whose channels are innermost";
   }
   return "";
+}
+
+// The plan with all readers of the input in one loop, or as it is where they are or cannot be.
+Plan WithOneLoop(const Graph &light, const o2m_target &target, const Plan &plan) {
+  absl::StatusOr<Contracts> contracts = ContractsOf(light, target);
+  if (!contracts.ok() || light.inputs.size() != 1) return plan;
+  std::vector<Stage> stages = MergeReaders(light, *contracts, plan);
+  if (stages.empty()) return plan;
+  Plan merged = PlanStages(light, target, *contracts, std::move(stages));
+  return ValidatePlan(light, target, merged).ok() ? merged : plan;
 }
 
 // Steps per iteration of the loop's stage while rows are pushed, and the band for them.
@@ -135,13 +146,14 @@ int64_t Gap(const Plan &plan, const Buffer &band) {
   return offset;
 }
 
+// In a gap that the plan leaves, else all buffers anew.
 Plan WithBand(const Graph &graph, const Plan &plan, Stream *stream) {
   Plan with = plan;
   Buffer band = BandOf(graph, plan, *stream);
   band.offset = Gap(plan, band);
   stream->band = static_cast<int32_t>(with.buffers.size());
-  with.arena_bytes = std::max(plan.arena_bytes, AlignUp(band.offset + band.bytes, kBlockAlign));
   with.buffers.push_back(band);
+  if (band.offset + band.bytes > plan.arena_bytes) PlaceBuffers(with);
   return with;
 }
 
@@ -179,20 +191,22 @@ void Consider(const Graph &light, const o2m_target &target, const Plan &base, St
   if (better && Valid(light, target, choice.plan, choice.stream)) *best = std::move(choice);
 }
 
-std::string PlaceBand(const Graph &light, const o2m_target &target, bool raise, Plan *plan, Stream *stream) {
+// `arena`: the bytes it may have for nothing.
+std::string PlaceBand(const Graph &light, const o2m_target &target, int64_t arena, bool raise, Plan *plan,
+                      Stream *stream) {
   const Plan given = *plan;
   Choice best;
   for (bool again : {false, true}) {
     for (int32_t rows : RowsToTry(given.stages[stream->stage])) {
       SetRows(given, rows, stream);
       if (stream->band_rows >= stream->image_rows) continue;  // the whole input
-      if (best.stream.band != kNone && best.plan.arena_bytes <= given.arena_bytes) break;
+      if (best.stream.band != kNone && best.plan.arena_bytes <= arena) break;
       const auto base = again ? WithRows(light, target, given, *stream) : absl::StatusOr<Plan>(given);
       if (base.ok()) Consider(light, target, *base, *stream, &best);
     }
   }
   if (best.stream.band == kNone) return "one step reads all of it, or no band of it fits its loop";
-  const int64_t more = best.plan.arena_bytes - given.arena_bytes;
+  const int64_t more = best.plan.arena_bytes - arena;
   *stream = best.stream;
   if (more > 0 && !raise)
     return absl::StrCat("a band of ", stream->band_rows, " rows would raise the arena by ", Grouped(more),
@@ -213,11 +227,14 @@ int64_t EndRow(const Stream &stream, int64_t last) {
 
 Stream AddStream(const Graph &graph, const o2m_target &target, bool raise, Plan *plan) {
   Stream stream;
-  const Readers readers = ReadersOf(graph, target, *plan);
-  stream.why = FindLoop(graph, *plan, readers, &stream);
-  if (stream.why.empty()) stream.why = FindRows(graph, readers.list, &stream);
-  if (stream.why.empty()) stream.why = CheckReaders(graph, target, *plan, readers, stream);
-  if (stream.why.empty()) stream.why = PlaceBand(WithoutData(graph), target, raise, plan, &stream);
+  const Graph light = WithoutData(graph);
+  Plan merged = WithOneLoop(light, target, *plan);
+  const Readers readers = ReadersOf(light, target, merged);
+  stream.why = FindLoop(light, merged, readers, &stream);
+  if (stream.why.empty()) stream.why = FindRows(light, readers.list, &stream);
+  if (stream.why.empty()) stream.why = CheckReaders(light, target, merged, readers, stream);
+  if (stream.why.empty()) stream.why = PlaceBand(light, target, plan->arena_bytes, raise, &merged, &stream);
+  if (stream.why.empty()) *plan = std::move(merged);
   return stream;
 }
 

@@ -28,6 +28,7 @@ if [ -d "$exports" ]; then
   for stem in plain patch_linear patch_stack patch_unfold cct timm_mobilevit timm_swin hf_vit_interpolate; do
     streams "$exports/${stem}__ts17.onnx"
   done
+  streams "$exports/patch_split__ts17.onnx" --stream=on  # four convolutions read the image: one loop
   tool compile "$exports/series__ts17.onnx" -v -o series --target=host >series.txt 2>&1 || fail "series"
   grep -q "input in rows: no: .* does not walk along its rows" series.txt || fail "no word why not"
   ! grep -q "_push_rows" series/*.h || fail "functions that cannot work"

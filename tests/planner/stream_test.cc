@@ -170,6 +170,8 @@ TEST(Stream, WithoutRoomThereIsNoneUnlessTheArenaMayGrow) {
   EXPECT_TRUE(yes.possible());
   EXPECT_GT(raised.arena_bytes, plan.arena_bytes);
   EXPECT_LT(raised.arena_bytes, plan.arena_bytes + 3 * 24 * 10);
+  EXPECT_LE(raised.lower_bound_bytes, raised.arena_bytes);
+  EXPECT_GT(raised.lower_bound_bytes, plan.lower_bound_bytes);
 }
 
 // Two nodes of one loop, one of them a window of every second row from the third on.
@@ -191,6 +193,30 @@ TEST(Stream, SeveralReadersOfOneLoopShareTheBand) {
     Plan plan = PlanStages(graph, kTarget, contracts, {{{0, 1}, 6, rows}, {{2}, 0, 0}});
     const Stream stream = AddStream(graph, kTarget, true, &plan);
     ASSERT_EQ(plan.stages[stream.stage].nodes.size(), 2u);
+    ExpectSameBytes(graph, image, plan, stream, Text(image, {}, rows));
+  }
+}
+
+// Pieces of a kernel, each a convolution of its own over every fourth row, summed up: four loops by themselves.
+TEST(Stream, LoopsThatReadTheInputBecomeOne) {
+  const Image image{3, 16, 5};
+  Graph graph = Start(image);
+  fake::Params add, piece;
+  piece.steps = 4, piece.inputs[0] = fake::Rows(1, 4, 2), piece.output = fake::Rows(0);
+  const TensorId top = fake::AddBase(graph, "top", {4, 6}), bottom = fake::AddBase(graph, "bottom", {4, 6});
+  const TensorId shifted = fake::AddView(graph, graph.inputs[0], {3, 14, 5}, 2 * 5, {16 * 5, 5, 1});
+  fake::AddNode(graph, "top", {graph.inputs[0]}, top, piece);
+  const TensorId half = fake::AddBase(graph, "half", {9}), sum = fake::AddBase(graph, "sum", {8});
+  fake::AddNode(graph, "half", {top}, half, add);
+  fake::AddNode(graph, "bottom", {shifted}, bottom, piece);
+  fake::AddNode(graph, "sum", {half, bottom}, sum, add);
+  graph.outputs = {sum};
+  Contracts contracts = ContractsOf(graph, kTarget).value();
+  for (int32_t rows : {1, 2, 4}) {
+    Plan plan = PlanStages(graph, kTarget, contracts, {{{0}, 4, rows}, {{1}, 0, 0}, {{2}, 4, rows}, {{3}, 0, 0}});
+    const Stream stream = AddStream(graph, kTarget, true, &plan);
+    ASSERT_EQ(stream.why, "");
+    EXPECT_EQ(plan.stages[stream.stage].nodes, (std::vector<NodeId>{0, 2}));
     ExpectSameBytes(graph, image, plan, stream, Text(image, {}, rows));
   }
 }
