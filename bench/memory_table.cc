@@ -43,7 +43,7 @@ void AddArena(const Plan &plan, int64_t floor, std::vector<std::string> *cells) 
   const auto ratio = [&](int64_t of) { return static_cast<double>(plan.arena_bytes) / static_cast<double>(of); };
   cells->push_back(Grouped(plan.arena_bytes) + (floor > 0 ? absl::StrFormat(" (%.3f)", ratio(floor)) : ""));
   const bool met = plan.arena_bytes == plan.lower_bound_bytes;
-  cells->push_back(met ? "exact" : absl::StrFormat("%.2f %%", 100 * (ratio(plan.lower_bound_bytes) - 1)));
+  cells->push_back(met ? "exact" : absl::StrFormat("%.3f %%", 100 * (ratio(plan.lower_bound_bytes) - 1)));
 }
 
 // The floors: residual stream, results of all heads but the last, K and V of one head; an int8 each value, but for the

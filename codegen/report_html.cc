@@ -71,8 +71,11 @@ std::string Figure(const std::string &name, const std::string &value, const std:
               {{"name", name}, {"value", value}, {"note", note}});
 }
 
+// One decimal; three where that would say 0.0 of something.
 std::string Percent(int64_t part, int64_t whole) {
-  return whole <= 0 ? "" : absl::StrFormat("%.1f %%", 100.0 * static_cast<double>(part) / static_cast<double>(whole));
+  if (whole <= 0) return "";
+  const double percent = 100.0 * static_cast<double>(part) / static_cast<double>(whole);
+  return part > 0 && percent < 0.1 ? absl::StrFormat("%.3f %%", percent) : absl::StrFormat("%.1f %%", percent);
 }
 
 std::string OfLimit(int64_t bytes, int64_t limit, const char *what) {
@@ -112,7 +115,8 @@ std::string Legend(const ReportModel &model) {
                                                          {"tensor", "tensor"},
                                                          {"tile", "tile: current rows of a loop"},
                                                          {"scratch", "scratch of one call"},
-                                                         {"state", "state between calls"}};
+                                                         {"state", "state between calls"},
+                                                         {"input", "the input, or a band of it"}};
   std::string html = "<p class=\"legend\">";
   for (const auto &[kind, text] : kinds) {
     const bool used = std::any_of(model.buffers.begin(), model.buffers.end(),
@@ -125,6 +129,7 @@ std::string Legend(const ReportModel &model) {
 }
 
 std::string MapSection(const ReportModel &model) {
+  if (model.calls.empty()) return "";
   return absl::StrCat(
       "<section>\n<h2>Memory map</h2>\n<p>Every buffer of the arena: how long it lives (left to right) and where it "
       "lies "
@@ -133,6 +138,7 @@ std::string MapSection(const ReportModel &model) {
 }
 
 std::string DetailSection(const ReportModel &model) {
+  if (model.calls.empty()) return "";
   std::string html =
       "<section>\n<h2>Block by block</h2>\n<p>The same map, one column per call. Blocks that are alike are drawn once. "
       "A "

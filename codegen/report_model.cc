@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "codegen/names.h"
 #include "importer/ir/vit_view.h"
 #include "o2m_version.h"
 #include "planner/cost.h"
@@ -85,6 +86,8 @@ void AddBuffers(const Compilation &c, const std::vector<NodeLabel> &labels, Repo
       b.name = c.graph.tensors[buffer.id].name;
       b.label = writer == writers.end() ? b.name : labels[writer->second].result;
       b.kind = buffer.tile ? "tile" : b.label == "x" ? "stream" : "tensor";
+      for (size_t i = 0; i < c.graph.inputs.size(); i++)
+        if (c.graph.inputs[i] == buffer.id) b.kind = "input", b.label = InputName(c.graph, static_cast<int>(i));
     } else {
       b.name = c.graph.nodes[buffer.id].name, b.label = labels[buffer.id].name;
       b.kind = buffer.kind == BufferKind::kScratch ? "scratch" : "state";

@@ -23,7 +23,7 @@ struct ReportCall {
 
 struct ReportBuffer {
   std::string name, label;  // the ONNX name of what it holds; short, "x"
-  std::string kind;         // "stream", "tensor", "tile", "scratch" or "state"
+  std::string kind;         // "stream", "tensor", "tile", "scratch", "state" or "input"
   int64_t bytes = 0, offset = 0;
   int32_t first = 0, last = 0, first_stage = 0, last_stage = 0;
   // Times within [first, last] at which no other buffer shares a byte with it: where its name can stand. The longest

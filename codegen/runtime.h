@@ -1,4 +1,5 @@
-// codegen/runtime.h - files embedded in the tool: codegen/runtime/ (start-up, harness, linker script) and codegen/report/.
+// codegen/runtime.h - files embedded in the tool: codegen/runtime/ (start-up, harness, linker script) and
+// codegen/report/.
 #pragma once
 #include <string>
 

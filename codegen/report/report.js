@@ -1,6 +1,7 @@
 // Pointing at a buffer marks it in every drawing and table; pointing at a layer marks its column in the map.
 (function () {
   'use strict';
+  if (!document.getElementById('map')) return;  // a program without calls
   var data = JSON.parse(document.getElementById('data').textContent);
   var info = document.getElementById('info'), map = document.getElementById('map');
   var cursor = document.getElementById('cursor');
