@@ -10,7 +10,7 @@ namespace onnx2mcu {
 namespace {
 
 constexpr int64_t kAlignment = 16;     // of the arena, by contract, and of inputs and outputs
-constexpr int64_t kCallBytes = 4096;   // at least: a page of the emulator, so that code runs there at full speed
+constexpr int64_t kPageBytes = 4096;   // of the emulator
 constexpr uint64_t kNearBytes = 4096;  // an access no farther away is described as past an end
 
 constexpr int64_t RoundUp(int64_t value, int64_t grain) { return (value + grain - 1) / grain * grain; }
@@ -25,8 +25,8 @@ int64_t PowerOfTwoFrom(int64_t bytes) {
 struct Allocator {
   uint64_t base, top;
   bool full = false;
-  Span Take(int64_t bytes) {  // a power of two, aligned to itself
-    const uint64_t size = static_cast<uint64_t>(bytes);
+  Span Take(int64_t bytes) {  // a power of two, aligned to itself; no page of the emulator holds two blocks
+    const uint64_t size = static_cast<uint64_t>(std::max(bytes, kPageBytes));
     if (top - base < 2 * size) full = true;
     if (full) return {base, 0};
     top = (top - size) / size * size;
@@ -92,7 +92,7 @@ absl::Status PlaceRam(const Compilation &compilation, Allocator &memory, Emulato
 // Inputs in the first six eighths of a block, the calling code in the last.
 void PlaceInputs(const Graph &graph, Allocator &memory, EmulatorLayout &layout) {
   const int64_t inputs = Offsets(graph, graph.inputs, &layout.input_offsets);
-  const int64_t eighth = PowerOfTwoFrom(std::max((inputs + 5) / 6, kCallBytes));
+  const int64_t eighth = PowerOfTwoFrom(std::max((inputs + 5) / 6, kPageBytes));
   const Span block = memory.Take(8 * eighth);
   layout.inputs = {block.base, inputs};
   layout.call = {block.end() - static_cast<uint64_t>(block.bytes / 8), block.bytes / 8};
@@ -112,13 +112,18 @@ void GuardPmsav7(int regions, EmulatorLayout &layout) {
   for (const Pmsav7Region &region : chosen) layout.guards.push_back(Pmsav7Registers(region));
 }
 
-void GuardPmsav8(EmulatorLayout &layout) {
+// One entry, or one pair, for each: either kind has enough.
+void GuardEach(Protection protection, EmulatorLayout &layout) {
   const Span flash{layout.flash.base, layout.flash.bytes + layout.external.bytes};
   const std::pair<Span, Access> spans[] = {{flash, Access::kExecute},      {layout.call, Access::kExecute},
                                            {layout.inputs, Access::kRead}, {layout.outputs, Access::kWrite},
                                            {layout.stack, Access::kWrite}, {layout.arena, Access::kWrite}};
-  for (const auto &[span, access] : spans)
-    if (span.bytes > 0) layout.guards.push_back(Pmsav8Registers(span, access));
+  for (const auto &[span, access] : spans) {
+    if (span.bytes == 0) continue;
+    if (protection == Protection::kPmsav8) layout.guards.push_back(Pmsav8Registers(span, access));
+    if (protection == Protection::kPmp)
+      for (const GuardRegisters &entry : PmpRegisters(span, access)) layout.guards.push_back(entry);
+  }
 }
 
 std::string HexNumber(uint64_t value) { return absl::StrCat("0x", absl::Hex(value)); }
@@ -152,7 +157,8 @@ absl::StatusOr<EmulatorLayout> LayoutOf(const Compilation &compilation) {
   }
   layout.harness = {memory.base, static_cast<int64_t>(memory.top - memory.base)};
   if (machine.protection == Protection::kPmsav7) GuardPmsav7(machine.protection_regions, layout);
-  if (machine.protection == Protection::kPmsav8) GuardPmsav8(layout);
+  if (machine.protection == Protection::kPmsav8 || machine.protection == Protection::kPmp)
+    GuardEach(machine.protection, layout);
   PaintGaps(graph, layout);
   return layout;
 }

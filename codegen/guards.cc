@@ -94,4 +94,11 @@ GuardRegisters Pmsav8Registers(const Span &span, Access access) {
           static_cast<uint32_t>(last) | 1u};
 }
 
+// pmpcfg: R 0, W 1, X 2, A 4:3 (0: off, an address alone; 1: top of range, from the entry before).
+std::vector<GuardRegisters> PmpRegisters(const Span &span, Access access) {
+  const uint32_t permission = access == Access::kWrite ? 3 : access == Access::kExecute ? 5 : 1;
+  return {{static_cast<uint32_t>(span.base / 4), 0},
+          {static_cast<uint32_t>((span.end() + 3) / 4), permission | 1u << 3}};
+}
+
 }  // namespace onnx2mcu

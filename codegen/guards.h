@@ -1,10 +1,10 @@
-// codegen/guards.h - memory protection as register values: what may be touched while the network runs; nothing else
-// may.
+// codegen/guards.h - memory protection as register values: what the network may touch while it runs, and nothing else.
 //
 // PMSAv7 (Armv7-M Architecture Reference Manual, B3.5): a region is a power of two, aligned to its size, from 256 bytes
 // on with eight subregions that can be left out; where regions overlap the higher number wins. PMSAv8 (Armv8-M
 // Architecture Reference Manual, B11): base and limit are multiples of 32 bytes, regions do not overlap. In both, what
-// no region covers faults, because the background map is off.
+// no region covers faults, because the background map is off. PMP (RISC-V Privileged Architecture, 3.7): ranges of
+// 4-byte words, which bind user mode, so the network runs in that.
 #pragma once
 #include <cstdint>
 #include <utility>
@@ -42,5 +42,7 @@ std::vector<Pmsav7Region> RegionsOver(const Span &span, int count, Span *exposed
 using GuardRegisters = std::pair<uint32_t, uint32_t>;
 GuardRegisters Pmsav7Registers(const Pmsav7Region &region);
 GuardRegisters Pmsav8Registers(const Span &span, Access access);
+// pmpaddr and pmpcfg of two entries: where the range starts, then where it ends and what it allows.
+std::vector<GuardRegisters> PmpRegisters(const Span &span, Access access);
 
 }  // namespace onnx2mcu

@@ -19,7 +19,7 @@ struct Region {
 };
 
 // Of memory, against a network that touches more than it may: codegen/guards.h.
-enum class Protection : uint8_t { kAbsent, kPmsav7, kPmsav8 };
+enum class Protection : uint8_t { kAbsent, kPmsav7, kPmsav8, kPmp };
 
 // The machine that stands in for a core: QEMU's, with the addresses where the board's flash and RAM go there, and
 // memory outside the board for the harness, so that every byte on the board is the network's.

@@ -49,9 +49,14 @@ Emulator Mps3() {
 }
 
 Emulator Virt() {
-  return {"qemu-system-riscv32",           "virt",
-          {"boot", 0x80000000, 256 * kKi}, {"harness", 0x80040000, 16 * kMi - 256 * kKi},
-          {"flash", 0x81000000, 64 * kMi}, {"ram", 0x85000000, 16 * kMi}};
+  return {"qemu-system-riscv32",
+          "virt",
+          {"boot", 0x80000000, 256 * kKi},
+          {"harness", 0x80040000, 16 * kMi - 256 * kKi},
+          {"flash", 0x81000000, 64 * kMi},
+          {"ram", 0x86000000, 16 * kMi},
+          Protection::kPmp,
+          16};
 }
 
 constexpr uint32_t kArmv7 = O2M_FEATURE_LONG_MUL | O2M_FEATURE_UNALIGNED;

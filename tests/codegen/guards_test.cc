@@ -108,5 +108,35 @@ TEST(Guards, Pmsav8RegionsAreExactTo32Bytes) {
   EXPECT_EQ(at(0x10100000 + 800), Access::kDenied);
 }
 
+// PMP: the first entry whose range holds the address decides; nothing: no access in user mode.
+Access PmpAt(const std::vector<GuardRegisters> &entries, uint64_t address) {
+  for (size_t i = 1; i < entries.size(); i++) {
+    const auto [top, config] = entries[i];
+    const uint64_t bottom = entries[i - 1].first;
+    if ((config >> 3 & 3) != 1 || address / 4 < bottom || address / 4 >= top) continue;
+    return (config & 2) != 0 ? Access::kWrite : (config & 4) != 0 ? Access::kExecute : Access::kRead;
+  }
+  return Access::kDenied;
+}
+
+TEST(Guards, PmpRangesAreExactToFourBytes) {
+  std::vector<GuardRegisters> entries;
+  const auto add = [&entries](const Span &span, Access access) {
+    for (const GuardRegisters &entry : PmpRegisters(span, access)) entries.push_back(entry);
+  };
+  add({0x81000000, 1 << 20}, Access::kExecute);
+  add({0x80100000, 786}, Access::kRead);
+  add({0x85000000, 97056}, Access::kWrite);
+  EXPECT_EQ(PmpAt(entries, 0x80ffffff), Access::kDenied);
+  EXPECT_EQ(PmpAt(entries, 0x81000000), Access::kExecute);
+  EXPECT_EQ(PmpAt(entries, 0x81100000), Access::kDenied);
+  EXPECT_EQ(PmpAt(entries, 0x80100000 + 787), Access::kRead);  // 786 rounded up
+  EXPECT_EQ(PmpAt(entries, 0x80100000 + 788), Access::kDenied);
+  EXPECT_EQ(PmpAt(entries, 0x84ffffff), Access::kDenied);
+  EXPECT_EQ(PmpAt(entries, 0x85000000), Access::kWrite);
+  EXPECT_EQ(PmpAt(entries, 0x85000000 + 97055), Access::kWrite);
+  EXPECT_EQ(PmpAt(entries, 0x85000000 + 97056), Access::kDenied);
+}
+
 }  // namespace
 }  // namespace onnx2mcu

@@ -115,10 +115,10 @@ TEST_P(Guards, TotalRamIsTheBoards) {
 
 INSTANTIATE_TEST_SUITE_P(Cores, Guards,
                          ::testing::Values("cortex-m0", "cortex-m3", "cortex-m4", "cortex-m7", "cortex-m33",
-                                           "cortex-m55"),
+                                           "cortex-m55", "rv32imc"),
                          [](const auto &param) {
                            std::string name = param.param;
-                           name[name.find('-')] = '_';
+                           if (name.find('-') != std::string::npos) name[name.find('-')] = '_';
                            return name;
                          });
 
