@@ -38,7 +38,11 @@ function(o2m_script_test folder script)
   else()
     add_test(NAME "${folder}/${name}" COMMAND bash "${script}")
   endif()
-  set_tests_properties("${folder}/${name}" PROPERTIES LABELS ${folder} TIMEOUT 900 SKIP_RETURN_CODE 77
+  set(timeout 900)
+  if(folder STREQUAL "sweep")
+    set(timeout 5400)
+  endif()
+  set_tests_properties("${folder}/${name}" PROPERTIES LABELS ${folder} TIMEOUT ${timeout} SKIP_RETURN_CODE 77
                        ENVIRONMENT "${test_environment}")
 endfunction()
 

@@ -12,10 +12,12 @@
 namespace onnx2mcu {
 namespace {
 
+constexpr double kTimeoutSeconds = 3600;  // 90 MB of weights take two minutes
+
 std::string Stem(const std::string &file) { return file.substr(0, file.size() - 2); }
 
 absl::Status CompileOne(const Compilation &c, const std::string &folder, const std::string &file) {
-  Process process{{c.target.compiler}, folder, 120};
+  Process process{{c.target.compiler}, folder, kTimeoutSeconds};
   process.arguments.insert(process.arguments.end(), c.target.flags.begin(), c.target.flags.end());
   for (const char *flag : {"-std=c11", "-O2", "-ffunction-sections", "-fdata-sections", "-fcallgraph-info=su", "-pipe",
                            "-isystem", "libc", "-c"})
@@ -23,6 +25,9 @@ absl::Status CompileOne(const Compilation &c, const std::string &folder, const s
   process.arguments.push_back(file);
   O2M_ASSIGN_OR_RETURN(const ProcessResult result, RunProcess(process));
   if (result.exit_code == 0) return absl::OkStatus();
+  if (result.timed_out)
+    return absl::InternalError(
+        absl::StrCat(file, ": ", c.target.compiler, " still runs after ", kTimeoutSeconds, " s"));
   return absl::InternalError(
       absl::StrCat(file, ": the generated C does not compile for ", c.target.id, ": ", result.output.substr(0, 400)));
 }
