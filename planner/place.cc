@@ -1,6 +1,7 @@
 #include "planner/place.h"
 
 #include <algorithm>
+#include <limits>
 #include <numeric>
 #include <tuple>
 #include <utility>
@@ -114,25 +115,45 @@ int64_t PlaceInOrder(Search &s, const std::vector<int32_t> &order) {
 bool Met(const Search &s) { return s.best.bytes <= s.bound; }
 bool Close(const Search &s) { return s.best.bytes * 100 <= s.bound * 101; }
 
-// By size, by size x lifetime, by time. Among equals later or earlier first, since what is written over a block must
-// lie below it.
-std::vector<int32_t> OrderOf(const Problem &problem, int kind) {
-  const std::vector<Block> &blocks = problem.blocks;
-  struct Key {
-    int64_t major, bytes, time;
-    int32_t id;
-  };
+// What goes first, and what among equals.
+enum class Major : uint8_t { kBytes, kArea, kTime };
+enum class Tie : uint8_t { kLastFirst, kFirstFirst, kMostCovered };
+struct Kind {
+  Major major;
+  Tie tie;
+};
+// Among equals the later or the earlier one, since what is written over a block must lie below it; or the one that
+// another may cover most of, since the rest of the space must do for those that cannot be covered.
+constexpr Kind kKinds[] = {
+    {Major::kBytes, Tie::kLastFirst}, {Major::kBytes, Tie::kFirstFirst}, {Major::kBytes, Tie::kMostCovered},
+    {Major::kArea, Tie::kLastFirst},  {Major::kArea, Tie::kFirstFirst},  {Major::kArea, Tie::kMostCovered},
+    {Major::kTime, Tie::kLastFirst},  {Major::kTime, Tie::kFirstFirst},
+};
+
+struct Key {
+  int64_t major, bytes, tie, time;
+  int32_t id;
+};
+
+Key KeyOf(const Block &b, Kind kind, int64_t covered, int32_t id) {
+  const int64_t time = kind.tie == Tie::kFirstFirst ? b.first : -b.last;
+  const int64_t area = b.bytes * (int64_t{b.last} - b.first + 1);
+  const int64_t major = kind.major == Major::kBytes ? -b.bytes : kind.major == Major::kArea ? -area : time;
+  return {major, -b.bytes, kind.tie == Tie::kMostCovered ? covered : 0, time, id};
+}
+
+std::vector<int32_t> OrderOf(const Problem &problem, Kind kind) {
+  const size_t n = problem.blocks.size();
+  std::vector<int64_t> covered(n, std::numeric_limits<int64_t>::max());  // by block: the least distance over it
+  for (const Distance &d : problem.distances) covered[d.x] = std::min(covered[d.x], d.distance);
   std::vector<Key> keys;
-  for (int32_t id = 0; id < static_cast<int32_t>(blocks.size()); id++) {
-    const Block &b = blocks[id];
-    const int64_t time = kind % 2 ? b.first : -b.last;
-    const int64_t area = b.bytes * (int64_t{b.last} - b.first + 1);
-    keys.push_back({kind < 2 ? -b.bytes : kind < 4 ? -area : time, -b.bytes, time, id});
-  }
+  keys.reserve(n);
+  for (size_t i = 0; i < n; i++) keys.push_back(KeyOf(problem.blocks[i], kind, covered[i], static_cast<int32_t>(i)));
   std::sort(keys.begin(), keys.end(), [](const Key &a, const Key &b) {
-    return std::tie(a.major, a.bytes, a.time, a.id) < std::tie(b.major, b.bytes, b.time, b.id);
+    return std::tie(a.major, a.bytes, a.tie, a.time, a.id) < std::tie(b.major, b.bytes, b.tie, b.time, b.id);
   });
   std::vector<int32_t> order;
+  order.reserve(n);
   for (const Key &key : keys) order.push_back(key.id);
   return order;
 }
@@ -180,16 +201,16 @@ void SearchOn(Search &s, int64_t work) {
 }  // namespace
 
 Solution Place(const Problem &problem) {
-  constexpr int kOrders = 6;
   Search s{problem, ConflictsOf(problem), problem.lower_bound, 0, 0, {}, {}, {}};
   s.offsets.resize(problem.blocks.size());
   for (const Block &block : problem.blocks)
     if (block.fixed >= 0) s.fixed_top = std::max(s.fixed_top, block.fixed + block.bytes);
   s.bound = std::max(s.bound, s.fixed_top);
-  for (int kind = 0; kind < kOrders && (kind == 0 || !Met(s)); kind++) PlaceInOrder(s, OrderOf(problem, kind));
+  for (const Kind kind : kKinds)
+    if (s.best.offsets.empty() || !Met(s)) PlaceInOrder(s, OrderOf(problem, kind));
   s.work = 0;
-  for (int kind = 0; kind < kOrders && !Close(s); kind++)
-    Improve(s, OrderOf(problem, kind), problem.work_limit / (4 * kOrders));
+  for (const Kind kind : kKinds)
+    if (!Close(s)) Improve(s, OrderOf(problem, kind), problem.work_limit / (4 * std::size(kKinds)));
   if (!Close(s)) SearchOn(s, problem.work_limit - s.work);
   s.best.optimal |= Met(s);
   return s.best;

@@ -10,8 +10,11 @@
 namespace onnx2mcu {
 namespace {
 
-// Blocks by how far their lifetimes are from that of `center`.
-std::vector<int32_t> Nearest(const Problem &problem, int32_t center) {
+constexpr size_t kWindows[] = {10, 16, 24, 36};
+constexpr int64_t kWorkPerBlock = 16;  // of the whole, to find a window in it
+
+// The `count` blocks whose lifetimes are nearest to that of `center`.
+std::vector<int32_t> Nearest(const Problem &problem, int32_t center, size_t count) {
   const Block &c = problem.blocks[center];
   const auto key = [&](int32_t i) {
     const Block &b = problem.blocks[i];
@@ -20,7 +23,9 @@ std::vector<int32_t> Nearest(const Problem &problem, int32_t center) {
   std::vector<int32_t> near;
   for (int32_t i = 0; i < static_cast<int32_t>(problem.blocks.size()); i++)
     if (problem.blocks[i].bytes > 0) near.push_back(i);
-  std::sort(near.begin(), near.end(), [&](int32_t a, int32_t b) { return key(a) < key(b); });
+  const auto end = near.begin() + static_cast<int64_t>(std::min(count, near.size()));
+  std::partial_sort(near.begin(), end, near.end(), [&](int32_t a, int32_t b) { return key(a) < key(b); });
+  near.erase(end, near.end());
   return near;
 }
 
@@ -88,49 +93,62 @@ int32_t Highest(const Problem &problem, const Solution &solution) {
   return highest;
 }
 
-// Lowers what lies in the window of `count` blocks around the highest one. False: it could not.
-bool Lower(const Problem &problem, const Conflicts &conflicts, int64_t bound, size_t count, int64_t &work,
-           Solution &best) {
-  std::vector<int32_t> window = Nearest(problem, Highest(problem, best));
-  window.resize(std::min(count, window.size()));
-  const Part part = Held(problem, conflicts, best, std::move(window));
+// Lowers what lies in the window of `count` blocks around `center`. False: it could not.
+bool Lower(const Problem &problem, const Conflicts &conflicts, int64_t bound, int32_t center, size_t count,
+           int64_t &work, Solution &best) {
+  const Part part = Held(problem, conflicts, best, Nearest(problem, center, count));
   Solution found;
   found.bytes = TopOf(part, best);
   const int64_t before = found.bytes;
   for (int32_t i : part.blocks) found.offsets.push_back(best.offsets[i]);
+  work -= kWorkPerBlock * static_cast<int64_t>(problem.blocks.size());
   SearchExactly(part.problem, ConflictsOf(part.problem), bound, work, found);
   if (found.bytes >= before) return false;
   for (size_t i = 0; i < part.blocks.size(); i++) best.offsets[part.blocks[i]] = found.offsets[i];
-  best.bytes = TopOf(problem, best);
   return true;
 }
 
-constexpr size_t kWindows[] = {10, 16, 24, 36};
+// What ends above the bound, the last born first: what is written over a block must lie below it, so a chain of such
+// blocks can be lowered from its end only.
+std::vector<int32_t> TooHigh(const Problem &problem, int64_t bound, const Solution &solution) {
+  std::vector<int32_t> high;
+  for (int32_t i = 0; i < static_cast<int32_t>(problem.blocks.size()); i++)
+    if (problem.blocks[i].bytes > 0 && solution.offsets[i] + problem.blocks[i].bytes > bound) high.push_back(i);
+  std::sort(high.begin(), high.end(), [&](int32_t a, int32_t b) {
+    return std::make_tuple(-problem.blocks[a].first, a) < std::make_tuple(-problem.blocks[b].first, b);
+  });
+  return high;
+}
 
 }  // namespace
 
 void SearchWindows(const Problem &problem, const Conflicts &conflicts, int64_t bound, int64_t &work, Solution &best) {
   const int64_t share = work / 16;
   for (size_t size = 0; size < std::size(kWindows) && work > 0 && best.bytes > bound;) {
-    int64_t left = std::min(work, share);
-    work -= left;
-    const bool lowered = Lower(problem, conflicts, bound, kWindows[size], left, best);
-    work += std::max<int64_t>(left, 0);
+    bool lowered = false;
+    for (int32_t block : TooHigh(problem, bound, best)) {
+      if (work <= 0 || best.offsets[block] + problem.blocks[block].bytes <= bound) continue;
+      int64_t left = std::min(work, share);
+      work -= left;
+      lowered |= Lower(problem, conflicts, bound, block, kWindows[size], left, best);
+      work += left;
+    }
+    best.bytes = TopOf(problem, best);
     size = lowered ? 0 : size + 1;
   }
 }
 
 bool WindowsProve(const Problem &problem, const Solution &best, int64_t &work) {
-  const std::vector<int32_t> near = Nearest(problem, Highest(problem, best));
+  const int32_t highest = Highest(problem, best);
   const int64_t share = work / 4;
   for (size_t count : kWindows) {
-    const Part part = Alone(problem, {near.begin(), near.begin() + std::min(count, near.size())});
+    const Part part = Alone(problem, Nearest(problem, highest, count));
     Solution none;
     none.bytes = best.bytes;
     int64_t left = std::min(work, share);
     work -= left;
     SearchExactly(part.problem, ConflictsOf(part.problem), 0, left, none);
-    work += std::max<int64_t>(left, 0);
+    work += left;
     if (none.optimal && none.bytes == best.bytes) return true;
   }
   return false;
