@@ -91,17 +91,14 @@ std::string StreamPrototypes(const Compilation &compilation) {
   if (!compilation.stream.possible()) return "";
   return Fill(R"(
 // The same for an input that comes in rows of pixels, such as a camera's, and is never whole in RAM: begin, then all
-// $NAME$_INPUT_ROWS rows from the top, any number at a time, then end. The channels of a pixel lie side by side (HWC).
-// Rows are copied; the arena must be left alone in between. 0: done. 1: nothing done, since there would be more rows
-// than the input has, or at the end there are fewer.
+// rows from the top, any number at a time, then end. The channels of a pixel lie side by side (HWC). Rows are copied;
+// the arena must be left alone in between. 0: done. 1: nothing done, since there would be more rows than the input
+// has, or at the end there are fewer.
 $begin$;
 $push$;
 $end$;
 )",
-              {{"NAME", UpperCase(graph.name)},
-               {"begin", BeginPrototype(graph)},
-               {"push", PushPrototype(graph)},
-               {"end", EndPrototype(graph)}});
+              {{"begin", BeginPrototype(graph)}, {"push", PushPrototype(graph)}, {"end", EndPrototype(graph)}});
 }
 
 }  // namespace

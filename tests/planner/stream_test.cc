@@ -40,6 +40,7 @@ Graph Start(const Image &image) {
 TensorId AddWindow(Graph &graph, const Image &image, const Window &w, int32_t steps, const std::string &name) {
   fake::Params p;
   p.steps = steps, p.scratch_fixed = 8, p.macs_per_row = 100;
+  p.state = w.extent % 2 ? 3 : 0;
   p.inputs[0] = fake::Rows(image.axis(), w.step, w.extent, w.before), p.output = fake::Rows(0);
   const TensorId y = fake::AddBase(graph, name, {steps, 5});
   fake::AddNode(graph, name, {graph.inputs[0]}, y, p);

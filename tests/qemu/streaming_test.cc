@@ -60,18 +60,23 @@ struct Net {
   }
   // A stem, a second convolution, and 5 values of it all.
   absl::Status Compile(const std::string &target_name, const Stem &s) {
+    Start(target_name, s.channels);
+    return Finish(Conv("/stem", Conv("/first", graph.inputs[0], 6, s), 8, {6, 3, 1, 1, 1}), s.rows);
+  }
+  void Start(const std::string &target_name, int64_t channels) {
     registry.LoadFolder(O2M_PLUGIN_DIR);
     graph.name = "net", graph.file = "net.onnx", graph.sha256 = std::string(64, '0'), graph.opset = 17;
     compilation.target = FindTarget(target_name).value();
-    graph.inputs = {Value("image", {1, s.channels, 14, 9})};
-    const TensorId y = Conv("/stem", Conv("/first", graph.inputs[0], 6, s), 8, {6, 3, 1, 1, 1});
+    graph.inputs = {Value("image", {1, channels, 14, 9})};
+  }
+  absl::Status Finish(TensorId y, int32_t rows) {
     const int64_t count = ElementCount(graph.tensors[y].dims);
     const TensorId flat =
         Append("/flat", "Reshape", {y, Constant("shape", {1, count})}, {1, count}, {{"allowzero", int64_t{0}}});
     const TensorId w = AddFloats(graph, "head.w", {count, 5}, Noise(count * 5, 7));
     const TensorId product = Append("/head/MatMul", "MatMul", {flat, w}, {1, 5});
     graph.outputs = {Append("/head/Add", "Add", {product, AddFloats(graph, "head.b", {5}, Noise(5, 8))}, {1, 5})};
-    return Plan(s.rows);
+    return Plan(rows);
   }
   TensorId Constant(const std::string &name, std::vector<int64_t> values) {
     Tensor tensor;
@@ -144,6 +149,13 @@ std::vector<std::vector<uint8_t>> HostRun(const Compilation &compilation,
   return outputs;
 }
 
+std::vector<std::vector<uint8_t>> Samples(int64_t bytes, size_t count) {
+  std::vector<std::vector<uint8_t>> samples(count);
+  for (size_t n = 0; n < count; n++)
+    for (float v : Noise(bytes, 20 + n)) samples[n].push_back(static_cast<uint8_t>(static_cast<int8_t>(v * 127)));
+  return samples;
+}
+
 // Overlap; padding; patches; gaps between patches; gray; several rows of the output at once, the last fewer.
 const Stem kStems[] = {{3, 3, 2, 1, 1}, {3, 3, 1, 1, 2}, {3, 4, 4, 0, 1}, {2, 3, 4, 0, 1}, {1, 5, 2, 2, 2}};
 
@@ -156,9 +168,7 @@ TEST(StreamedC, EveryStemGivesTheHostsBytes) {
       ASSERT_TRUE(compiled.ok()) << compiled;
       const auto files = EmitProgram(net.compilation, {}, net.host);
       ASSERT_TRUE(files.ok()) << files.status();
-      std::vector<std::vector<uint8_t>> samples(2);
-      for (size_t n = 0; n < samples.size(); n++)
-        for (float v : Noise(s.channels * 14 * 9, 20 + n)) samples[n].push_back(static_cast<uint8_t>(v * 127));
+      const auto samples = Samples(s.channels * 14 * 9, 2);
       const auto expected = HostRun(net.compilation, samples);
       for (int at_once : {1, 3, 14}) {
         const auto run = RunOnEmulator(net.compilation, InRows(*files, s, at_once), samples);
@@ -167,6 +177,31 @@ TEST(StreamedC, EveryStemGivesTheHostsBytes) {
         EXPECT_NE(run->outputs[0], run->outputs[1]);
         EXPECT_EQ(run->data + run->bss, 0);
       }
+    }
+  }
+}
+
+// The mean over the rows of a gray image: sums that live from the first row to the last.
+TEST(StreamedC, StateLivesFromRowToRow) {
+  for (const std::string target : {"host", "cortex-m4"}) {
+    Net net;
+    net.Start(target, 1);
+    const std::vector<int64_t> rows = {2};
+    const absl::Status compiled =
+        net.Finish(net.Append("/mean", "ReduceMean", {net.graph.inputs[0]}, {1, 1, 9},
+                              {{"axes", rows}, {"keepdims", int64_t{0}}, {"noop_with_empty_axes", int64_t{0}}}),
+                   3);
+    ASSERT_TRUE(compiled.ok()) << compiled;
+    const NodeId mean = net.compilation.plan.stages[net.compilation.stream.stage].nodes[0];
+    ASSERT_NE(net.compilation.plan.state_of[mean], kNone);
+    const auto files = EmitProgram(net.compilation, {}, net.host);
+    ASSERT_TRUE(files.ok()) << files.status();
+    const auto samples = Samples(14 * 9, 2);
+    for (int at_once : {1, 4}) {
+      const auto run = RunOnEmulator(net.compilation, InRows(*files, {1}, at_once), samples);
+      ASSERT_TRUE(run.ok()) << run.status();
+      EXPECT_EQ(run->outputs, HostRun(net.compilation, samples)) << target << ", " << at_once << " at once";
+      EXPECT_NE(run->outputs[0], run->outputs[1]);
     }
   }
 }
