@@ -65,9 +65,10 @@ std::vector<Group> CutAtStream(const ProgramText &program, const Group &group) {
   if (program.stream == nullptr || !program.stream->possible()) return {group};
   const int loop = program.stream->stage;
   if (loop < group.begin || loop >= group.end) return {group};
-  std::vector<Group> parts = {{group.name, loop, loop + 1}};
+  const bool more = group.end > loop + 1;
+  std::vector<Group> parts = {{more ? group.name + "_rows" : group.name, loop, loop + 1}};
   if (group.begin < loop) parts.insert(parts.begin(), {group.name + "_begin", group.begin, loop});
-  if (group.end > loop + 1) parts.push_back({group.name + "_end", loop + 1, group.end});
+  if (more) parts.push_back({group.name, loop + 1, group.end});
   return parts;
 }
 

@@ -64,8 +64,9 @@ std::string Statement(const std::string &text, size_t indent) {
   if (equals != std::string::npos && indent + 4 + text.size() - equals - 3 <= kLineWidth) {  // all behind it in a line
     return margin + text.substr(0, equals + 2) + "\n" + margin + "    " + text.substr(equals + 3) + "\n";
   }
-  const std::string head = margin + text.substr(0, open + 1);
-  std::string result, line = head;
+  const bool macro = open > 0 && text[open - 1] == ')';  // NAME(kernel)(..): taken for a statement with one behind it
+  const std::string head = margin + (macro ? "(" : text.substr(0, open + 1));
+  std::string result = macro ? margin + text.substr(0, open) + "\n" : "", line = head;
   bool fresh = true;  // nothing behind the parenthesis or the margin yet
   for (const std::string &piece : SplitArguments(text.substr(open + 1))) {
     if (!fresh && line.size() + 1 + piece.size() > kLineWidth) {

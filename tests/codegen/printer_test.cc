@@ -16,9 +16,18 @@ TEST(Statement, ShortOnesStayOnOneLine) { EXPECT_EQ(Statement("f(a, b);", 2), " 
 
 TEST(Statement, BreaksAtTheOutermostCommas) {
   const std::string argument = "first_argument_of_some_length(1, 2, 3)";
-  const std::string text = "O2M_SYM(kernel)(" + argument + ", " + argument + ", " + argument + ", last);";
-  EXPECT_EQ(Statement(text, 4), "    O2M_SYM(kernel)(" + argument + ", " + argument + ",\n" + std::string(20, ' ') +
-                                    argument + ", last);\n");
+  const std::string arguments = argument + ", " + argument + ", " + argument;
+  EXPECT_EQ(Statement("kernel(" + arguments + ", last);", 4),
+            "    kernel(" + argument + ", " + argument + ",\n" + std::string(11, ' ') + argument + ", last);\n");
+}
+
+// As clang-format breaks what looks like a macro in front of a statement.
+TEST(Statement, RenamedKernelsBreakBehindTheirName) {
+  const std::string argument = "first_argument_of_some_length(1, 2, 3)", two = argument + ", " + argument;
+  EXPECT_EQ(Statement("O2M_SYM(kernel)(" + two + ", one, two, three, four, five);", 4),
+            "    O2M_SYM(kernel)\n    (" + two + ", one, two, three, four, five);\n");
+  EXPECT_EQ(Statement("O2M_SYM(kernel)(" + two + ", " + argument + ", last);", 4),
+            "    O2M_SYM(kernel)\n    (" + two + ",\n     " + argument + ", last);\n");
 }
 
 TEST(Statement, AssignmentsBreakBehindTheEqualsSign) {
