@@ -46,6 +46,7 @@ absl::StatusOr<Compilation> Compile(const CompileOptions &options, const Registr
 // One generated file.
 struct GeneratedFile {
   std::string name, text;
+  int64_t constant_bytes = 0;  // of a file that holds constants alone; 0: it is to be compiled to know its size
 };
 absl::StatusOr<std::vector<GeneratedFile>> EmitProgram(const Compilation &compilation, const CompileOptions &options,
                                                        Host &host);

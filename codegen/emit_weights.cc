@@ -90,7 +90,7 @@ $declarations$
   const std::string source = absl::StrCat(Comment(Grouped(bytes) + " bytes of constants, read in place"), "#include \"",
                                           name, ".h\"\n\n// clang-format off\n", arrays);
   return {{name + ".h", Banner(compilation, options, name + ".h") + header},
-          {name + ".c", Banner(compilation, options, name + ".c") + source}};
+          {name + ".c", Banner(compilation, options, name + ".c") + source, bytes}};
 }
 
 }  // namespace onnx2mcu

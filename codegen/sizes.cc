@@ -32,12 +32,12 @@ absl::Status CompileOne(const Compilation &c, const std::string &folder, const s
       absl::StrCat(file, ": the generated C does not compile for ", c.target.id, ": ", result.output.substr(0, 400)));
 }
 
-void AddSections(const std::map<std::string, int64_t> &sections, bool weights, Sizes &sizes) {
+void AddSections(const std::map<std::string, int64_t> &sections, Sizes &sizes) {
   for (const auto &[name, bytes] : sections) {
     if (absl::StartsWith(name, ".text"))
       sizes.text += bytes;
     else if (absl::StartsWith(name, ".rodata"))
-      (weights ? sizes.weights : sizes.rodata) += bytes;
+      sizes.rodata += bytes;
     else if (absl::StartsWith(name, ".data"))
       sizes.data += bytes;
     else if (absl::StartsWith(name, ".bss"))
@@ -50,7 +50,7 @@ absl::Status MeasureFile(const Compilation &c, const std::string &folder, const 
   O2M_RETURN_IF_ERROR(CompileOne(c, folder, file));
   O2M_ASSIGN_OR_RETURN(const std::string object, ReadFileBytes(absl::StrCat(folder, "/", Stem(file), ".o")));
   O2M_ASSIGN_OR_RETURN(const auto sections, ElfSections(object));
-  AddSections(sections, absl::EndsWith(file, "_weights.c"), sizes);
+  AddSections(sections, sizes);
   O2M_ASSIGN_OR_RETURN(const std::string graph, ReadFileBytes(absl::StrCat(folder, "/", Stem(file), ".ci")));
   AddCallGraph(calls, graph);
   return absl::OkStatus();
@@ -82,6 +82,8 @@ absl::StatusOr<Sizes> MeasureSizes(const Compilation &c, const std::vector<Gener
     O2M_RETURN_IF_ERROR(WriteFileBytes(absl::StrCat(folder.path(), "/", file.name), file.text));
   for (const GeneratedFile &file : files) {
     if (!absl::EndsWith(file.name, ".c") || file.name == "main.c") continue;
+    sizes.weights += file.constant_bytes;
+    if (file.constant_bytes > 0) continue;  // a compiler would take minutes over the text of large ones to say the same
     const absl::Status status = MeasureFile(c, folder.path(), file.name, sizes, calls);
     if (absl::IsNotFound(status)) return WithoutCompiler(c);
     O2M_RETURN_IF_ERROR(status);
