@@ -10,6 +10,7 @@
 #include "importer/copies.h"
 #include "importer/ir/op_node.h"
 #include "importer/ir/print.h"
+#include "importer/ir/text.h"
 #include "importer/passes.h"
 
 namespace onnx2mcu {
@@ -164,10 +165,38 @@ absl::StatusOr<Graph> ImportFloat(const CompileOptions &options) {
   return Import(options, &preprocessing);
 }
 
-absl::StatusOr<Compilation> Compile(const CompileOptions &options, const Registry &registry, Host &host) {
-  Compilation compilation;
-  O2M_RETURN_IF_ERROR(ChooseTarget(options, &compilation));
-  const o2m_target target = compilation.target.abi();
+namespace {
+
+// The least arena with these options and any RAM, in bytes; 0: it cannot be told.
+int64_t LeastArena(CompileOptions options, const Registry &registry, Host &host) {
+  options.ram = 0, options.board.clear();
+  options.optimize = "ram", options.shapes_only = true, options.dump.clear();
+  const auto compilation = Compile(options, registry, host);
+  return compilation.ok() ? compilation->plan.arena_bytes : 0;
+}
+
+// Adds to a budget that cannot be met what other options would need.
+absl::Status WithWhatHelps(const absl::Status &status, const CompileOptions &options, const Target &target,
+                           const Registry &registry, Host &host) {
+  std::string help;
+  const auto add = [&](const std::string &option, CompileOptions other) {
+    other.target = target.id;
+    const int64_t bytes = LeastArena(std::move(other), registry, host);
+    if (bytes > 0) absl::StrAppend(&help, help.empty() ? "; " : ", ", option, " an arena of ", Grouped(bytes), " B");
+  };
+  CompileOptions narrow = options, tiles = options;
+  narrow.residual = "s8", tiles.rows = 0;
+  if (options.residual != "s8") add("with --residual=s8", narrow);
+  if (options.rows > 0) add("without --rows", tiles);
+  return absl::Status(status.code(), absl::StrCat(std::string(status.message()), help));
+}
+
+}  // namespace
+
+absl::StatusOr<Graph> LowerModel(const CompileOptions &options, const Registry &registry, Host &host,
+                                 Compilation *compilation) {
+  O2M_RETURN_IF_ERROR(ChooseTarget(options, compilation));
+  const o2m_target target = compilation->target.abi();
 
   Preprocessing preprocessing;
   O2M_ASSIGN_OR_RETURN(Graph graph, Import(options, &preprocessing));
@@ -182,7 +211,7 @@ absl::StatusOr<Compilation> Compile(const CompileOptions &options, const Registr
 
   // Ranges from the float evaluator give every tensor its dtype and scale; every op has accepted them.
   O2M_ASSIGN_OR_RETURN(const QuantOptions quant, CalibrationOf(graph, options, preprocessing));
-  compilation.calibration_inputs = static_cast<int64_t>(quant.samples.size());
+  compilation->calibration_inputs = static_cast<int64_t>(quant.samples.size());
   O2M_RETURN_IF_ERROR(Quantize(graph, quant, host, target));
   DumpAfter("quantize", graph, options);
 
@@ -194,11 +223,20 @@ absl::StatusOr<Compilation> Compile(const CompileOptions &options, const Registr
   // Functions of one value move into their producers. From here on no pass changes what is computed.
   O2M_RETURN_IF_ERROR(FuseEpilogues(graph, host, target));
   DumpAfter("fuse", graph, options);
+  return graph;
+}
+
+absl::StatusOr<Compilation> Compile(const CompileOptions &options, const Registry &registry, Host &host) {
+  Compilation compilation;
+  O2M_ASSIGN_OR_RETURN(Graph graph, LowerModel(options, registry, host, &compilation));
+  const o2m_target target = compilation.target.abi();
 
   // Order, loops, lifetimes, offsets.
   O2M_RETURN_IF_ERROR(PutImageInArena(options, graph));
-  O2M_RETURN_IF_ERROR(Schedule(std::move(graph), options, registry, host, &compilation));
-
+  const absl::Status scheduled = Schedule(std::move(graph), options, registry, host, &compilation);
+  if (absl::IsResourceExhausted(scheduled))
+    return WithWhatHelps(scheduled, options, compilation.target, registry, host);
+  O2M_RETURN_IF_ERROR(scheduled);
   if (options.image_in_arena) OverwriteInput(compilation.graph, target, &compilation.plan);
 
   // A band of the arena for inputs that come in rows.

@@ -42,6 +42,10 @@ struct Compilation {
 };
 
 absl::StatusOr<Graph> ImportFloat(const CompileOptions &options);  // read .. canonical
+// read .. fuse: op nodes whose dtypes, scales and strides are final, ready to be scheduled. Sets target, board and
+// calibration_inputs.
+absl::StatusOr<Graph> LowerModel(const CompileOptions &options, const Registry &registry, Host &host,
+                                 Compilation *compilation);
 absl::StatusOr<Compilation> Compile(const CompileOptions &options, const Registry &registry, Host &host);
 // One generated file.
 struct GeneratedFile {
