@@ -1,0 +1,37 @@
+# The arenas that are promised, in bytes: against the floor 2NE + NP of an unmodified network (3NE + NP with a residual
+# stream of s16), by default and with --optimize=ram. Skipped where torch, which exports DeiT, is not installed.
+. "$(dirname "$0")/lib.sh"
+
+# at_most BYTES MODEL OPTIONS...: the arena, from the summary.
+at_most() {
+  local limit=$1 arena
+  shift
+  "$ONNX2MCU" compile "$@" -q -o out >out.txt || fail "compile $*"
+  arena=$("$python" -c 'import json; print(json.load(open("out/report.json"))["arena_bytes"])')
+  [ "$arena" -le "$limit" ] || fail "$*: arena of $arena B, more than $limit B"
+  echo "$(basename "$1") ${*:2}: $arena B of $limit B"
+}
+fashion_mnist() {
+  at_most 11200 "$1" --residual=s8
+  at_most 8400 "$1" --residual=s8 --optimize=ram
+}
+fashion_mnist "$O2M_SOURCE/models/vit_fmnist.onnx"
+fashion_mnist "$O2M_SOURCE/models/vit_fmnist_dynamo.onnx"
+
+"$python" -c 'import torch' 2>/dev/null || { echo "skipped: torch is not installed (scripts/setup train)"; exit 77; }
+# table SIZE DEFAULT RAM DEFAULT-WITH-S16, both exporters
+table() {
+  local exporter
+  for exporter in "" --dynamo; do
+    "$python" "$O2M_SOURCE/models/export_vit.py" "$1" "$1.onnx" $exporter >/dev/null 2>&1 || fail "the export of $1"
+    at_most "$2" "$1.onnx" --residual=s8
+    at_most "$3" "$1.onnx" --residual=s8 --optimize=ram
+    at_most "$4" "$1.onnx" --residual=s16
+  done
+}
+table deit_tiny 97100 91800 138700
+at_most 94208 deit_tiny.onnx --residual=s8 --ram=92K
+if [ "${O2M_LARGE:-0}" = 1 ]; then  # tests/sweep/memory_floor.sh
+  table deit_small 180300 170500 263500
+  table vit_base 346800 327800 513200
+fi
