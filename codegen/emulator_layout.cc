@@ -98,7 +98,7 @@ void PlaceInputs(const Graph &graph, Allocator &memory, EmulatorLayout &layout) 
   layout.call = {block.end() - static_cast<uint64_t>(block.bytes / 8), block.bytes / 8};
 }
 
-void GuardPmsav7(int regions, EmulatorLayout &layout) {
+std::vector<GuardRegisters> GuardPmsav7(int regions, const EmulatorLayout &layout, std::vector<Span> *painted) {
   std::vector<Pmsav7Region> chosen = {
       RegionAround({{layout.flash.base, layout.flash.bytes + layout.external.bytes}}, Access::kExecute),
       RegionAround({layout.inputs, layout.call}, Access::kExecute), RegionAround({layout.outputs}, Access::kWrite),
@@ -107,23 +107,46 @@ void GuardPmsav7(int regions, EmulatorLayout &layout) {
     Span exposed;
     for (const Pmsav7Region &region : RegionsOver(layout.arena, regions - static_cast<int>(chosen.size()), &exposed))
       chosen.push_back(region);
-    if (exposed.bytes > 0) layout.painted.push_back(exposed);
+    if (exposed.bytes > 0) painted->push_back(exposed);
   }
-  for (const Pmsav7Region &region : chosen) layout.guards.push_back(Pmsav7Registers(region));
+  std::vector<GuardRegisters> guards;
+  for (const Pmsav7Region &region : chosen) guards.push_back(Pmsav7Registers(region));
+  return guards;
 }
 
 // One entry, or one pair, for each: either kind has enough.
-void GuardEach(Protection protection, EmulatorLayout &layout) {
+std::vector<GuardRegisters> GuardEach(Protection protection, const EmulatorLayout &layout) {
   const Span flash{layout.flash.base, layout.flash.bytes + layout.external.bytes};
   const std::pair<Span, Access> spans[] = {{flash, Access::kExecute},      {layout.call, Access::kExecute},
                                            {layout.inputs, Access::kRead}, {layout.outputs, Access::kWrite},
                                            {layout.stack, Access::kWrite}, {layout.arena, Access::kWrite}};
+  std::vector<GuardRegisters> guards;
   for (const auto &[span, access] : spans) {
     if (span.bytes == 0) continue;
-    if (protection == Protection::kPmsav8) layout.guards.push_back(Pmsav8Registers(span, access));
+    if (protection == Protection::kPmsav8) guards.push_back(Pmsav8Registers(span, access));
     if (protection == Protection::kPmp)
-      for (const GuardRegisters &entry : PmpRegisters(span, access)) layout.guards.push_back(entry);
+      for (const GuardRegisters &entry : PmpRegisters(span, access)) guards.push_back(entry);
   }
+  return guards;
+}
+
+std::vector<GuardRegisters> GuardsOf(const Emulator &machine, const EmulatorLayout &layout,
+                                     std::vector<Span> *painted) {
+  if (machine.protection == Protection::kAbsent) return {};
+  if (machine.protection == Protection::kPmsav7) return GuardPmsav7(machine.protection_regions, layout, painted);
+  return GuardEach(machine.protection, layout);
+}
+
+// Exact, and with every end of what may be written moved to the next page; what that adds is painted.
+void Guard(const Emulator &machine, EmulatorLayout &layout) {
+  EmulatorLayout rounded = layout;
+  for (Span *span : {&rounded.inputs, &rounded.outputs, &rounded.arena}) span->bytes = RoundUp(span->bytes, kPageBytes);
+  for (const auto &[exact, more] : {std::pair{layout.outputs, rounded.outputs}, {layout.arena, rounded.arena}})
+    if (more.bytes > exact.bytes) layout.painted.push_back({exact.end(), more.bytes - exact.bytes});
+  layout.guards = GuardsOf(machine, layout, &layout.painted);
+  layout.page_guards = GuardsOf(machine, rounded, &layout.painted);
+  const size_t count = std::max(layout.guards.size(), layout.page_guards.size());
+  layout.guards.resize(count), layout.page_guards.resize(count);  // a row of zeros is off
 }
 
 std::string HexNumber(uint64_t value) { return absl::StrCat("0x", absl::Hex(value)); }
@@ -156,9 +179,7 @@ absl::StatusOr<EmulatorLayout> LayoutOf(const Compilation &compilation) {
                                                      " has for them; validate on another core"));
   }
   layout.harness = {memory.base, static_cast<int64_t>(memory.top - memory.base)};
-  if (machine.protection == Protection::kPmsav7) GuardPmsav7(machine.protection_regions, layout);
-  if (machine.protection == Protection::kPmsav8 || machine.protection == Protection::kPmp)
-    GuardEach(machine.protection, layout);
+  Guard(machine, layout);
   PaintGaps(graph, layout);
   return layout;
 }
@@ -192,9 +213,10 @@ std::string DescribeAddress(const EmulatorLayout &layout, uint64_t arena, uint64
   };
   const std::string text = HexNumber(address), size = absl::StrCat(" of ", Grouped(layout.arena_bytes), " B");
   if (address >= end && address - end < kNearBytes)
-    return absl::StrCat(text, ", ", address - end + 1, " B past the end of the arena", size);
+    return absl::StrCat(text, ", ", Grouped(static_cast<int64_t>(address - end) + 1), " B past the end of the arena",
+                        size);
   if (address < arena && arena - address <= kNearBytes)
-    return absl::StrCat(text, ", ", arena - address, " B before the arena", size);
+    return absl::StrCat(text, ", ", Grouped(static_cast<int64_t>(arena - address)), " B before the arena", size);
   if (address < kNearBytes) return text + ", near a null pointer";
   if (within(layout.flash.base, layout.flash.bytes)) return text + ", in the flash, which is read only";
   if (within(layout.external.base, layout.external.bytes)) return text + ", in the external flash, which is read only";

@@ -23,8 +23,9 @@ struct EmulatorLayout {
   Span arena;                   // arena_bytes, rounded up to kGuardGrain
   int64_t arena_bytes = 0;
   std::vector<int64_t> input_offsets, output_offsets;
-  std::vector<GuardRegisters> guards;  // empty: the core has no memory protection
-  std::vector<Span> painted;           // writable, but not the network's: what it finds there is checked afterwards
+  std::vector<GuardRegisters> guards;       // empty: the core has no memory protection
+  std::vector<GuardRegisters> page_guards;  // as many, rounded up to pages of the emulator
+  std::vector<Span> painted;  // writable in either case, but not the network's: what was painted there is checked
 };
 
 // ResourceExhausted where the arena leaves too little RAM for a stack, or inputs exceed the machine's memory.

@@ -33,14 +33,19 @@ std::string Operands(const Graph &graph, const std::vector<TensorId> &tensors, c
                       "\");\n", Array("harness_block", name, list + "{0, 0}"));
 }
 
+std::string Table(const std::string &name, const std::vector<GuardRegisters> &guards) {
+  std::string rows;
+  for (const auto &[base, attributes] : guards)
+    absl::StrAppend(&rows, "{", HexNumber(base), ", ", HexNumber(attributes), "}, ");
+  return absl::StrCat("static const uint32_t ", name, "[16][2] = {", rows.empty() ? "{0, 0}" : rows, "};\n");
+}
+
 std::string Guards(const EmulatorLayout &layout) {
-  std::string painted, guards;
+  std::string painted;
   for (const Span &span : layout.painted)
     absl::StrAppend(&painted, "{(void *)", HexNumber(span.base), ", ", span.bytes, "}, ");
-  for (const auto &[base, attributes] : layout.guards)
-    absl::StrAppend(&guards, "{", HexNumber(base), ", ", HexNumber(attributes), "}, ");
-  return Array("harness_block", "painted", painted + "{0, 0}") +
-         absl::StrCat("static const uint32_t guards[16][2] = {", guards.empty() ? "{0, 0}" : guards, "};\n");
+  return Array("harness_block", "painted", painted + "{0, 0}") + Table("guards", layout.guards) +
+         Table("page_guards", layout.page_guards);
 }
 
 // An input that the caller leaves in the arena.
@@ -70,8 +75,8 @@ std::string HarnessModel(const Graph &graph, const EmulatorLayout &layout, bool 
     absl::StrAppend(&text, "HARNESS_CALL static int32_t selftest(void *arena) { return ", graph.name,
                     "_selftest(arena); }\n");
   absl::StrAppend(&text, "const harness_model harness_network = {harness_arena, ", layout.arena_bytes, ", ",
-                  layout.arena.bytes, ", inputs, outputs, painted, guards, ", layout.guards.size(), ", run, ",
-                  selftest ? "selftest" : "0", "};\n");
+                  layout.arena.bytes, ", inputs, outputs, painted, guards, page_guards, ", layout.guards.size(),
+                  ", run, ", selftest ? "selftest" : "0", "};\n");
   return text;
 }
 

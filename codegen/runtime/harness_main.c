@@ -5,6 +5,7 @@ extern uint32_t _stack_bottom, _stack_top; /* board.ld: what is left of RAM */
 
 enum { SYS_OPEN = 1, SYS_WRITE0 = 4, SYS_WRITE = 5, SYS_READ = 6, SYS_EXIT = 0x18 };
 enum { PAINT = 0x5ca1ab1e };
+enum { EXACT_SAMPLES = 2 }; /* the arena lies at either end of its slot once */
 
 static uint8_t *arena; /* of the sample in hand */
 
@@ -116,7 +117,8 @@ static void place_arena(uint32_t sample) {
   arena = harness_network.arena + (sample % 2 == 0 ? 0 : harness_network.slot_bytes - rounded);
 }
 
-static int32_t call(int32_t (*function)(void *)) {
+static int32_t call(int32_t (*function)(void *), int exact) {
+  harness_set_guards(exact ? harness_network.guards : harness_network.page_guards, harness_network.guard_count);
   all_painted(0);
   const int32_t result = harness_call(function, arena, &_stack_top, harness_network.guard_count > 0);
   all_painted(1);
@@ -126,18 +128,17 @@ static int32_t call(int32_t (*function)(void *)) {
 int main(void) {
   const int32_t in = open_file("in.bin", 6, 1), out = open_file("out.bin", 7, 5); /* "rb", "wb" */
   uint32_t samples = 0;
-  harness_set_guards(harness_network.guards, harness_network.guard_count);
   for (uint32_t *word = &_stack_bottom; word < &_stack_top; word++) *word = PAINT;
   for (; read_sample(in); samples++) {
     place_arena(samples);
     poison((uint8_t)(0xa5 + samples));
-    call(harness_network.run);
+    call(harness_network.run, samples < EXACT_SAMPLES);
     write_outputs(out);
   }
   put_number("@stack ", stack_used(), 10, "\n");
   if (harness_network.selftest != 0) {
     place_arena(0);
-    put_number("@selftest ", (uint32_t)call(harness_network.selftest), 10, "\n");
+    put_number("@selftest ", (uint32_t)call(harness_network.selftest, 1), 10, "\n");
   }
   put_number("@done ", samples, 10, "\n");
   stop(0x20026); /* ADP_Stopped_ApplicationExit */

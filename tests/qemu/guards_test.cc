@@ -76,6 +76,20 @@ TEST_P(Guards, OneByteOutsideTheArenaIsCaught) {
   }
 }
 
+// From the third sample on the guards are as coarse as a page: paint shows a write, and farther off there is no access.
+TEST_P(Guards, LaterSamplesAreGuardedToo) {
+  const auto third = [&](const std::string &breach) {
+    return RunOnEmulator(Network(core, 1000), Files(1000, "if (image[0] == 9) " + breach),
+                         {{1, 2, 3, 4}, {1, 2, 3, 4}, {9, 2, 3, 4}});
+  };
+  const auto good = third("sink = 1;");
+  ASSERT_TRUE(good.ok()) << good.status();
+  ExpectFault(third("arena[BYTES] = 7;"), ", 1 B past the end of the arena of 1,000 B");
+  ExpectFault(third("arena[-1] = 7;"), ", 1 B before the arena of 1,000 B");
+  ExpectFault(third("*(volatile int8_t *)(out + 10) = 1;"), "which is not the network's");
+  ExpectFault(third("sink = arena[4096];"), "3,097 B past the end of the arena");
+}
+
 TEST_P(Guards, TheMessageNamesTheFunction) {
   ExpectFault(RunWith(core, 96, "sink = arena[BYTES];"), "net_step touched 0x");
 }
