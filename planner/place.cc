@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <limits>
 #include <numeric>
+#include <random>
 #include <tuple>
 #include <utility>
 
@@ -84,6 +85,7 @@ struct Search {
   std::vector<int64_t> offsets;
   Intervals forbidden;
   Solution best;
+  std::vector<int32_t> order;  // that gave the best
 };
 
 int64_t LowestFor(Search &s, int32_t block) {
@@ -108,7 +110,7 @@ int64_t PlaceInOrder(Search &s, const std::vector<int32_t> &order) {
     s.offsets[block] = LowestFor(s, block);
     bytes = std::max(bytes, s.offsets[block] + blocks[block].bytes);
   }
-  if (s.best.offsets.empty() || bytes < s.best.bytes) s.best.offsets = s.offsets, s.best.bytes = bytes;
+  if (s.best.offsets.empty() || bytes < s.best.bytes) s.best.offsets = s.offsets, s.best.bytes = bytes, s.order = order;
   return bytes;
 }
 
@@ -184,6 +186,40 @@ void Improve(Search &s, std::vector<int32_t> order, int64_t work_limit) {
   }
 }
 
+// Bytes above the bound, over all blocks.
+int64_t Excess(const Search &s) {
+  int64_t excess = 0;
+  for (size_t i = 0; i < s.offsets.size(); i++)
+    excess += std::max<int64_t>(s.offsets[i] + s.problem.blocks[i].bytes - s.bound, 0);
+  return excess;
+}
+
+// Moves one block of the best order at a time, anywhere, half of the time one that ends too high; keeps what is no
+// worse.
+void Shuffle(Search &s, int64_t work_limit) {
+  const int64_t stop = s.work + work_limit;
+  std::vector<int32_t> order = s.order;
+  std::minstd_rand random(1);  // the same numbers on every machine
+  PlaceInOrder(s, order);
+  for (int64_t least = Excess(s); s.work < stop && !Close(s);) {
+    const size_t n = order.size();
+    size_t from = random() % n;
+    const auto high = [&](int32_t i) { return s.offsets[i] + s.problem.blocks[i].bytes > s.bound; };
+    if (random() % 2)
+      for (size_t tries = 0; tries < n && !high(order[from]); tries++) from = (from + 1) % n;
+    const size_t to = random() % n;
+    const auto move = [&](size_t a, size_t b) {
+      const auto begin = order.begin();
+      a < b ? std::rotate(begin + a, begin + a + 1, begin + b + 1) : std::rotate(begin + b, begin + a, begin + a + 1);
+    };
+    move(from, to);
+    PlaceInOrder(s, order);
+    const int64_t excess = Excess(s);
+    if (excess > least) move(to, from);
+    least = std::min(least, excess);
+  }
+}
+
 // The exact search, where the problem is small enough for it; first in windows, where it is not.
 void SearchOn(Search &s, int64_t work) {
   constexpr size_t kWhole = 12;
@@ -201,7 +237,7 @@ void SearchOn(Search &s, int64_t work) {
 }  // namespace
 
 Solution Place(const Problem &problem) {
-  Search s{problem, ConflictsOf(problem), problem.lower_bound, 0, 0, {}, {}, {}};
+  Search s{problem, ConflictsOf(problem), problem.lower_bound, 0, 0, {}, {}, {}, {}};
   s.offsets.resize(problem.blocks.size());
   for (const Block &block : problem.blocks)
     if (block.fixed >= 0) s.fixed_top = std::max(s.fixed_top, block.fixed + block.bytes);
@@ -210,7 +246,8 @@ Solution Place(const Problem &problem) {
     if (s.best.offsets.empty() || !Met(s)) PlaceInOrder(s, OrderOf(problem, kind));
   s.work = 0;
   for (const Kind kind : kKinds)
-    if (!Close(s)) Improve(s, OrderOf(problem, kind), problem.work_limit / (4 * std::size(kKinds)));
+    if (!Close(s)) Improve(s, OrderOf(problem, kind), problem.work_limit / (16 * std::size(kKinds)));
+  if (!Close(s)) Shuffle(s, problem.work_limit / 2);
   if (!Close(s)) SearchOn(s, problem.work_limit - s.work);
   s.best.optimal |= Met(s);
   return s.best;

@@ -28,7 +28,7 @@ struct Problem {
   std::vector<Block> blocks;
   std::vector<Distance> distances;
   int64_t lower_bound = 0;       // stop at it; 0: none known
-  int64_t work_limit = 2400000;  // of all that follows the first greedy orders, in blocks and conflicts looked at
+  int64_t work_limit = 3000000;  // of all that follows the first greedy orders, in blocks and conflicts looked at
 };
 
 struct Solution {
