@@ -1,5 +1,6 @@
 #include "codegen/printer.h"
 
+#include <algorithm>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
@@ -65,7 +66,8 @@ std::string Statement(const std::string &text, size_t indent) {
     return margin + text.substr(0, equals + 2) + "\n" + margin + "    " + text.substr(equals + 3) + "\n";
   }
   const bool macro = open > 0 && text[open - 1] == ')';  // NAME(kernel)(..): taken for a statement with one behind it
-  const std::string head = margin + (macro ? "(" : text.substr(0, open + 1));
+  const std::string own(std::min(text.find_first_not_of(' '), open), ' ');  // within a loop of the op's
+  const std::string head = margin + (macro ? own + "(" : text.substr(0, open + 1));
   std::string result = macro ? margin + text.substr(0, open) + "\n" : "", line = head;
   bool fresh = true;  // nothing behind the parenthesis or the margin yet
   for (const std::string &piece : SplitArguments(text.substr(open + 1))) {

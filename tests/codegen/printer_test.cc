@@ -28,6 +28,8 @@ TEST(Statement, RenamedKernelsBreakBehindTheirName) {
             "    O2M_SYM(kernel)\n    (" + two + ", one, two, three, four, five);\n");
   EXPECT_EQ(Statement("O2M_SYM(kernel)(" + two + ", " + argument + ", last);", 4),
             "    O2M_SYM(kernel)\n    (" + two + ",\n     " + argument + ", last);\n");
+  EXPECT_EQ(Statement("  O2M_SYM(kernel)(" + two + ", one, two, three, four, five);", 4),
+            "      O2M_SYM(kernel)\n      (" + two + ", one, two, three, four, five);\n");
 }
 
 TEST(Statement, AssignmentsBreakBehindTheEqualsSign) {
