@@ -220,10 +220,11 @@ void Shuffle(Search &s, int64_t work_limit) {
   }
 }
 
+bool Small(const Problem &problem) { return problem.blocks.size() <= 12; }
+
 // The exact search, where the problem is small enough for it; first in windows, where it is not.
 void SearchOn(Search &s, int64_t work) {
-  constexpr size_t kWhole = 12;
-  if (s.problem.blocks.size() > kWhole) {
+  if (!Small(s.problem)) {
     int64_t half = work / 2;
     work -= half;
     SearchWindows(s.problem, s.conflicts, s.bound, half, s.best);
@@ -246,8 +247,8 @@ Solution Place(const Problem &problem) {
     if (s.best.offsets.empty() || !Met(s)) PlaceInOrder(s, OrderOf(problem, kind));
   s.work = 0;
   for (const Kind kind : kKinds)
-    if (!Close(s)) Improve(s, OrderOf(problem, kind), problem.work_limit / (16 * std::size(kKinds)));
-  if (!Close(s)) Shuffle(s, problem.work_limit / 2);
+    if (!Close(s) && !Small(problem)) Improve(s, OrderOf(problem, kind), problem.work_limit / (16 * std::size(kKinds)));
+  if (!Close(s) && !Small(problem)) Shuffle(s, problem.work_limit / 2);
   if (!Close(s)) SearchOn(s, problem.work_limit - s.work);
   s.best.optimal |= Met(s);
   return s.best;
