@@ -7,9 +7,9 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "importer/ir/slice.h"
 #include "planner/contract.h"
 #include "planner/rewrites.h"
-#include "planner/slice.h"
 
 namespace onnx2mcu {
 namespace {
@@ -73,7 +73,7 @@ bool IsSite(const Splitter &s, NodeId id, const o2m_split &split) {
   if (node.outputs.size() != 1 || split.output_axis[0] == O2M_NONE) return false;
   const TensorId y = node.outputs[0];
   return CoversBase(s.graph, y) && InArena(s.graph, y) && s.writers[BaseOf(s.graph, y)].size() == 1 &&
-         HoldsWholeOperand(s, node, split);
+         !s.readers[BaseOf(s.graph, y)].empty() && HoldsWholeOperand(s, node, split);
 }
 
 // One axis of a tensor: which runs of memory a cut of it makes.

@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <utility>
 
+#include "importer/ir/slice.h"
 #include "planner/contract.h"
 #include "planner/rewrites.h"
-#include "planner/slice.h"
 
 namespace onnx2mcu {
 namespace {
@@ -28,20 +28,26 @@ Users UsersOf(const Graph &graph, const Contracts &contracts) {
   return users;
 }
 
+// What is written to a base step by step, by one node or by several side by side: `stride` bytes a step.
+struct Rows {
+  TensorId base = kNone;
+  std::vector<NodeId> writers;
+  int32_t axis = 0;  // of the base, its outermost
+  int32_t steps = 0;
+  int64_t stride = 0;
+};
+
 // The steps whose rows some reader needs; all of them where that cannot be told.
-Steps StepsNeeded(const Contracts &contracts, const std::vector<NodeId> &readers, const Touch &write, int32_t steps) {
-  const Slots slots = SlotsOf(write, steps);
-  if (slots.stride == 0 || slots.period != 0) return {0, steps};
+Steps StepsNeeded(const Contracts &contracts, const std::vector<NodeId> &readers, const Rows &rows) {
   int64_t low = INT64_MAX, high = 0;
   for (NodeId reader : readers) {
     for (const Touch &touch : contracts.nodes[reader].touches) {
-      if (touch.write || touch.base != write.base) continue;
+      if (touch.write || touch.base != rows.base) continue;
       low = std::min(low, FirstByte(touch)), high = std::max(high, EndByte(touch));
     }
   }
-  const int64_t first = std::max<int64_t>((low - slots.begin) / slots.stride, 0);
-  const int64_t end = std::min<int64_t>(CeilDiv(high - slots.begin, slots.stride), steps);
-  return first < end ? Steps{first, end} : Steps{0, steps};
+  const Steps needed{low / rows.stride, std::min<int64_t>(CeilDiv(high, rows.stride), rows.steps)};
+  return needed.first < needed.end ? needed : Steps{0, rows.steps};
 }
 
 // Steps are independent rows of every stepped operand: no bands that overlap, no state.
@@ -59,33 +65,59 @@ TensorId CutRows(Graph &graph, TensorId id, const o2m_access &access, const Step
   return SliceTensor(graph, id, access.axis, first, count);
 }
 
+// Every writer walks the same steps, one after the other through the base.
+bool Fill(const Graph &graph, const Contracts &contracts, const RewriteTools &tools, Rows &rows) {
+  const Tensor &base = graph.tensors[rows.base];
+  while (rows.axis + 1 < static_cast<int32_t>(base.dims.size()) && base.dims[rows.axis] == 1) rows.axis++;
+  for (NodeId writer : rows.writers) {
+    const Node &node = graph.nodes[writer];
+    const Contract &contract = contracts.nodes[writer];
+    const Slots slots = SlotsOf(contract.touches.back(), contract.steps);
+    const bool same = rows.stride == 0 || (rows.stride == slots.stride && rows.steps == contract.steps);
+    if (!same || slots.stride == 0 || slots.period != 0 || slots.end > slots.stride) return false;
+    if (node.outputs.size() != 1 || !IsRowwise(MemoryOf(graph, node, tools.target, 1), node.inputs.size()))
+      return false;
+    rows.stride = slots.stride, rows.steps = contract.steps;
+  }
+  const int64_t row = DenseStrides(base.dims)[rows.axis] * DTypeBytes(base.dtype);
+  return !base.dims.empty() && rows.stride % row == 0 && rows.stride / row * rows.steps >= base.dims[rows.axis];
+}
+
 // Views of the old base now lie in the smaller one, `shift` elements earlier.
 void Rebase(Graph &graph, TensorId from, TensorId to, int64_t shift) {
   for (Tensor &tensor : graph.tensors)
     if (tensor.base == from) tensor.base = to, tensor.view_offset -= shift;
 }
 
-absl::Status KeepSteps(Graph &graph, NodeId id, const RewriteTools &tools, const o2m_memory &memory,
-                       const Steps &steps) {
-  const TensorId y = graph.nodes[id].outputs[0], base = BaseOf(graph, y);
-  const o2m_access &access = memory.outputs[0];
-  const int64_t first = steps.first * access.step, rows = graph.tensors[y].dims[access.axis];
-  const int64_t count = std::min(steps.end * access.step, rows) - first;
-  const int64_t shift = first * StridesOf(graph.tensors[y])[access.axis];
-  std::vector<TensorId> inputs = graph.nodes[id].inputs;
-  for (size_t i = 0; i < inputs.size(); i++) inputs[i] = CutRows(graph, inputs[i], memory.inputs[i], steps);
-  const TensorId cut = AddCompact(graph, y, access.axis, count, graph.tensors[y].name);
-  graph.nodes[id].inputs = std::move(inputs);
-  graph.nodes[id].outputs[0] = cut;
-  Rebase(graph, base, BaseOf(graph, cut), shift);
-  return InferNode(graph, id, tools.host, tools.target);
+TensorId AddSmaller(Graph &graph, const Rows &rows, const Steps &steps) {
+  Tensor base = graph.tensors[rows.base];
+  const int64_t per_step = rows.stride / (DenseStrides(base.dims)[rows.axis] * DTypeBytes(base.dtype));
+  base.dims[rows.axis] = std::min(steps.end * per_step, base.dims[rows.axis]) - steps.first * per_step;
+  return AddTensor(graph, std::move(base));
+}
+
+absl::Status KeepSteps(Graph &graph, const Rows &rows, const RewriteTools &tools, const Steps &steps) {
+  const TensorId smaller = AddSmaller(graph, rows, steps);
+  const int64_t shift = steps.first * rows.stride / DTypeBytes(graph.tensors[rows.base].dtype);
+  Rebase(graph, rows.base, smaller, shift);
+  for (NodeId id : rows.writers) {
+    const o2m_memory memory = MemoryOf(graph, graph.nodes[id], tools.target, 1);
+    for (size_t i = 0; i < graph.nodes[id].inputs.size(); i++)
+      graph.nodes[id].inputs[i] = CutRows(graph, graph.nodes[id].inputs[i], memory.inputs[i], steps);
+    const TensorId y = graph.nodes[id].outputs[0];
+    const o2m_access &access = memory.outputs[0];
+    Tensor view = graph.tensors[y];
+    view.dims[access.axis] = std::min(steps.end * access.step, view.dims[access.axis]) - steps.first * access.step;
+    graph.nodes[id].outputs[0] = y == rows.base ? smaller : AddTensor(graph, std::move(view));
+    O2M_RETURN_IF_ERROR(InferNode(graph, id, tools.host, tools.target));
+  }
+  return absl::OkStatus();
 }
 
 // An op may refuse the fewer rows, or not follow the shapes of its operands: tried on a graph without data first.
-bool TakesSteps(const Graph &graph, NodeId id, const RewriteTools &tools, const o2m_memory &memory,
-                const Steps &steps) {
+bool TakesSteps(const Graph &graph, const Rows &rows, const RewriteTools &tools, const Steps &steps) {
   Graph trial = WithoutData(graph);
-  return KeepSteps(trial, id, tools, memory, steps).ok() && ContractsOf(trial, tools.target).ok();
+  return KeepSteps(trial, rows, tools, steps).ok() && ContractsOf(trial, tools.target).ok();
 }
 
 // Only windows read it: a reader of the base itself needs its shape.
@@ -103,19 +135,17 @@ absl::StatusOr<Graph> DropUnreadRows(const Graph &graph, const RewriteTools &too
   Graph cut = graph;
   O2M_ASSIGN_OR_RETURN(Contracts contracts, ContractsOf(cut, tools.target));
   for (NodeId id = static_cast<NodeId>(cut.nodes.size()) - 1; id >= 0; id--) {
-    const Node &node = cut.nodes[id];
-    if (node.outputs.size() != 1) continue;
-    const TensorId base = BaseOf(cut, node.outputs[0]);
+    if (cut.nodes[id].outputs.empty()) continue;
     const Users users = UsersOf(cut, contracts);
-    if (contracts.homes[base].place != Place::kArena || users.writers[base].size() != 1) continue;
-    if (!CoversBase(cut, node.outputs[0]) || !ReadThroughViews(cut, users.readers[base], base)) continue;
-    const o2m_memory memory = MemoryOf(cut, node, tools.target, 1);
-    if (!IsRowwise(memory, node.inputs.size())) continue;
-    const Touch &write = contracts.nodes[id].touches.back();
-    const Steps steps = StepsNeeded(contracts, users.readers[base], write, memory.steps);
-    if (steps.first == 0 && steps.end == memory.steps) continue;
-    if (!TakesSteps(cut, id, tools, memory, steps)) continue;
-    O2M_RETURN_IF_ERROR(KeepSteps(cut, id, tools, memory, steps));
+    Rows rows{BaseOf(cut, cut.nodes[id].outputs[0]), {}, 0, 0, 0};
+    rows.writers = users.writers[rows.base];
+    const std::vector<NodeId> &readers = users.readers[rows.base];
+    if (rows.writers.empty() || rows.writers.front() != id || readers.empty()) continue;
+    if (contracts.homes[rows.base].place != Place::kArena || !ReadThroughViews(cut, readers, rows.base)) continue;
+    if (!Fill(cut, contracts, tools, rows)) continue;
+    const Steps steps = StepsNeeded(contracts, readers, rows);
+    if ((steps.first == 0 && steps.end == rows.steps) || !TakesSteps(cut, rows, tools, steps)) continue;
+    O2M_RETURN_IF_ERROR(KeepSteps(cut, rows, tools, steps));
     O2M_ASSIGN_OR_RETURN(contracts, ContractsOf(cut, tools.target));
   }
   return cut;

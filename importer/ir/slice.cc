@@ -1,4 +1,4 @@
-#include "planner/slice.h"
+#include "importer/ir/slice.h"
 
 #include <algorithm>
 #include <cstring>

@@ -1,13 +1,23 @@
-#include "planner/slice.h"
+#include "importer/ir/slice.h"
 
 #include <gtest/gtest.h>
-
-#include "tests/planner/fake_op.h"
 
 namespace onnx2mcu {
 namespace {
 
 using Dims = std::vector<int64_t>;
+
+TensorId AddBase(Graph &graph, const std::string &name, Dims dims) {
+  Tensor tensor;
+  tensor.name = name, tensor.dtype = DType::kS8, tensor.dims = std::move(dims);
+  return AddTensor(graph, std::move(tensor));
+}
+
+TensorId AddView(Graph &graph, TensorId base, Dims dims, int64_t offset, Dims strides) {
+  Tensor tensor = graph.tensors[base];
+  tensor.dims = std::move(dims), tensor.base = base, tensor.view_offset = offset, tensor.strides = std::move(strides);
+  return AddTensor(graph, std::move(tensor));
+}
 
 TEST(SliceTensor, AConstantKeepsTheRowsOfItsAxis) {
   Graph graph;
@@ -30,7 +40,7 @@ TEST(SliceTensor, ScalesPerChannelAreCutAlongTheirAxis) {
 
 TEST(SliceTensor, AnythingElseIsAWindow) {
   Graph graph;
-  const TensorId x = fake::AddBase(graph, "x", {5, 6});
+  const TensorId x = AddBase(graph, "x", {5, 6});
   const Tensor &part = graph.tensors[SliceTensor(graph, x, 1, 2, 3)];
   EXPECT_EQ(part.base, x);
   EXPECT_EQ(part.view_offset, 2);
@@ -40,17 +50,17 @@ TEST(SliceTensor, AnythingElseIsAWindow) {
 
 TEST(CoversBase, OnlyWithEveryElementOnce) {
   Graph graph;
-  const TensorId x = fake::AddBase(graph, "x", {6, 4});
+  const TensorId x = AddBase(graph, "x", {6, 4});
   EXPECT_TRUE(CoversBase(graph, x));
-  EXPECT_TRUE(CoversBase(graph, fake::AddView(graph, x, {2, 6, 2}, 0, {2, 4, 1})));
-  EXPECT_FALSE(CoversBase(graph, fake::AddView(graph, x, {6, 2}, 0, {4, 1})));
-  EXPECT_FALSE(CoversBase(graph, fake::AddView(graph, x, {6, 4}, 0, {4, 0})));
+  EXPECT_TRUE(CoversBase(graph, AddView(graph, x, {2, 6, 2}, 0, {2, 4, 1})));
+  EXPECT_FALSE(CoversBase(graph, AddView(graph, x, {6, 2}, 0, {4, 1})));
+  EXPECT_FALSE(CoversBase(graph, AddView(graph, x, {6, 4}, 0, {4, 0})));
 }
 
 TEST(AddCompact, HeadsOfAProjectionMoveTogether) {  // [heads, tokens, depth] in [tokens, heads * depth]
   Graph graph;
-  const TensorId x = fake::AddBase(graph, "x", {5, 12});
-  const TensorId heads = fake::AddView(graph, x, {3, 5, 4}, 0, {4, 12, 1});
+  const TensorId x = AddBase(graph, "x", {5, 12});
+  const TensorId heads = AddView(graph, x, {3, 5, 4}, 0, {4, 12, 1});
   const Tensor &two = graph.tensors[AddCompact(graph, heads, 0, 2, "two")];
   EXPECT_EQ(two.dims, (Dims{2, 5, 4}));
   EXPECT_EQ(two.strides, (Dims{4, 8, 1}));
@@ -62,7 +72,7 @@ TEST(AddCompact, HeadsOfAProjectionMoveTogether) {  // [heads, tokens, depth] in
 
 TEST(AddCompact, TransposedHeadsAreOneRunEach) {  // [heads, depth, tokens], dense
   Graph graph;
-  const TensorId x = fake::AddBase(graph, "x", {3, 4, 5});
+  const TensorId x = AddBase(graph, "x", {3, 4, 5});
   const Tensor &one = graph.tensors[AddCompact(graph, x, 0, 1, "one")];
   EXPECT_EQ(one.base, kNone);
   EXPECT_EQ(one.dims, (Dims{1, 4, 5}));
@@ -70,8 +80,8 @@ TEST(AddCompact, TransposedHeadsAreOneRunEach) {  // [heads, depth, tokens], den
 
 TEST(InMemoryOrder, TheLongestStrideComesFirst) {
   Graph graph;
-  const TensorId x = fake::AddBase(graph, "x", {5, 12});
-  const TensorId heads = fake::AddView(graph, x, {1, 3, 5, 4}, 0, {60, 4, 12, 1});
+  const TensorId x = AddBase(graph, "x", {5, 12});
+  const TensorId heads = AddView(graph, x, {1, 3, 5, 4}, 0, {60, 4, 12, 1});
   const Tensor &view = graph.tensors[InMemoryOrder(graph, heads)];
   EXPECT_EQ(view.dims, (Dims{5, 3, 4}));
   EXPECT_EQ(view.strides, (Dims{12, 4, 1}));

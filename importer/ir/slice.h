@@ -1,4 +1,4 @@
-// planner/slice.h - parts of tensors: windows of the same memory, or, for constants, constants of their own.
+// importer/ir/slice.h - parts of tensors: windows of the same memory, or, for constants, constants of their own.
 #pragma once
 #include "importer/ir/graph.h"
 
