@@ -66,6 +66,8 @@ void AddModel(CLI::App &app, CommandLine &c) {
   app.add_option("--stream", o.stream, "functions that take the input in rows: where they cost no RAM, always, never")
       ->check(CLI::IsMember({"auto", "on", "off"}))
       ->capture_default_str();
+  app.add_flag("--recompute", o.recompute,
+               "hold no projections that can be taken out of a product: less RAM, more work, other rounding");
   app.add_flag("--image-in-arena", o.image_in_arena, "the caller writes the input into the arena, to be overwritten");
   app.add_option("--dump", o.dump, "print the graph after this pass (or all) to stderr")->type_name("PASS");
 }

@@ -7,10 +7,10 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "codegen/inputs.h"
+#include "codegen/recompute.h"
 #include "importer/copies.h"
 #include "importer/ir/op_node.h"
 #include "importer/ir/print.h"
-#include "importer/ir/text.h"
 #include "importer/passes.h"
 
 namespace onnx2mcu {
@@ -19,7 +19,7 @@ namespace {
 constexpr int64_t kCalibrationLimit = 128;  // samples; more move the ranges by less than their noise
 
 const std::vector<std::string> &PassNames() {
-  static const std::vector<std::string> names = {"read",     "fold",  "canonical", "lower",    "views",
+  static const std::vector<std::string> names = {"read",     "fold",  "canonical", "lower",    "views", "reassociate",
                                                  "quantize", "legal", "fuse",      "schedule", "pack"};
   return names;
 }
@@ -128,6 +128,11 @@ absl::Status Schedule(Graph graph, const CompileOptions &options, const Registry
   plan_options.copy = FindCopy(registry, graph).value_or(nullptr);
   O2M_ASSIGN_OR_RETURN(plan_options.arena_budget, ArenaBudget(graph, compilation->board));
   O2M_ASSIGN_OR_RETURN(compilation->alternatives, ChooseSchedule(graph, host, target, plan_options));
+  for (Alternative &alternative : compilation->alternatives) {
+    if (!compilation->numeric) continue;
+    alternative.exact = false;
+    alternative.name = absl::StrCat("reassociated, ", alternative.name);
+  }
   compilation->graph = std::move(compilation->alternatives[0].graph);
   compilation->plan = compilation->alternatives[0].plan;
   DumpAfter("schedule", compilation->graph, options);
@@ -165,34 +170,6 @@ absl::StatusOr<Graph> ImportFloat(const CompileOptions &options) {
   return Import(options, &preprocessing);
 }
 
-namespace {
-
-// The least arena with these options and any RAM, in bytes; 0: it cannot be told.
-int64_t LeastArena(CompileOptions options, const Registry &registry, Host &host) {
-  options.ram = 0, options.board.clear();
-  options.optimize = "ram", options.shapes_only = true, options.dump.clear();
-  const auto compilation = Compile(options, registry, host);
-  return compilation.ok() ? compilation->plan.arena_bytes : 0;
-}
-
-// Adds to a budget that cannot be met what other options would need.
-absl::Status WithWhatHelps(const absl::Status &status, const CompileOptions &options, const Target &target,
-                           const Registry &registry, Host &host) {
-  std::string help;
-  const auto add = [&](const std::string &option, CompileOptions other) {
-    other.target = target.id;
-    const int64_t bytes = LeastArena(std::move(other), registry, host);
-    if (bytes > 0) absl::StrAppend(&help, help.empty() ? "; " : ", ", option, " an arena of ", Grouped(bytes), " B");
-  };
-  CompileOptions narrow = options, tiles = options;
-  narrow.residual = "s8", tiles.rows = 0;
-  if (options.residual != "s8") add("with --residual=s8", narrow);
-  if (options.rows > 0) add("without --rows", tiles);
-  return absl::Status(status.code(), absl::StrCat(std::string(status.message()), help));
-}
-
-}  // namespace
-
 absl::StatusOr<Graph> LowerModel(const CompileOptions &options, const Registry &registry, Host &host,
                                  Compilation *compilation) {
   O2M_RETURN_IF_ERROR(ChooseTarget(options, compilation));
@@ -208,6 +185,13 @@ absl::StatusOr<Graph> LowerModel(const CompileOptions &options, const Registry &
   // Movement dissolves into base, offset and strides; what strides cannot say is a copy.
   O2M_RETURN_IF_ERROR(ResolveViews(graph, registry));
   DumpAfter("views", graph, options);
+
+  // Where asked for: what is held whole is the input, not what is projected from it.
+  if (options.recompute) {
+    O2M_ASSIGN_OR_RETURN(const int changed, Reassociate(graph));
+    compilation->numeric = changed > 0;
+    DumpAfter("reassociate", graph, options);
+  }
 
   // Ranges from the float evaluator give every tensor its dtype and scale; every op has accepted them.
   O2M_ASSIGN_OR_RETURN(const QuantOptions quant, CalibrationOf(graph, options, preprocessing));
@@ -234,8 +218,7 @@ absl::StatusOr<Compilation> Compile(const CompileOptions &options, const Registr
   // Order, loops, lifetimes, offsets.
   O2M_RETURN_IF_ERROR(PutImageInArena(options, graph));
   const absl::Status scheduled = Schedule(std::move(graph), options, registry, host, &compilation);
-  if (absl::IsResourceExhausted(scheduled))
-    return WithWhatHelps(scheduled, options, compilation.target, registry, host);
+  if (absl::IsResourceExhausted(scheduled)) return CompileWithin(scheduled, options, registry, host);
   O2M_RETURN_IF_ERROR(scheduled);
   if (options.image_in_arena) OverwriteInput(compilation.graph, target, &compilation.plan);
 

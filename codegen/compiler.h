@@ -24,8 +24,9 @@ struct CompileOptions {
   int32_t rows = 0;
   std::string stream = "auto";  // rows of the input: auto, where the arena stays as it is; on: also where it grows; off
   bool image_in_arena = false;
-  std::string dump;    // pass name or "all"; text goes to stderr
-  std::string output;  // -o DIR
+  bool recompute = false;  // Reassociate(): other rounding, less RAM, more instructions
+  std::string dump;        // pass name or "all"; text goes to stderr
+  std::string output;      // -o DIR
   bool example = false, selftest = false;
   bool shapes_only = false;  // no calibration and no packing: for inspect and for pricing
 };
@@ -39,6 +40,7 @@ struct Compilation {
   Board board;                            // id empty: none given
   std::vector<Alternative> alternatives;  // the chosen one first, its graph moved to `graph`; others hold no data
   int64_t calibration_inputs = 0;
+  bool numeric = false;  // computed in another order than the model says: other rounding than the exact schedules
 };
 
 absl::StatusOr<Graph> ImportFloat(const CompileOptions &options);  // read .. canonical

@@ -6,6 +6,7 @@
 #include "codegen/cli.h"
 #include "codegen/frontier.h"
 #include "codegen/names.h"
+#include "codegen/recompute.h"
 #include "codegen/report_html.h"
 #include "codegen/sizes.h"
 
@@ -98,7 +99,8 @@ absl::Status CompileVerb(const CommandLine &command, const Registry &registry) {
   const CompileOptions &options = command.compile;
   Host host;
   host.options = {{"gelu", options.gelu}};
-  O2M_ASSIGN_OR_RETURN(const Compilation compilation, Compile(options, registry, host));
+  O2M_ASSIGN_OR_RETURN(Compilation compilation, Compile(options, registry, host));
+  if (command.pareto) O2M_RETURN_IF_ERROR(AddNumericAlternatives(options, registry, host, &compilation));
   O2M_ASSIGN_OR_RETURN(std::vector<GeneratedFile> files, EmitProgram(compilation, options, host));
   O2M_ASSIGN_OR_RETURN(const Sizes sizes, MeasureSizes(compilation, files));
   O2M_RETURN_IF_ERROR(CheckBudget(compilation, options, sizes));

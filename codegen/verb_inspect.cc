@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "codegen/cli.h"
 #include "codegen/frontier.h"
+#include "codegen/recompute.h"
 #include "importer/ir/vit_view.h"
 
 namespace onnx2mcu {
@@ -103,7 +104,8 @@ absl::Status InspectVerb(const CommandLine &command, const Registry &registry) {
   options.shapes_only = true;
   Host host;
   host.options = {{"gelu", options.gelu}};
-  O2M_ASSIGN_OR_RETURN(const Compilation compilation, Compile(options, registry, host));
+  O2M_ASSIGN_OR_RETURN(Compilation compilation, Compile(options, registry, host));
+  if (command.pareto) O2M_RETURN_IF_ERROR(AddNumericAlternatives(options, registry, host, &compilation));
   PrintWarnings(compilation.graph, command);
   Json json = Describe(compilation, registry);
   if (command.pareto) json["alternatives"] = Json::parse(FrontierJson(compilation));

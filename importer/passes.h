@@ -33,6 +33,13 @@ absl::Status LowerToOps(Graph &graph, const Registry &registry);
 // "views". Gives every tensor that the op nodes touch its base, offset and strides; inserts copies where needed.
 absl::Status ResolveViews(Graph &graph, const Registry &registry);
 
+// "reassociate", where asked for. Attention over the layer's input instead of keys and values projected from it:
+// q (x Wk)^T = (q Wk^T) x^T and A (x Wv + b) = (A x) Wv + b, head by head (Jung et al., "fused-weight self-attention").
+// Keys and values then need no memory; the products are dim / head_dim times as long. The same function in float, other
+// rounding in integers. Returns how many nodes it changed: those with "o2m.mixing/1" whose k and v are projections of
+// one tensor and of nothing else's interest.
+absl::StatusOr<int> Reassociate(Graph &graph);
+
 // "legal". After infer(): dense copies around ops that do not take the strides their operands have.
 absl::Status LegalizeLayouts(Graph &graph, const Registry &registry, const o2m_target &target);
 

@@ -191,6 +191,17 @@ typedef struct o2m_unary_table { o2m_status (*fill)(const o2m_node *, int8_t *ta
 typedef struct o2m_split { int32_t parts, sum, input_axis[O2M_MAX_OPERANDS], output_axis[O2M_MAX_OPERANDS]; } o2m_split;
 typedef struct o2m_splitter { o2m_status (*split)(const o2m_node *, int32_t choice, o2m_split *); } o2m_splitter;
 
+/* "o2m.projection/1": output 0 = x W + b with constants W [K, N] and b [N] (or O2M_NONE): operands by index, b last. The
+ * host may make more nodes of this op with constants of its own. O2M_NO_MATCH: this node is none. */
+typedef struct o2m_projection { int32_t x, weights, bias; } o2m_projection;
+typedef struct o2m_projector { o2m_status (*projection)(const o2m_node *, o2m_projection *); } o2m_projector;
+
+/* "o2m.mixing/1": output 0 = f(q k) v with q [.., N, P], k [.., P, M], v [.., M, R]; f works on rows, ignores a number
+ * added to a whole row, and its rows sum to 1 (softmax). So a projection of k or v may be done on the other side:
+ * q (x W + b)^T = (q W^T) x^T but for a number per row, and f(..) (x W + b) = (f(..) x) W + b. Operands by index. */
+typedef struct o2m_mixing { int32_t q, k, v; } o2m_mixing;
+typedef struct o2m_mixer { o2m_status (*mixing)(const o2m_node *, o2m_mixing *); } o2m_mixer;
+
 /* "o2m.variants/1": ways to hold the weights ("dense", "sparse_1x4"): same bytes out, other flash and time. */
 typedef struct o2m_variants { int32_t count; const char *const *names; } o2m_variants;
 

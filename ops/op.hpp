@@ -331,6 +331,14 @@ struct Table {
       static constexpr o2m_splitter splitter = {Split};
       if (is("o2m.split/1")) return &splitter;
     }
+    if constexpr (requires(const o2m_node *n, o2m_projection *p) { Op::Projection(n, p); }) {
+      static constexpr o2m_projector projector = {Op::Projection};
+      if (is("o2m.projection/1")) return &projector;
+    }
+    if constexpr (requires(const o2m_node *n, o2m_mixing *m) { Op::Mixing(n, m); }) {
+      static constexpr o2m_mixer mixer = {Op::Mixing};
+      if (is("o2m.mixing/1")) return &mixer;
+    }
     if constexpr (requires(const o2m_node *n, int8_t *t) { Op::FillTable(n, t); }) {
       static constexpr o2m_unary_table unary = {FillTable};
       if (is("o2m.unary_table/1")) return &unary;

@@ -300,6 +300,11 @@ struct Attention {
     return O2M_NO_MATCH;
   }
 
+  static o2m_status Mixing(const o2m_node *, o2m_mixing *mixing) {
+    *mixing = {kQ, kK, kV};
+    return O2M_OK;
+  }
+
   static void Cost(const o2m_target *, const o2m_node *node, int32_t rows, o2m_cost *cost) {
     const o2m_attention_params p = KernelParams(node);
     const int64_t queries = int64_t{rows} * p.groups * p.heads, pairs = (int64_t{rows} + 1) / 2 * p.groups * p.heads;

@@ -125,6 +125,11 @@ struct Linear {
     return O2M_NO_MATCH;
   }
 
+  static o2m_status Projection(const o2m_node *node, o2m_projection *projection) {
+    *projection = {0, 1, node->input_count > 2 ? 2 : O2M_NONE};
+    return O2M_OK;
+  }
+
   static void Cost(const o2m_target *, const o2m_node *node, int32_t rows, o2m_cost *cost) {
     const Rows r = RowsOf(node);
     const int64_t count = rows * (ElementCount(*node->outputs[0]) / Columns(node) / r.steps);

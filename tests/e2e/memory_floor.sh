@@ -31,6 +31,13 @@ table() {
 }
 table deit_tiny 97100 91800 138700
 at_most 94208 deit_tiny.onnx --residual=s8 --ram=92K
+exact() { "$python" -c 'import json; print(all(a["exact"] for a in json.load(open("out/report.json"))["alternatives"]))'; }
+[ "$(exact)" = True ] || fail "92 KiB are met by recomputation"
+at_most 81920 deit_tiny.onnx --residual=s8 --ram=80K
+[ "$(exact)" = False ] || fail "80 KiB are below what an exact schedule needs"
+"$ONNX2MCU" compile deit_tiny.onnx --residual=s8 --ram=80K -o loud >loud.txt 2>&1 || fail "compile"
+grep -q -- '--recompute.*about [0-9,]* instructions; the least exact arena is 89,' loud.txt ||
+  fail "recomputation is not announced with its price: $(cat loud.txt)"
 if [ "${O2M_LARGE:-0}" = 1 ]; then  # tests/sweep/memory_floor.sh
   table deit_small 180300 170500 263500
   table vit_base 346800 327800 513200

@@ -1,5 +1,6 @@
-# Every schedule on the frontier of the trained network runs on the emulated Cortex-M4: at least five, none dominated, and
-# none differs by a byte, neither the target from the host nor one schedule's host run from another's (all are exact).
+# Every schedule on the frontier of the trained network runs on the emulated Cortex-M4: at least five, none dominated, the
+# target like the host to the byte. The host run of every exact one gives the same bytes; numeric ones, which need less RAM
+# than any exact one, give those of their own graph.
 . "$(dirname "$0")/lib.sh"
 
 tool inspect "$model" -q --residual=s8 --pareto --json --calibrate="$training" >frontier.json || fail "inspect"
@@ -9,7 +10,8 @@ frontier = sorted(json.load(open("frontier.json"))["alternatives"], key=lambda a
 assert len(frontier) >= 5, len(frontier)
 for a, b in zip(frontier, frontier[1:]):
     assert a["arena_bytes"] < b["arena_bytes"] and a["instructions_estimate"] > b["instructions_estimate"], (a, b)
-assert all(a["exact"] for a in frontier)
+kinds = [a["exact"] for a in frontier]
+assert kinds == sorted(kinds) and kinds.count(True) >= 5 and kinds.count(False) >= 1, kinds
 print(*[a["arena_bytes"] for a in frontier])
 EOS
 )
@@ -22,11 +24,12 @@ done
 "$python" - $arenas <<'EOS' || fail "the frontier"
 import json, sys
 import numpy
-first = numpy.load(sys.argv[1] + ".npz")["output_q"]
+exact = {str(a["arena_bytes"]): a["exact"] for a in json.load(open("frontier.json"))["alternatives"]}
+last = numpy.load(sys.argv[-1] + ".npz")["output_q"]
 for arena in sys.argv[1:]:
     v = json.load(open(arena + ".json"))
     assert v["ram_measured"]["arena"] == int(arena), (arena, v["ram_measured"])
     assert v["inputs"] == 2 and v["host_target_diff_bytes"] == 0, (arena, v["host_target_diff_bytes"])
-    assert numpy.array_equal(numpy.load(arena + ".npz")["output_q"], first), arena
+    assert not exact[arena] or numpy.array_equal(numpy.load(arena + ".npz")["output_q"], last), arena
     print(f"arena {arena} B: {v['target_instructions']} instructions")
 EOS
