@@ -108,6 +108,7 @@ absl::Status KeepSteps(Graph &graph, const Rows &rows, const RewriteTools &tools
     const o2m_access &access = memory.outputs[0];
     Tensor view = graph.tensors[y];
     view.dims[access.axis] = std::min(steps.end * access.step, view.dims[access.axis]) - steps.first * access.step;
+    view.view_offset += shift;  // it begins with the first row kept
     graph.nodes[id].outputs[0] = y == rows.base ? smaller : AddTensor(graph, std::move(view));
     O2M_RETURN_IF_ERROR(InferNode(graph, id, tools.host, tools.target));
   }

@@ -127,5 +127,21 @@ TEST(UnreadRows, OfTheLastBlockOneTokenIsLeft) {
   EXPECT_EQ(narrowed, 9);  // q, attention, proj, add, norm2, fc1, fc2, add, norm; fc1 holds the activation
 }
 
+TEST(UnreadRows, AnyRowMayBeTheOneThatIsRead) {
+  for (const int64_t row : {0, 7, 49}) {
+    Model m;
+    ASSERT_EQ(Load(O2M_SOURCE_DIR "/models/vit_fmnist.onnx", m), absl::OkStatus());
+    for (const Node &node : m.graph.nodes)  // the head, which reads the class token's row
+      if (BaseOf(m.graph, node.outputs[0]) == m.graph.outputs[0])
+        m.graph.tensors[node.inputs[0]].view_offset = row * 64;
+    const Bytes input = RandomInput(m.graph), expected = Unscheduled(m, input);
+    PlanOptions options;
+    options.copy = m.copy;
+    auto all = ChooseSchedule(m.graph, m.host, m.target, options);
+    ASSERT_TRUE(all.ok()) << all.status();
+    EXPECT_EQ(Scheduled(m, all->front(), input), expected) << "row " << row;
+  }
+}
+
 }  // namespace
 }  // namespace onnx2mcu

@@ -1,6 +1,6 @@
 # The arenas that are promised, in bytes: against the floor 2NE + NP of an unmodified network (3NE + NP with a residual
 # stream of s16), by default and with --optimize=ram. Skipped where torch, which exports DeiT, is not installed.
-. "$(dirname "$0")/lib.sh"
+. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 # at_most BYTES MODEL OPTIONS...: the arena, from the summary.
 at_most() {
