@@ -29,7 +29,7 @@ std::string WhatHelps(const CompileOptions &options, const std::string &target, 
   std::string help;
   const auto add = [&](const std::string &option, const CompileOptions &other) {
     const auto compilation = CompileShapes(other, target, registry, host);
-    if (compilation.ok())
+    if (compilation.ok() && (compilation->numeric || !other.recompute))
       absl::StrAppend(&help, help.empty() ? "; " : ", ", option, " an arena of ",
                       Grouped(compilation->plan.arena_bytes), " B");
   };
@@ -62,8 +62,9 @@ absl::StatusOr<Compilation> CompileWithin(const absl::Status &status, const Comp
   if (!numeric.ok() || !numeric->numeric)
     return absl::Status(status.code(),
                         absl::StrCat(std::string(status.message()), WhatHelps(options, target, registry, host)));
-  O2M_ASSIGN_OR_RETURN(const Compilation exact, CompileShapes(options, target, registry, host));
-  numeric->graph.warnings.push_back(RecomputeWarning(*numeric, exact));
+  const absl::StatusOr<Compilation> exact = CompileShapes(options, target, registry, host);
+  if (!exact.ok()) return exact.status();  // it was planned before
+  numeric->graph.warnings.push_back(RecomputeWarning(*numeric, *exact));
   return numeric;
 }
 
@@ -72,13 +73,13 @@ absl::Status AddNumericAlternatives(const CompileOptions &options, const Registr
   if (options.recompute) return absl::OkStatus();
   CompileOptions recompute = options;
   recompute.recompute = true;
-  O2M_ASSIGN_OR_RETURN(Compilation numeric, CompileShapes(recompute, compilation->target.id, registry, host));
-  if (!numeric.numeric) return absl::OkStatus();
-  numeric.alternatives[0].graph = WithoutData(numeric.graph);
+  auto numeric = CompileShapes(recompute, compilation->target.id, registry, host);
+  if (!numeric.ok() || !numeric->numeric) return absl::OkStatus();  // this model has none
+  numeric->alternatives[0].graph = WithoutData(numeric->graph);
   const auto arena = [](const Alternative &a) { return a.plan.arena_bytes; };
   int64_t least = INT64_MAX;
   for (const Alternative &exact : compilation->alternatives) least = std::min(least, arena(exact));
-  for (Alternative &alternative : numeric.alternatives)
+  for (Alternative &alternative : numeric->alternatives)
     if (arena(alternative) < least) compilation->alternatives.push_back(std::move(alternative));
   return absl::OkStatus();
 }

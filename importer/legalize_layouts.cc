@@ -23,21 +23,6 @@ Node MakeCopy(const Graph &graph, const o2m_op *copy, TensorId from, TensorId to
 
 namespace {
 
-// Dense from `axis` + 1 on; the axis itself may have any stride, and so may axes of one element.
-bool RowsAreDense(const Tensor &tensor, const std::vector<int64_t> &strides, int32_t axis) {
-  const std::vector<int64_t> dense = DenseStrides(tensor.dims);
-  for (size_t i = 0; i < tensor.dims.size(); i++) {
-    const bool free = tensor.dims[i] == 1 || static_cast<int32_t>(i) == axis;
-    if (!free && strides[i] != dense[i]) return false;
-  }
-  return true;
-}
-
-bool Accepts(const o2m_access &access, const Tensor &tensor) {
-  if (access.layout == O2M_ANY_STRIDES || tensor.is_constant || tensor.base == kNone) return true;
-  return RowsAreDense(tensor, tensor.strides, access.layout == O2M_ROW_STRIDED ? access.axis : kNone);
-}
-
 TensorId DenseLike(Graph &graph, TensorId like) {
   Tensor tensor = graph.tensors[like];
   tensor.name += "_dense";
@@ -49,13 +34,13 @@ TensorId DenseLike(Graph &graph, TensorId like) {
 void LegalizeNode(Graph &graph, const o2m_op *copy, Node node, const o2m_memory &memory, std::vector<Node> &out) {
   std::vector<Node> after;
   for (size_t i = 0; i < node.inputs.size(); i++) {
-    if (node.inputs[i] == kNone || Accepts(memory.inputs[i], graph.tensors[node.inputs[i]])) continue;
+    if (node.inputs[i] == kNone || TakesStrides(memory.inputs[i], graph.tensors[node.inputs[i]])) continue;
     const TensorId dense = DenseLike(graph, node.inputs[i]);
     out.push_back(MakeCopy(graph, copy, node.inputs[i], dense));
     node.inputs[i] = dense;
   }
   for (size_t i = 0; i < node.outputs.size(); i++) {
-    if (Accepts(memory.outputs[i], graph.tensors[node.outputs[i]])) continue;
+    if (TakesStrides(memory.outputs[i], graph.tensors[node.outputs[i]])) continue;
     const TensorId dense = DenseLike(graph, node.outputs[i]);
     after.push_back(MakeCopy(graph, copy, dense, node.outputs[i]));
     node.outputs[i] = dense;

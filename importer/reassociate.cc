@@ -60,10 +60,12 @@ std::optional<Projected> ProjectionOf(const Graph &graph, const Users &users, Te
   const TensorId base = BaseOf(graph, operand);
   if (users.writers[base].size() != 1 || users.readers[base].size() != 1 || !CoversBase(graph, operand))
     return std::nullopt;
+  if (std::find(graph.outputs.begin(), graph.outputs.end(), base) != graph.outputs.end()) return std::nullopt;
   Projected projected{users.writers[base][0], {}, 0, 0};
   const Node &node = graph.nodes[projected.node];
   const auto *projector = static_cast<const o2m_projector *>(ExtensionOf(node.op, "o2m.projection/1"));
-  if (!projector || projector->projection(OpNode(graph, node).get(), &projected.operands) != O2M_OK)
+  if (!projector || !projector->projection ||
+      projector->projection(OpNode(graph, node).get(), &projected.operands) != O2M_OK)
     return std::nullopt;
   const TensorId y = node.outputs[0];
   const int64_t step = StrideOf(graph, y, 1);
@@ -79,13 +81,10 @@ std::optional<Projected> ProjectionOf(const Graph &graph, const Users &users, Te
 
 // The split into as many parts as there are heads; one part where the node offers none.
 o2m_split HeadsOf(const Graph &graph, const Node &node) {
-  o2m_split best{}, offered{};
+  o2m_split best{};
   best.parts = 1;
-  const auto *splitter = static_cast<const o2m_splitter *>(ExtensionOf(node.op, "o2m.split/1"));
-  if (!splitter || !splitter->split) return best;
-  const OpNode view(graph, node);
-  for (int32_t choice = 0; splitter->split(view.get(), choice, &offered) == O2M_OK; choice++)
-    if (!offered.sum && offered.parts > best.parts) best = offered;
+  for (const o2m_split &split : SplitsOf(graph, node))
+    if (!split.sum && split.parts > best.parts) best = split;
   return best;
 }
 
@@ -97,12 +96,37 @@ bool IsMatrix(const Graph &graph, TensorId id, int32_t parts, int32_t head_axis)
   return dims.size() >= 2;
 }
 
+// The columns of one head lie within those of the projection.
+bool WithinColumns(const Graph &graph, const Projected &p, int32_t parts, int64_t columns) {
+  const int64_t last = (parts - 1) * p.head_step + (columns - 1) * p.column_step;
+  return p.head_step >= 0 && p.column_step >= 0 &&
+         last < DimOf(graph, graph.nodes[p.node].inputs[p.operands.weights], 1);
+}
+
+// k and v are projected from one matrix, row by row, and nothing else is in the way.
+bool FitsInput(const Graph &graph, const Node &node, const Site &site) {
+  const TensorId q = node.inputs[site.operands.q], k = node.inputs[site.operands.k], v = node.inputs[site.operands.v];
+  const TensorId x = graph.nodes[site.k.node].inputs[site.k.operands.x];
+  if (x != graph.nodes[site.v.node].inputs[site.v.operands.x] || graph.tensors[x].is_constant) return false;
+  if (graph.tensors[q].is_constant || BaseOf(graph, q) == BaseOf(graph, k) || BaseOf(graph, q) == BaseOf(graph, v))
+    return false;
+  for (size_t i = 0; i < node.inputs.size(); i++) {
+    const bool other = node.inputs[i] != q && node.inputs[i] != k && node.inputs[i] != v && node.inputs[i] != kNone;
+    if (other && !graph.tensors[node.inputs[i]].is_constant) return false;
+  }
+  return IsMatrix(graph, x, 1, O2M_NONE) && DimOf(graph, x, 2) == DimOf(graph, k, 1) &&
+         DimOf(graph, x, 2) == DimOf(graph, v, 2) &&
+         WithinColumns(graph, site.k, site.split.parts, DimOf(graph, k, 2)) &&
+         WithinColumns(graph, site.v, site.split.parts, DimOf(graph, v, 1));
+}
+
 std::optional<Site> SiteAt(const Graph &graph, const Users &users, NodeId id) {
   const Node &node = graph.nodes[id];
   const auto *mixer = static_cast<const o2m_mixer *>(ExtensionOf(node.op, "o2m.mixing/1"));
   Site site;
   site.node = id;
-  if (!mixer || mixer->mixing(OpNode(graph, node).get(), &site.operands) != O2M_OK) return std::nullopt;
+  if (!mixer || !mixer->mixing || mixer->mixing(OpNode(graph, node).get(), &site.operands) != O2M_OK)
+    return std::nullopt;
   site.split = HeadsOf(graph, node);
   const int32_t parts = site.split.parts;
   for (int32_t i : {site.operands.q, site.operands.k, site.operands.v})
@@ -112,8 +136,7 @@ std::optional<Site> SiteAt(const Graph &graph, const Users &users, NodeId id) {
   const auto pv = ProjectionOf(graph, users, node.inputs[v], site.split.input_axis[v], parts, 1, 2);
   if (!pk || !pv) return std::nullopt;
   site.k = *pk, site.v = *pv;
-  const TensorId x = graph.nodes[pk->node].inputs[pk->operands.x];
-  return x == graph.nodes[pv->node].inputs[pv->operands.x] ? std::optional(site) : std::nullopt;
+  return FitsInput(graph, node, site) ? std::optional(site) : std::nullopt;
 }
 
 // ---- What a site becomes

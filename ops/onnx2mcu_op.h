@@ -95,6 +95,8 @@ typedef struct o2m_match {          /* the subgraph an op takes over; the arrays
  * steps per call. Step u touches rows [u*step - before, u*step - before + extent) of an operand along `axis`, cut off
  * at the tensor's ends: token-wise is {axis, 1, 1, 0}, a band of 16-pixel patches {H, 16, 16, 0} -> {tokens, 14, 14, 0},
  * a 3x3 convolution of stride 2 {H, 2, 3, 1}. extent 0: whole, live from the first to the last step.
+ * Where every stepped operand has extent = step and before = 0, a step must depend on its rows alone, not on its number:
+ * steps that nobody needs are left out, and `first` then counts from what is left.
  * A zeroed struct is therefore always safe. O2M_ROW_STRIDED: the stride of `axis` is free, the other axes are dense. */
 enum { O2M_DENSE = 0, O2M_ROW_STRIDED = 1, O2M_ANY_STRIDES = 2 };
 typedef struct o2m_access { int32_t layout, axis, step, extent, before; } o2m_access;

@@ -165,7 +165,7 @@ void KeepNonDominated(std::vector<Candidate> &candidates) {
   std::stable_sort(candidates.begin(), candidates.end(), Before);
   std::vector<Candidate> kept;
   for (Candidate &candidate : candidates)
-    if (kept.empty() || candidate.alternative.instructions < kept.back().alternative.instructions / 2000 * 1999)
+    if (kept.empty() || candidate.alternative.instructions * 2000 < kept.back().alternative.instructions * 1999)
       kept.push_back(std::move(candidate));
   candidates = std::move(kept);
 }
@@ -184,37 +184,38 @@ size_t Choose(const std::vector<Candidate> &frontier, const PlanOptions &options
 }
 
 // The chosen graph with its data: the same steps on the whole graph.
-absl::StatusOr<Graph> Replay(const Search &search, Graph full, const Picks &picks) {
-  O2M_ASSIGN_OR_RETURN(full, DropUnreadRows(full, search.tools));
+absl::StatusOr<Graph> Replay(const Search &search, Graph full, const Candidate &candidate) {
   O2M_ASSIGN_OR_RETURN(const Contracts contracts, ContractsOf(full, search.tools.target));
   std::vector<Segment> segments = CutIntoSegments(full, contracts);
   full.nodes.clear();
   for (size_t i = 0; i < segments.size(); i++) {
-    O2M_ASSIGN_OR_RETURN(const Segment segment, Realize(segments[i], OptionOf(search, picks, i), search.tools));
+    O2M_ASSIGN_OR_RETURN(const Segment segment,
+                         Realize(segments[i], OptionOf(search, candidate.picks, i), search.tools));
     AppendSegment(full, segment);
     segments[i] = {};
   }
-  return full;
+  const Graph &planned = candidate.alternative.graph;
+  if (full.nodes.size() == planned.nodes.size() && full.tensors.size() == planned.tensors.size()) return full;
+  return absl::InternalError(absl::StrCat(full.file, ": a rewrite does other things where constants have data"));
 }
 
 }  // namespace
 
 absl::StatusOr<std::vector<Alternative>> ChooseSchedule(const Graph &graph, Host &host, const o2m_target &target,
                                                         const PlanOptions &options) {
-  Search search{{host, target, options.copy}, options, WithoutData(graph), {}, {}, {}, {}, {}};
   // Then nothing that follows depends on how the file listed the nodes.
-  O2M_ASSIGN_OR_RETURN(const std::vector<NodeId> order, OrderOf(search.light, target));
-  KeepNodes(search.light, order);
-  O2M_ASSIGN_OR_RETURN(search.light, DropUnreadRows(search.light, search.tools));
+  Graph full = graph;
+  O2M_ASSIGN_OR_RETURN(const std::vector<NodeId> order, OrderOf(full, target));
+  KeepNodes(full, order);
+  O2M_ASSIGN_OR_RETURN(full, DropUnreadRows(full, {host, target, options.copy}));
+  Search search{{host, target, options.copy}, options, WithoutData(full), {}, {}, {}, {}, {}};
   O2M_RETURN_IF_ERROR(FindFrontiers(search));
   O2M_RETURN_IF_ERROR(FindCandidates(search));
   KeepNonDominated(search.candidates);
   const size_t chosen = Choose(search.candidates, options);
   if (chosen == search.candidates.size()) return OverBudget(search.candidates.front().alternative, options);
-  Graph full = graph;
-  KeepNodes(full, order);
   O2M_ASSIGN_OR_RETURN(search.candidates[chosen].alternative.graph,
-                       Replay(search, std::move(full), search.candidates[chosen].picks));
+                       Replay(search, std::move(full), search.candidates[chosen]));
   std::vector<Alternative> alternatives;
   alternatives.push_back(std::move(search.candidates[chosen].alternative));
   for (size_t i = 0; i < search.candidates.size(); i++)

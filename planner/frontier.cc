@@ -59,7 +59,7 @@ void KeepFrontier(std::vector<Option> &options) {
   std::vector<Option> kept;
   for (Option &option : options)
     if (kept.empty() ||
-        option.instructions < kept.back().instructions / kFinestInstructions * (kFinestInstructions - 1))
+        option.instructions * kFinestInstructions < kept.back().instructions * (kFinestInstructions - 1))
       kept.push_back(std::move(option));
   options = std::move(kept);
 }
@@ -73,7 +73,9 @@ absl::StatusOr<Graph> Apply(const Graph &graph, const std::vector<Rewrite> &chai
 }
 
 absl::Status AddChain(SegmentSearch &search, const std::vector<Rewrite> &chain) {
-  O2M_ASSIGN_OR_RETURN(const Graph graph, Apply(search.segment.graph, chain, search.tools));
+  const absl::StatusOr<Graph> applied = Apply(search.segment.graph, chain, search.tools);
+  if (!applied.ok()) return chain.empty() ? applied.status() : absl::OkStatus();
+  const Graph &graph = *applied;
   const Graph &before = search.segment.graph;
   if (!chain.empty() && graph.nodes.size() == before.nodes.size() && graph.tensors.size() == before.tensors.size())
     return absl::OkStatus();
@@ -100,7 +102,8 @@ absl::Status Merge(const SegmentSearch &search, Option &option) {
 
 }  // namespace
 
-absl::StatusOr<std::vector<Option>> FrontierOf(const Segment &segment, const RewriteTools &tools, int32_t rows) {
+absl::StatusOr<std::vector<Option>> FrontierOf(const Segment &segment, const RewriteTools &all, int32_t rows) {
+  const RewriteTools tools{all.host, all.target, all.copy, &segment.border};
   SegmentSearch search{segment, tools, rows, {}};
   for (const std::vector<Rewrite> &chain : RewriteChains(segment.graph, tools))
     O2M_RETURN_IF_ERROR(AddChain(search, chain));
@@ -110,7 +113,8 @@ absl::StatusOr<std::vector<Option>> FrontierOf(const Segment &segment, const Rew
   return search.options;
 }
 
-absl::StatusOr<Segment> Realize(const Segment &segment, const Option &option, const RewriteTools &tools) {
+absl::StatusOr<Segment> Realize(const Segment &segment, const Option &option, const RewriteTools &all) {
+  const RewriteTools tools{all.host, all.target, all.copy, &segment.border};
   Segment realized = segment;
   O2M_ASSIGN_OR_RETURN(realized.graph, Apply(segment.graph, option.chain, tools));
   bool changed = false;

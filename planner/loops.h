@@ -17,7 +17,7 @@ namespace onnx2mcu {
 // Nodes [begin, end) of the order as one stage.
 struct StageChoice {
   int32_t begin = 0, end = 0, rows = 0;
-  int64_t live = 0;          // bytes: an estimate from below of what the placement needs during the stage
+  int64_t live = 0;          // bytes: an estimate of what the placement needs during the stage
   int64_t instructions = 0;  // with a price for each tensor that is whole only because of this cut
 };
 

@@ -32,11 +32,7 @@ struct Splitter {
 };
 
 std::optional<o2m_split> OfferedSplit(const Graph &graph, const Node &node, int32_t parts) {
-  const auto *splitter = static_cast<const o2m_splitter *>(ExtensionOf(node.op, "o2m.split/1"));
-  if (!splitter || !splitter->split) return std::nullopt;
-  const OpNode view(graph, node);
-  o2m_split split{};
-  for (int32_t choice = 0; splitter->split(view.get(), choice, &split) == O2M_OK; choice++)
+  for (const o2m_split &split : SplitsOf(graph, node))
     if (split.parts == parts && !split.sum) return split;
   return std::nullopt;
 }
@@ -52,6 +48,9 @@ void FindUsers(Splitter &s) {
     for (TensorId id : s.graph.nodes[i].inputs) add(s.readers, id);
     for (TensorId id : s.graph.nodes[i].outputs) add(s.writers, id);
   }
+  if (!s.tools.border) return;
+  for (TensorId base : s.tools.border->out) s.readers[base].push_back(kNone);  // somebody beyond
+  for (TensorId base : s.tools.border->in) s.writers[base].push_back(kNone);
 }
 
 bool InArena(const Graph &graph, TensorId id) { return HomeOf(graph, BaseOf(graph, id)).place == Place::kArena; }
@@ -202,7 +201,11 @@ absl::Status Assemble(Splitter &s) {
     if (!s.removed[i]) nodes.push_back(std::move(s.graph.nodes[i]));
   }
   s.graph.nodes = std::move(nodes);
-  for (NodeId id : fresh) O2M_RETURN_IF_ERROR(InferNode(s.graph, id, s.tools.host, s.tools.target));
+  for (NodeId id : fresh) {
+    O2M_RETURN_IF_ERROR(InferNode(s.graph, id, s.tools.host, s.tools.target));
+    if (!TakesItsStrides(s.graph, s.graph.nodes[id], s.tools.target))
+      return absl::UnimplementedError(absl::StrCat(s.graph.nodes[id].name, ": a part needs other strides"));
+  }
   return absl::OkStatus();
 }
 
@@ -230,11 +233,7 @@ std::vector<std::pair<int32_t, int32_t>> PartChoices(const Graph &graph, const R
   if (!tools.copy) return choices;
   for (NodeId id = 0; id < static_cast<NodeId>(graph.nodes.size()); id++) {
     const Node &node = graph.nodes[id];
-    const auto *splitter = static_cast<const o2m_splitter *>(ExtensionOf(node.op, "o2m.split/1"));
-    if (!splitter || !splitter->split) continue;
-    const OpNode view(graph, node);
-    o2m_split split{};
-    for (int32_t choice = 0; splitter->split(view.get(), choice, &split) == O2M_OK; choice++) {
+    for (const o2m_split &split : SplitsOf(graph, node)) {
       if (split.sum || !IsSite(s, id, split)) continue;
       for (int32_t kept = 1; kept < split.parts; kept++) choices.emplace_back(split.parts, kept);
     }

@@ -118,7 +118,9 @@ absl::Status KeepSteps(Graph &graph, const Rows &rows, const RewriteTools &tools
 // An op may refuse the fewer rows, or not follow the shapes of its operands: tried on a graph without data first.
 bool TakesSteps(const Graph &graph, const Rows &rows, const RewriteTools &tools, const Steps &steps) {
   Graph trial = WithoutData(graph);
-  return KeepSteps(trial, rows, tools, steps).ok() && ContractsOf(trial, tools.target).ok();
+  if (!KeepSteps(trial, rows, tools, steps).ok() || !ContractsOf(trial, tools.target).ok()) return false;
+  return std::all_of(rows.writers.begin(), rows.writers.end(),
+                     [&](NodeId id) { return TakesItsStrides(trial, trial.nodes[id], tools.target); });
 }
 
 // Only windows read it: a reader of the base itself needs its shape.
@@ -131,9 +133,17 @@ bool ReadThroughViews(const Graph &graph, const std::vector<NodeId> &readers, Te
 
 }  // namespace
 
+namespace {
+
+bool Beyond(const RewriteTools &tools, TensorId base) {
+  const auto has = [base](const std::vector<TensorId> &bases) {
+    return std::find(bases.begin(), bases.end(), base) != bases.end();
+  };
+  return tools.border && (has(tools.border->in) || has(tools.border->out));
+}
+
 // From the last node to the first, so that what a node no longer reads is known when its writer's turn comes.
-absl::StatusOr<Graph> DropUnreadRows(const Graph &graph, const RewriteTools &tools) {
-  Graph cut = graph;
+absl::Status DropOnce(Graph &cut, const RewriteTools &tools, bool *changed) {
   O2M_ASSIGN_OR_RETURN(Contracts contracts, ContractsOf(cut, tools.target));
   for (NodeId id = static_cast<NodeId>(cut.nodes.size()) - 1; id >= 0; id--) {
     if (cut.nodes[id].outputs.empty()) continue;
@@ -141,13 +151,26 @@ absl::StatusOr<Graph> DropUnreadRows(const Graph &graph, const RewriteTools &too
     Rows rows{BaseOf(cut, cut.nodes[id].outputs[0]), {}, 0, 0, 0};
     rows.writers = users.writers[rows.base];
     const std::vector<NodeId> &readers = users.readers[rows.base];
-    if (rows.writers.empty() || rows.writers.front() != id || readers.empty()) continue;
+    if (rows.writers.empty() || rows.writers.front() != id || readers.empty() || Beyond(tools, rows.base)) continue;
     if (contracts.homes[rows.base].place != Place::kArena || !ReadThroughViews(cut, readers, rows.base)) continue;
     if (!Fill(cut, contracts, tools, rows)) continue;
     const Steps steps = StepsNeeded(contracts, readers, rows);
     if ((steps.first == 0 && steps.end == rows.steps) || !TakesSteps(cut, rows, tools, steps)) continue;
     O2M_RETURN_IF_ERROR(KeepSteps(cut, rows, tools, steps));
     O2M_ASSIGN_OR_RETURN(contracts, ContractsOf(cut, tools.target));
+    *changed = true;
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+// Several writers of one base have their turn at the first of them, which may be past what the others read: again.
+absl::StatusOr<Graph> DropUnreadRows(const Graph &graph, const RewriteTools &tools) {
+  Graph cut = graph;
+  for (bool changed = true; changed;) {
+    changed = false;
+    O2M_RETURN_IF_ERROR(DropOnce(cut, tools, &changed));
   }
   return cut;
 }

@@ -8,13 +8,15 @@
 #include <vector>
 
 #include "planner/plan.h"
+#include "planner/spans.h"
 
 namespace onnx2mcu {
 
 struct RewriteTools {
   Host &host;
   const o2m_target &target;
-  const o2m_op *copy = nullptr;  // moves rows from one place to another; null: no rewrite that needs it
+  const o2m_op *copy = nullptr;    // moves rows from one place to another; null: no rewrite that needs it
+  const Border *border = nullptr;  // of a segment: bases that others read or write beyond it
 };
 
 struct Rewrite {
@@ -23,7 +25,8 @@ struct Rewrite {
   std::function<absl::StatusOr<Graph>(const Graph &, const RewriteTools &)> apply;
 };
 
-// What the search tries on a segment, each chain applied in its order; the first is empty.
+// What the search tries on a segment, each chain applied in its order; the first is empty. A chain that fails on a
+// graph (an op refuses a part of itself) is one that graph has not.
 std::vector<std::vector<Rewrite>> RewriteChains(const Graph &graph, const RewriteTools &tools);
 
 // Rows that nobody reads are not computed (rewrite_rows.cc). Never dearer, so always done.

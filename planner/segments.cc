@@ -102,17 +102,15 @@ void Put(std::string &text, const Values &...values) {
 void PutTouch(std::string &text, const Contracts &contracts, const Touch &touch) {
   Put(text, touch.tensor, touch.base, touch.write, touch.whole, touch.operand, touch.offset, touch.element, touch.rows,
       touch.row_stride, touch.step, touch.extent, touch.before, contracts.base_bytes[touch.base],
-      contracts.homes[touch.base].place);
+      contracts.homes[touch.base].place, touch.inner.size());
   for (const ByteAxis &axis : touch.inner) Put(text, axis.dim, axis.stride);
 }
 
 // What "o2m.split/1" offers, since a rewrite depends on it.
 void PutSplits(std::string &text, const Graph &graph, const Node &node) {
-  const auto *splitter = static_cast<const o2m_splitter *>(ExtensionOf(node.op, "o2m.split/1"));
-  if (!splitter || !splitter->split) return;
-  const OpNode view(graph, node);
-  o2m_split split{};
-  for (int32_t choice = 0; splitter->split(view.get(), choice, &split) == O2M_OK; choice++) Put(text, split);
+  const std::vector<o2m_split> splits = SplitsOf(graph, node);
+  Put(text, splits.size());
+  for (const o2m_split &split : splits) Put(text, split);
 }
 
 void PutNode(std::string &text, const Graph &graph, const Contract &contract, const Node &node,
@@ -120,7 +118,7 @@ void PutNode(std::string &text, const Graph &graph, const Contract &contract, co
   const Work one = WorkOf(graph, node, target, contract.steps, 1);
   const Work all = WorkOf(graph, node, target, contract.steps, std::max(contract.steps, 1));
   Put(text, node.op, node.variant, contract.steps, contract.state_bytes, one.instructions, one.flash_bytes_read,
-      all.instructions, all.flash_bytes_read);
+      all.instructions, all.flash_bytes_read, all.macs, contract.scratch.size(), node.inputs.size());
   for (const auto &[rows, bytes] : contract.scratch) Put(text, rows, bytes);
   for (bool in_place : contract.in_place) Put(text, in_place);
   for (TensorId id : node.inputs) {
@@ -137,6 +135,10 @@ void PutNode(std::string &text, const Graph &graph, const Contract &contract, co
 
 std::string SignatureOf(const Segment &segment, const Contracts &contracts, const o2m_target &target) {
   std::string text;
+  for (const Tensor &tensor : segment.graph.tensors) {
+    Put(text, tensor.base, tensor.dims.size());
+    for (int64_t dim : tensor.dims) Put(text, dim);
+  }
   for (size_t i = 0; i < segment.graph.nodes.size(); i++) {
     const Contract &contract = contracts.nodes[i];
     PutNode(text, segment.graph, contract, segment.graph.nodes[i], target);

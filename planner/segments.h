@@ -18,7 +18,7 @@ struct Segment {
   int32_t begin = 0, end = 0;
 };
 
-// Nodes in their order. `with_data`: constants keep their data, nodes their float nodes.
+// Nodes in their order; constants keep the data they have.
 std::vector<Segment> CutIntoSegments(const Graph &graph, const Contracts &contracts);
 
 // The nodes of a segment (maybe rewritten) after those that `graph` has. Its own tensors are added; those of the whole

@@ -67,18 +67,6 @@ bool SameAccess(const o2m_access &a, const o2m_access &b) {
   return a.axis == b.axis && a.step == b.step && a.extent == b.extent && a.before == b.before;
 }
 
-// True if an operand of this layout may have the strides of `tensor`.
-bool TakesStrides(const Tensor &tensor, const o2m_access &access) {
-  if (access.layout == O2M_ANY_STRIDES) return true;
-  const std::vector<int64_t> strides = StridesOf(tensor);
-  int64_t next = 1;
-  for (size_t i = tensor.dims.size(); i-- > 0; next *= tensor.dims[i]) {
-    const bool free = access.layout == O2M_ROW_STRIDED && access.axis == static_cast<int32_t>(i);
-    if (tensor.dims[i] > 1 && strides[i] != next && !free) return false;
-  }
-  return true;
-}
-
 // An op may walk a band otherwise than the whole input, or not take its strides.
 std::string CheckReaders(const Graph &graph, const o2m_target &target, const Plan &plan, const Readers &readers,
                          const Stream &stream) {
@@ -89,7 +77,7 @@ std::string CheckReaders(const Graph &graph, const o2m_target &target, const Pla
     const o2m_memory memory = MemoryOf(moved, node, target, 1);
     const o2m_access &access = memory.inputs[reader.operand];
     const bool same = memory.steps == plan.stages[stream.stage].steps && SameAccess(access, reader.access);
-    if (!same || !TakesStrides(moved.tensors[reader.tensor], access))
+    if (!same || !TakesStrides(access, moved.tensors[reader.tensor]))
       return Quoted(graph, reader.node) + " cannot read rows whose channels are innermost";
   }
   return "";

@@ -179,4 +179,51 @@ const void *ExtensionOf(const o2m_op *op, const char *id) {
   return op->get_extension ? op->get_extension(id) : nullptr;
 }
 
+bool TakesStrides(const o2m_access &access, const Tensor &tensor) {
+  if (access.layout == O2M_ANY_STRIDES || tensor.is_constant) return true;
+  const std::vector<int64_t> strides = StridesOf(tensor), dense = DenseStrides(tensor.dims);
+  for (size_t i = 0; i < tensor.dims.size(); i++) {
+    const bool free = access.layout == O2M_ROW_STRIDED && access.axis == static_cast<int32_t>(i);
+    if (tensor.dims[i] > 1 && strides[i] != dense[i] && !free) return false;
+  }
+  return true;
+}
+
+bool TakesItsStrides(const Graph &graph, const Node &node, const o2m_target &target) {
+  const o2m_memory memory = MemoryOf(graph, node, target, 1);
+  for (size_t i = 0; i < node.inputs.size(); i++)
+    if (node.inputs[i] != kNone && !TakesStrides(memory.inputs[i], graph.tensors[node.inputs[i]])) return false;
+  for (size_t i = 0; i < node.outputs.size(); i++)
+    if (!TakesStrides(memory.outputs[i], graph.tensors[node.outputs[i]])) return false;
+  return true;
+}
+
+namespace {
+
+// An axis of an operand that falls into equal parts, or none.
+bool Fits(const Graph &graph, TensorId id, int32_t axis, int32_t parts) {
+  if (axis == O2M_NONE) return true;
+  if (id == kNone || axis < 0 || axis >= static_cast<int32_t>(graph.tensors[id].dims.size())) return false;
+  return graph.tensors[id].dims[axis] % parts == 0;
+}
+
+}  // namespace
+
+std::vector<o2m_split> SplitsOf(const Graph &graph, const Node &node) {
+  const auto *splitter = static_cast<const o2m_splitter *>(ExtensionOf(node.op, "o2m.split/1"));
+  std::vector<o2m_split> splits;
+  if (!splitter || !splitter->split) return splits;
+  const OpNode view(graph, node);
+  o2m_split split{};
+  for (int32_t choice = 0; splitter->split(view.get(), choice, &split) == O2M_OK; choice++) {
+    bool fits = split.parts > 1;
+    for (size_t i = 0; i < node.inputs.size() && fits; i++)
+      fits = Fits(graph, node.inputs[i], split.input_axis[i], split.parts);
+    for (size_t i = 0; i < node.outputs.size() && fits; i++)
+      fits = Fits(graph, node.outputs[i], split.output_axis[i], split.parts);
+    if (fits) splits.push_back(split);
+  }
+  return splits;
+}
+
 }  // namespace onnx2mcu

@@ -35,4 +35,12 @@ absl::Status PackAll(Graph &graph, Host &host, const o2m_target &target);
 o2m_memory MemoryOf(const Graph &graph, const Node &node, const o2m_target &target, int32_t rows);
 const void *ExtensionOf(const o2m_op *op, const char *id);  // null if absent
 
+// True if an operand that is accessed like that may have the strides of `tensor`.
+bool TakesStrides(const o2m_access &access, const Tensor &tensor);
+// The same of every operand of a node, whose outputs are inferred.
+bool TakesItsStrides(const Graph &graph, const Node &node, const o2m_target &target);
+
+// What "o2m.split/1" offers for a node: only choices that fit its operands, into two parts at least.
+std::vector<o2m_split> SplitsOf(const Graph &graph, const Node &node);
+
 }  // namespace onnx2mcu
