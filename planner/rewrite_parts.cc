@@ -67,12 +67,17 @@ bool HoldsWholeOperand(const Splitter &s, const Node &node, const o2m_split &spl
   return false;
 }
 
+// Within the segment: a copy must stand before it.
+bool HasReader(const Splitter &s, TensorId base) {
+  return !s.readers[base].empty() && s.readers[base].front() != kNone;
+}
+
 bool IsSite(const Splitter &s, NodeId id, const o2m_split &split) {
   const Node &node = s.graph.nodes[id];
   if (node.outputs.size() != 1 || split.output_axis[0] == O2M_NONE) return false;
   const TensorId y = node.outputs[0];
   return CoversBase(s.graph, y) && InArena(s.graph, y) && s.writers[BaseOf(s.graph, y)].size() == 1 &&
-         !s.readers[BaseOf(s.graph, y)].empty() && HoldsWholeOperand(s, node, split);
+         HasReader(s, BaseOf(s.graph, y)) && HoldsWholeOperand(s, node, split);
 }
 
 // One axis of a tensor: which runs of memory a cut of it makes.
@@ -95,8 +100,8 @@ std::vector<TensorId> SplitOperand(Splitter &s, const AxisCut &cut, NodeId reade
 // The writer of `cut`, part by part, each into memory of its own. Empty: it cannot be split like that.
 std::vector<TensorId> SplitWriter(Splitter &s, const AxisCut &cut, NodeId reader) {
   const TensorId base = BaseOf(s.graph, cut.id);
-  if (!InArena(s.graph, base) || s.writers[base].size() != 1 || s.readers[base] != std::vector<NodeId>{reader})
-    return {};
+  if (!InArena(s.graph, base) || s.readers[base] != std::vector<NodeId>{reader}) return {};
+  if (s.writers[base].size() != 1 || s.writers[base][0] == kNone) return {};
   const NodeId id = s.writers[base][0];
   const Node node = s.graph.nodes[id];
   const std::optional<o2m_split> split = OfferedSplit(s.graph, node, s.parts);

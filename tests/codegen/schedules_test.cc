@@ -1,6 +1,7 @@
 // Schedules of real ops: every alternative of the search gives the bytes of the graph without any schedule.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <random>
 
 #include "codegen/target.h"
@@ -108,6 +109,21 @@ TEST(Parts, ChoicesDifferInTheFractionKept) {
   const std::vector<std::pair<int32_t, int32_t>> expected = {{4, 1}, {2, 1}, {4, 3}};
   EXPECT_EQ(PartChoices(m.graph, {m.host, m.target, m.copy}), expected);
   EXPECT_TRUE(PartChoices(m.graph, {m.host, m.target, nullptr}).empty());
+}
+
+// A segment may end in the node to be split, and its operands may come from the one before.
+TEST(Parts, LeaveAloneWhatLivesBeyondTheSegment) {
+  Model m;
+  ASSERT_EQ(Load(O2M_SOURCE_DIR "/models/vit_fmnist.onnx", m), absl::OkStatus());
+  const auto attention = std::find_if(m.graph.nodes.begin(), m.graph.nodes.end(),
+                                      [](const Node &node) { return std::string(node.op->id) == "o2m.attention"; });
+  ASSERT_NE(attention, m.graph.nodes.end());
+  const Border border{{BaseOf(m.graph, attention->inputs[1]), BaseOf(m.graph, attention->inputs[2])},
+                      {BaseOf(m.graph, attention->outputs[0])}};
+  m.graph.nodes = {*attention};
+  const auto split = SplitIntoParts(m.graph, {m.host, m.target, m.copy, &border}, 4, 1);
+  ASSERT_TRUE(split.ok()) << split.status();
+  EXPECT_EQ(split->nodes.size(), 1u);
 }
 
 TEST(UnreadRows, OfTheLastBlockOneTokenIsLeft) {
