@@ -3,6 +3,7 @@
 #   <name>.cc, or <name>.c    the plugin; <name> is the folder's name unless NAME is given
 #   other *.cc                compiled in too, except *_test.cc
 #   other *.c                 kernels: compiled in, and embedded as text so that emit() can ship them
+#   *_<isa>.c                 kernels for one instruction set: embedded only (onnx2mcu_isas; kIsas in ops/isa.hpp)
 #   *.h                       embedded as text as well, after the o2m_*.h that all kernels share
 # KERNELS adds sources from elsewhere (another op's kernel). The texts arrive through #include "o2m_sources.h".
 # The only symbol the plugin exports is onnx2mcu_plugin. Works from this tree and from the installed package.
@@ -12,6 +13,8 @@ set(onnx2mcu_cmake_dir "${CMAKE_CURRENT_LIST_DIR}")
 if(NOT onnx2mcu_include_dir)
   set(onnx2mcu_include_dir "${CMAKE_CURRENT_LIST_DIR}/../ops")
 endif()
+
+set(onnx2mcu_isas "mve|dsp|rv32|armv7m|armv6m")
 
 # Sets `sources`, `kernels` (both compiled) and `texts` (embedded) in the caller.
 macro(onnx2mcu_op_files folder name extra)
@@ -38,6 +41,7 @@ macro(onnx2mcu_op_files folder name extra)
       list(APPEND kernels "${file}")
     endif()
   endforeach()
+  list(FILTER kernels EXCLUDE REGEX "_(${onnx2mcu_isas})\\.c$")
 endmacro()
 
 function(onnx2mcu_add_op folder)

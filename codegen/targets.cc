@@ -59,7 +59,7 @@ Emulator Virt() {
           16};
 }
 
-constexpr uint32_t kArmv7 = O2M_FEATURE_LONG_MUL | O2M_FEATURE_UNALIGNED;
+constexpr uint32_t kArmv7 = O2M_FEATURE_ARMV6M | O2M_FEATURE_ARMV7M | O2M_FEATURE_LONG_MUL | O2M_FEATURE_UNALIGNED;
 constexpr uint32_t kArmv7e = kArmv7 | O2M_FEATURE_DSP | O2M_FEATURE_FPU;
 
 Target Arm(const std::string &id, uint32_t features, const Emulator &emulator) {
@@ -86,7 +86,7 @@ Target Rv32imc() {
 const std::vector<Target> &Targets() {
   static const std::vector<Target> targets = {
       {"host", "cc", {}, O2M_FEATURE_LONG_MUL | O2M_FEATURE_UNALIGNED, {}},
-      Arm("cortex-m0", 0, Mps2("mps2-an385", 0x21000000)),
+      Arm("cortex-m0", O2M_FEATURE_ARMV6M, Mps2("mps2-an385", 0x21000000)),
       Arm("cortex-m3", kArmv7, Mps2("mps2-an385", 0x21000000)),
       Arm("cortex-m4", kArmv7e, Mps2("mps2-an386", 0x21000000)),
       Arm("cortex-m7", kArmv7e | O2M_FEATURE_DUAL_ISSUE, Mps2("mps2-an500", 0x60000000)),

@@ -112,7 +112,8 @@ typedef struct o2m_memory {
 
 typedef struct o2m_target { uint32_t struct_size; const char *id; uint32_t features; } o2m_target; /* "cortex-m4" */
 enum { O2M_FEATURE_DSP = 1u << 0, O2M_FEATURE_MVE = 1u << 1, O2M_FEATURE_FPU = 1u << 2, O2M_FEATURE_LONG_MUL = 1u << 3,
-       O2M_FEATURE_UNALIGNED = 1u << 4, O2M_FEATURE_RV32 = 1u << 5, O2M_FEATURE_DUAL_ISSUE = 1u << 6 };
+       O2M_FEATURE_UNALIGNED = 1u << 4, O2M_FEATURE_RV32 = 1u << 5, O2M_FEATURE_DUAL_ISSUE = 1u << 6,
+       O2M_FEATURE_ARMV6M = 1u << 7, O2M_FEATURE_ARMV7M = 1u << 8 }; /* a core has those of the sets it contains */
 
 typedef struct o2m_call {
   uint32_t struct_size;

@@ -24,6 +24,7 @@
 #include <type_traits>
 #include <vector>
 
+#include "isa.hpp"
 #include "onnx2mcu_op.h"
 #include "op_tensor.hpp"
 
@@ -184,10 +185,7 @@ template <class SourceFile>
 o2m_status EmitSources(const o2m_host *host, const o2m_emitter *e, const SourceFile *files, int count,
                        std::initializer_list<const char *> names) {
   for (const char *name : names) {
-    const SourceFile *found = nullptr;
-    for (int i = 0; i < count; ++i) {
-      if (std::strcmp(files[i].name, name) == 0) found = &files[i];
-    }
+    const SourceFile *const found = FindSource(files, count, name);
     if (!found) return Fail(host, O2M_INTERNAL, Str("kernel file '", name, "' is not embedded in the plugin"));
     e->source(e, found->name, found->text);
   }

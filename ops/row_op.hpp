@@ -83,11 +83,13 @@ void RunRows(const o2m_node *node, const o2m_call *call, const Params &p,
   });
 }
 
-// The kernel `name`_s8 or `name`_s16 with its files, and the call; `params` is its initializer, a `name`_params.
+// The kernel `name`_s8 or `name`_s16 for the target with its files, and the call; `params` is its initializer, a
+// `name`_params.
 template <class SourceFile>
-o2m_status EmitRows(const o2m_host *host, const o2m_node *node, const o2m_emitter *e, const SourceFile *files,
-                    int file_count, const std::string &name, const std::string &params) {
-  const std::string kernel = name + (node->inputs[0]->dtype == O2M_S8 ? "_s8" : "_s16");
+o2m_status EmitRows(const o2m_host *host, const o2m_target *target, const o2m_node *node, const o2m_emitter *e,
+                    const SourceFile *files, int file_count, const std::string &name, const std::string &params) {
+  const std::string scalar = name + (node->inputs[0]->dtype == O2M_S8 ? "_s8" : "_s16");
+  const std::string kernel = scalar + IsaSuffix(files, file_count, scalar, target);
   const std::string header = name + ".h", source = kernel + ".c", type = name + "_params";
   if (o2m_status s = EmitSources(host, e, files, file_count, {"o2m_fixedpoint.h", header.c_str(), source.c_str()})) {
     return s;

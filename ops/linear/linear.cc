@@ -102,10 +102,10 @@ struct Linear {
     RunRows(node, call, KernelParams(node), O2M_SYM(o2m_linear_s8), O2M_SYM(o2m_linear_s16));
   }
 
-  static o2m_status Emit(const o2m_host *host, const o2m_target *, const o2m_node *node, const o2m_emitter *e) {
+  static o2m_status Emit(const o2m_host *host, const o2m_target *target, const o2m_node *node, const o2m_emitter *e) {
     const std::string text = LinearText(KernelParams(node), ConstantName(e, kWeights), ConstantName(e, kBias),
                                         ConstantName(e, kMultiplier), node->epilogue ? ConstantName(e, kTable) : "0");
-    return EmitRows(host, node, e, o2m_sources, O2M_SOURCE_COUNT, "o2m_linear", text);
+    return EmitRows(host, target, node, e, o2m_sources, O2M_SOURCE_COUNT, "o2m_linear", text);
   }
 
   // Columns side by side. Exact only where the parts cannot choose another shift than the whole.

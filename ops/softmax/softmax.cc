@@ -85,8 +85,8 @@ struct Softmax {
     RunRows(node, call, KernelParams(node), O2M_SYM(o2m_softmax_s8), O2M_SYM(o2m_softmax_s16));
   }
 
-  static o2m_status Emit(const o2m_host *host, const o2m_target *, const o2m_node *node, const o2m_emitter *e) {
-    return EmitRows(host, node, e, o2m_sources, O2M_SOURCE_COUNT, "o2m_softmax", ParamsText(node, e));
+  static o2m_status Emit(const o2m_host *host, const o2m_target *target, const o2m_node *node, const o2m_emitter *e) {
+    return EmitRows(host, target, node, e, o2m_sources, O2M_SOURCE_COUNT, "o2m_softmax", ParamsText(node, e));
   }
 
   static std::string ParamsText(const o2m_node *node, const o2m_emitter *e) {
