@@ -102,14 +102,11 @@ absl::StatusOr<int64_t> ArenaBudget(const Graph &graph, const Board &board) {
 
 // Weights and constants alone; what code adds is known when it is compiled.
 absl::Status CheckFlash(const Compilation &compilation) {
-  int64_t bytes = 0, largest = 0;
+  const int64_t bytes = ConstantBytes(compilation.graph);
+  int64_t largest = 0;
   std::string name;
-  for (const Node &node : compilation.graph.nodes) {
-    int64_t own = 0;
-    for (const Constant &constant : node.constants) own += static_cast<int64_t>(constant.data.size());
-    bytes += own;
-    if (own > largest) largest = own, name = node.name;
-  }
+  for (const Node &node : compilation.graph.nodes)
+    if (ConstantBytes(node) > largest) largest = ConstantBytes(node), name = node.name;
   const Board &board = compilation.board;
   if (FlashForWeights(board, bytes, 0)) return absl::OkStatus();
   return absl::ResourceExhaustedError(
@@ -207,6 +204,7 @@ absl::StatusOr<Graph> LowerModel(const CompileOptions &options, const Registry &
   // Functions of one value move into their producers. From here on no pass changes what is computed.
   O2M_RETURN_IF_ERROR(FuseEpilogues(graph, host, target));
   DumpAfter("fuse", graph, options);
+  for (const Node &node : graph.nodes) compilation->recognised.push_back(node.op);
   return graph;
 }
 

@@ -40,6 +40,8 @@ struct Compilation {
   Board board;                            // id empty: none given
   std::vector<Alternative> alternatives;  // the chosen one first, its graph moved to `graph`; others hold no data
   int64_t calibration_inputs = 0;
+  std::vector<const o2m_op *>
+      recognised;        // the op of every node before it was scheduled, which splits and repeats nodes
   bool numeric = false;  // computed in another order than the model says: other rounding than the exact schedules
 };
 

@@ -3,7 +3,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "codegen/emit.h"
-#include "codegen/frontier.h"
+#include "codegen/pareto.h"
 #include "o2m_version.h"
 #include "planner/cost.h"
 

@@ -26,12 +26,6 @@ std::string DimsText(const Graph &graph, const std::vector<TensorId> &ids) {
   return absl::StrJoin(shapes, ", ");
 }
 
-int64_t ConstantBytes(const Node &node) {
-  int64_t bytes = 0;
-  for (const Constant &constant : node.constants) bytes += constant.count * DTypeBytes(constant.dtype);
-  return bytes;
-}
-
 // Of the bytes that two buffers share, each counts once.
 int64_t LiveAt(const Plan &plan, int32_t time) {
   std::vector<std::pair<int64_t, int64_t>> ranges;
@@ -173,7 +167,7 @@ ReportModel ReportModelOf(const Compilation &c, int64_t ram_budget) {
   model.arena_bytes = c.plan.arena_bytes, model.lower_bound_bytes = c.plan.lower_bound_bytes;
   model.ram_budget = ram_budget, model.macs = c.graph.macs;
   model.instructions = EstimateInstructions(c.graph, c.plan, c.target.abi());
-  for (const Node &node : c.graph.nodes) model.weight_bytes += ConstantBytes(node);
+  model.weight_bytes = ConstantBytes(c.graph);
   const std::vector<NodeLabel> labels = LabelNodes(c.graph);
   AddCalls(c, labels, &model);
   AddBuffers(c, labels, &model);

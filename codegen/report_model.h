@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "codegen/compiler.h"
-#include "codegen/frontier.h"
+#include "codegen/pareto.h"
 
 namespace onnx2mcu {
 

@@ -58,8 +58,7 @@ absl::Status MeasureFile(const Compilation &c, const std::string &folder, const 
 
 Sizes WithoutCompiler(const Compilation &c) {
   Sizes sizes;
-  for (const Node &node : c.graph.nodes)
-    for (const Constant &constant : node.constants) sizes.weights += static_cast<int64_t>(constant.data.size());
+  sizes.weights = ConstantBytes(c.graph);
   return sizes;
 }
 

@@ -4,8 +4,8 @@
 
 #include "absl/strings/str_cat.h"
 #include "codegen/cli.h"
-#include "codegen/frontier.h"
 #include "codegen/names.h"
+#include "codegen/pareto.h"
 #include "codegen/recompute.h"
 #include "codegen/report_html.h"
 #include "codegen/sizes.h"

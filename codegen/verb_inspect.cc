@@ -5,7 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "codegen/cli.h"
-#include "codegen/frontier.h"
+#include "codegen/pareto.h"
 #include "codegen/recompute.h"
 #include "importer/ir/vit_view.h"
 
@@ -14,22 +14,15 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-int64_t WeightBytes(const Graph &graph) {
-  int64_t bytes = 0;
-  for (const Node &node : graph.nodes)
-    for (const Constant &constant : node.constants) bytes += constant.count * DTypeBytes(constant.dtype);
-  return bytes;
-}
-
 struct OpUse {
   int nodes = 0;
   std::string file;
 };
-std::map<std::string, OpUse> OpUses(const Graph &graph, const Registry &registry) {
+std::map<std::string, OpUse> OpUses(const std::vector<const o2m_op *> &ops, const Registry &registry) {
   std::map<std::string, OpUse> uses;
-  for (const Node &node : graph.nodes) {
-    OpUse &use = uses[node.op->id];
-    const std::string &path = registry.PathOf(node.op);
+  for (const o2m_op *op : ops) {
+    OpUse &use = uses[op->id];
+    const std::string &path = registry.PathOf(op);
     use.nodes++, use.file = path.substr(path.rfind('/') + 1);
   }
   return uses;
@@ -59,9 +52,9 @@ Json StructureJson(const Graph &graph) {
 
 Json Describe(const Compilation &c, const Registry &registry) {
   Json ops = Json::array();
-  for (const auto &[id, use] : OpUses(c.graph, registry))
+  for (const auto &[id, use] : OpUses(c.recognised, registry))
     ops.push_back({{"id", id}, {"nodes", use.nodes}, {"plugin", use.file}});
-  const int64_t weights = WeightBytes(c.graph);
+  const int64_t weights = ConstantBytes(c.graph);
   return {{"model", c.graph.file},
           {"opset", c.graph.opset},
           {"inputs", ShapesOf(c.graph, c.graph.inputs)},

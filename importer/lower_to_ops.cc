@@ -121,6 +121,11 @@ absl::Status CoverNode(const Graph &graph, const Registry &registry, const Match
 }  // namespace
 
 absl::Status LowerToOps(Graph &graph, const Registry &registry) {
+  if (registry.ops().empty())
+    return absl::FailedPreconditionError(
+        absl::StrCat(graph.file,
+                     ": no operator plugin is loaded, so nothing can be lowered; the built-in ones lie in "
+                     "`plugins` beside the program, others are given by --plugin=FILE.so"));
   const MatchGraph match_graph(graph);
   Host host;
   Covering cover{std::vector<bool>(graph.tensors.size()), {}, {}};

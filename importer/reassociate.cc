@@ -11,25 +11,6 @@
 namespace onnx2mcu {
 namespace {
 
-struct Users {
-  std::vector<std::vector<NodeId>> readers, writers;  // by TensorId of a base, once each
-};
-
-Users UsersOf(const Graph &graph) {
-  Users users{std::vector<std::vector<NodeId>>(graph.tensors.size()),
-              std::vector<std::vector<NodeId>>(graph.tensors.size())};
-  const auto add = [&](std::vector<std::vector<NodeId>> &lists, TensorId id, size_t node) {
-    if (id == kNone) return;
-    std::vector<NodeId> &list = lists[BaseOf(graph, id)];
-    if (list.empty() || list.back() != static_cast<NodeId>(node)) list.push_back(static_cast<NodeId>(node));
-  };
-  for (size_t i = 0; i < graph.nodes.size(); i++) {
-    for (TensorId id : graph.nodes[i].inputs) add(users.readers, id, i);
-    for (TensorId id : graph.nodes[i].outputs) add(users.writers, id, i);
-  }
-  return users;
-}
-
 // k or v as columns of x W + b: column (head, i) is head * head_step + i * column_step.
 struct Projected {
   NodeId node = kNone;
@@ -293,7 +274,7 @@ std::vector<Node> HeadsAt(Graph &graph, const Site &site) {
 }  // namespace
 
 absl::StatusOr<int> Reassociate(Graph &graph) {
-  const Users users = UsersOf(graph);
+  const Users users = OpUsers(graph);
   std::vector<std::vector<Node>> heads(graph.nodes.size());
   std::vector<bool> gone(graph.nodes.size());
   int changed = 0;

@@ -25,8 +25,8 @@ struct Splitter {
   Graph &graph;
   const RewriteTools &tools;
   int32_t parts, kept;
-  std::vector<std::vector<NodeId>> readers, writers;  // by TensorId of a base, of the graph as it was
-  std::vector<std::vector<Node>> before;              // by NodeId: what is put before it
+  Users users;                            // of the graph as it was
+  std::vector<std::vector<Node>> before;  // by NodeId: what is put before it
   std::vector<bool> removed;
   std::vector<PartNode> made;  // of the node being split
 };
@@ -37,20 +37,13 @@ std::optional<o2m_split> OfferedSplit(const Graph &graph, const Node &node, int3
   return std::nullopt;
 }
 
-void FindUsers(Splitter &s) {
-  s.readers.resize(s.graph.tensors.size()), s.writers.resize(s.graph.tensors.size());
-  for (size_t i = 0; i < s.graph.nodes.size(); i++) {
-    const auto add = [&](std::vector<std::vector<NodeId>> &users, TensorId id) {
-      if (id == kNone) return;
-      std::vector<NodeId> &list = users[BaseOf(s.graph, id)];
-      if (list.empty() || list.back() != static_cast<NodeId>(i)) list.push_back(static_cast<NodeId>(i));
-    };
-    for (TensorId id : s.graph.nodes[i].inputs) add(s.readers, id);
-    for (TensorId id : s.graph.nodes[i].outputs) add(s.writers, id);
-  }
-  if (!s.tools.border) return;
-  for (TensorId base : s.tools.border->out) s.readers[base].push_back(kNone);  // somebody beyond
-  for (TensorId base : s.tools.border->in) s.writers[base].push_back(kNone);
+// A base that lives past the segment has users there, who stand as kNone.
+Users UsersWithin(const Graph &graph, const RewriteTools &tools) {
+  Users users = OpUsers(graph);
+  if (!tools.border) return users;
+  for (TensorId base : tools.border->out) users.readers[base].push_back(kNone);
+  for (TensorId base : tools.border->in) users.writers[base].push_back(kNone);
+  return users;
 }
 
 bool InArena(const Graph &graph, TensorId id) { return HomeOf(graph, BaseOf(graph, id)).place == Place::kArena; }
@@ -69,14 +62,14 @@ bool HoldsWholeOperand(const Splitter &s, const Node &node, const o2m_split &spl
 
 // Within the segment: a copy must stand before it.
 bool HasReader(const Splitter &s, TensorId base) {
-  return !s.readers[base].empty() && s.readers[base].front() != kNone;
+  return !s.users.readers[base].empty() && s.users.readers[base].front() != kNone;
 }
 
 bool IsSite(const Splitter &s, NodeId id, const o2m_split &split) {
   const Node &node = s.graph.nodes[id];
   if (node.outputs.size() != 1 || split.output_axis[0] == O2M_NONE) return false;
   const TensorId y = node.outputs[0];
-  return CoversBase(s.graph, y) && InArena(s.graph, y) && s.writers[BaseOf(s.graph, y)].size() == 1 &&
+  return CoversBase(s.graph, y) && InArena(s.graph, y) && s.users.writers[BaseOf(s.graph, y)].size() == 1 &&
          HasReader(s, BaseOf(s.graph, y)) && HoldsWholeOperand(s, node, split);
 }
 
@@ -100,9 +93,9 @@ std::vector<TensorId> SplitOperand(Splitter &s, const AxisCut &cut, NodeId reade
 // The writer of `cut`, part by part, each into memory of its own. Empty: it cannot be split like that.
 std::vector<TensorId> SplitWriter(Splitter &s, const AxisCut &cut, NodeId reader) {
   const TensorId base = BaseOf(s.graph, cut.id);
-  if (!InArena(s.graph, base) || s.readers[base] != std::vector<NodeId>{reader}) return {};
-  if (s.writers[base].size() != 1 || s.writers[base][0] == kNone) return {};
-  const NodeId id = s.writers[base][0];
+  if (!InArena(s.graph, base) || s.users.readers[base] != std::vector<NodeId>{reader}) return {};
+  if (s.users.writers[base].size() != 1 || s.users.writers[base][0] == kNone) return {};
+  const NodeId id = s.users.writers[base][0];
   const Node node = s.graph.nodes[id];
   const std::optional<o2m_split> split = OfferedSplit(s.graph, node, s.parts);
   if (!split || node.outputs.size() != 1 || split->output_axis[0] == O2M_NONE) return {};
@@ -159,7 +152,7 @@ std::vector<TensorId> SplitResult(Splitter &s, const AxisCut &y, NodeId id) {
   copy.inputs = {InMemoryOrder(s.graph, gathered)};
   const TensorId columns = SliceTensor(s.graph, y.id, y.axis, 0, early * count);
   copy.outputs = {InMemoryOrder(s.graph, columns)};
-  s.before[s.readers[BaseOf(s.graph, y.id)].front()].push_back(std::move(copy));
+  s.before[s.users.readers[BaseOf(s.graph, y.id)].front()].push_back(std::move(copy));
   return parts;
 }
 
@@ -218,8 +211,7 @@ absl::Status Assemble(Splitter &s) {
 
 absl::StatusOr<Graph> SplitIntoParts(const Graph &graph, const RewriteTools &tools, int32_t parts, int32_t kept) {
   Graph split = graph;
-  Splitter s{split, tools, parts, kept, {}, {}, {}, {}, {}};
-  FindUsers(s);
+  Splitter s{split, tools, parts, kept, UsersWithin(graph, tools), {}, {}, {}};
   s.before.resize(graph.nodes.size()), s.removed.resize(graph.nodes.size());
   for (NodeId id = 0; id < static_cast<NodeId>(graph.nodes.size()); id++) {
     const std::optional<o2m_split> offered = OfferedSplit(graph, graph.nodes[id], parts);
@@ -232,8 +224,7 @@ absl::StatusOr<Graph> SplitIntoParts(const Graph &graph, const RewriteTools &too
 // The most parts of any site; what is kept of them is a fraction, and other numbers of parts are fractions of these.
 std::vector<std::pair<int32_t, int32_t>> PartChoices(const Graph &graph, const RewriteTools &tools) {
   Graph copy = graph;
-  Splitter s{copy, tools, 0, 0, {}, {}, {}, {}, {}};
-  FindUsers(s);
+  Splitter s{copy, tools, 0, 0, UsersWithin(graph, tools), {}, {}, {}};
   std::vector<std::pair<int32_t, int32_t>> choices;
   if (!tools.copy) return choices;
   for (NodeId id = 0; id < static_cast<NodeId>(graph.nodes.size()); id++) {

@@ -12,8 +12,8 @@ namespace {
 struct Recompute {
   const Graph &graph;
   Contracts contracts;
-  std::vector<std::vector<NodeId>> readers, writers;  // by TensorId; readers by node, once each
-  std::vector<bool> cheap;                            // by NodeId
+  Users users;
+  std::vector<bool> cheap;  // by NodeId
 };
 
 bool IsCheap(const Recompute &r, const o2m_target &target, NodeId id) {
@@ -22,31 +22,19 @@ bool IsCheap(const Recompute &r, const o2m_target &target, NodeId id) {
   if (node.outputs.size() != 1 || contract.steps <= 1 || contract.state_bytes > 0) return false;
   const Tensor &output = r.graph.tensors[node.outputs[0]];
   if (output.base != kNone || r.contracts.homes[node.outputs[0]].place != Place::kArena) return false;
-  if (r.writers[node.outputs[0]].size() != 1) return false;
+  if (r.users.writers[node.outputs[0]].size() != 1) return false;
   for (const Touch &touch : contract.touches)
     if (touch.whole) return false;
   // an op that does not state its work may be dear
   return ExtensionOf(node.op, "o2m.cost/1") && WorkOf(r.graph, node, target, contract.steps, 1).macs == 0;
 }
 
-// Who touches each base, and which nodes are cheap.
-void Classify(Recompute &r, const o2m_target &target) {
-  r.readers.resize(r.graph.tensors.size()), r.writers.resize(r.graph.tensors.size());
-  for (size_t id = 0; id < r.graph.nodes.size(); id++) {
-    for (const Touch &touch : r.contracts.nodes[id].touches) {
-      std::vector<NodeId> &nodes = (touch.write ? r.writers : r.readers)[touch.base];
-      if (nodes.empty() || nodes.back() != static_cast<NodeId>(id)) nodes.push_back(static_cast<NodeId>(id));
-    }
-  }
-  for (size_t id = 0; id < r.graph.nodes.size(); id++) r.cheap.push_back(IsCheap(r, target, static_cast<NodeId>(id)));
-}
-
 // True if all that `node` reads is alive anyway until `last` runs, or can be recomputed then.
 bool SourcesLive(const Recompute &r, NodeId node, NodeId last) {
   for (const Touch &touch : r.contracts.nodes[node].touches) {
     if (touch.write || r.contracts.homes[touch.base].place != Place::kArena) continue;
-    if (r.readers[touch.base].back() >= last) continue;
-    const std::vector<NodeId> &writers = r.writers[touch.base];
+    if (r.users.readers[touch.base].back() >= last) continue;
+    const std::vector<NodeId> &writers = r.users.writers[touch.base];
     if (writers.size() != 1 || !r.cheap[writers[0]] || !SourcesLive(r, writers[0], last)) return false;
   }
   return true;
@@ -93,12 +81,13 @@ void CloneReaders(Graph &graph, NodeId id) {
 // From the last node to the first, so that a clone is itself a reader of what stands before it.
 absl::StatusOr<Graph> RecomputeCheap(const Graph &graph, const RewriteTools &tools) {
   O2M_ASSIGN_OR_RETURN(Contracts contracts, ContractsOf(graph, tools.target));
-  Recompute r{graph, std::move(contracts), {}, {}, {}};
-  Classify(r, tools.target);
+  Recompute r{graph, std::move(contracts), OpUsers(graph), {}};
+  for (NodeId id = 0; id < static_cast<NodeId>(graph.nodes.size()); id++)
+    r.cheap.push_back(IsCheap(r, tools.target, id));
   Graph cloned = graph;
   for (NodeId id = static_cast<NodeId>(graph.nodes.size()) - 1; id >= 0; id--) {
     if (!r.cheap[id]) continue;
-    const std::vector<NodeId> &readers = r.readers[graph.nodes[id].outputs[0]];
+    const std::vector<NodeId> &readers = r.users.readers[graph.nodes[id].outputs[0]];
     if (!readers.empty() && SourcesLive(r, id, readers.back())) CloneReaders(cloned, id);
   }
   return DropUnreadRows(cloned, tools);  // a clone computes what its one reader needs

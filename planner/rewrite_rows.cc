@@ -15,19 +15,6 @@ struct Steps {
   int64_t first = 0, end = 0;
 };
 
-struct Users {
-  std::vector<std::vector<NodeId>> readers, writers;  // by TensorId of a base, once each
-};
-
-Users UsersOf(const Graph &graph, const Contracts &contracts) {
-  Users users{std::vector<std::vector<NodeId>>(graph.tensors.size()),
-              std::vector<std::vector<NodeId>>(graph.tensors.size())};
-  for (size_t id = 0; id < graph.nodes.size(); id++)
-    for (const Touch &touch : contracts.nodes[id].touches)
-      (touch.write ? users.writers : users.readers)[touch.base].push_back(static_cast<NodeId>(id));
-  return users;
-}
-
 // What is written to a base step by step, by one node or by several side by side: `stride` bytes a step.
 struct Rows {
   TensorId base = kNone;
@@ -131,10 +118,6 @@ bool ReadThroughViews(const Graph &graph, const std::vector<NodeId> &readers, Te
   });
 }
 
-}  // namespace
-
-namespace {
-
 bool Beyond(const RewriteTools &tools, TensorId base) {
   const auto has = [base](const std::vector<TensorId> &bases) {
     return std::find(bases.begin(), bases.end(), base) != bases.end();
@@ -147,7 +130,7 @@ absl::Status DropOnce(Graph &cut, const RewriteTools &tools, bool *changed) {
   O2M_ASSIGN_OR_RETURN(Contracts contracts, ContractsOf(cut, tools.target));
   for (NodeId id = static_cast<NodeId>(cut.nodes.size()) - 1; id >= 0; id--) {
     if (cut.nodes[id].outputs.empty()) continue;
-    const Users users = UsersOf(cut, contracts);
+    const Users users = OpUsers(cut);
     Rows rows{BaseOf(cut, cut.nodes[id].outputs[0]), {}, 0, 0, 0};
     rows.writers = users.writers[rows.base];
     const std::vector<NodeId> &readers = users.readers[rows.base];

@@ -1,6 +1,8 @@
 #include "importer/ir/graph.h"
 
 #include <cstring>
+#include <set>
+#include <tuple>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -111,6 +113,39 @@ const T *Find(const FloatNode &node, const std::string &key) {
 }
 
 }  // namespace
+
+Users OpUsers(const Graph &graph) {
+  const size_t count = graph.tensors.size();
+  Users users{std::vector<std::vector<NodeId>>(count), std::vector<std::vector<NodeId>>(count)};
+  const auto add = [&](std::vector<std::vector<NodeId>> &lists, TensorId id, size_t node) {
+    if (id == kNone) return;
+    std::vector<NodeId> &list = lists[BaseOf(graph, id)];
+    if (list.empty() || list.back() != static_cast<NodeId>(node)) list.push_back(static_cast<NodeId>(node));
+  };
+  for (size_t node = 0; node < graph.nodes.size(); node++) {
+    for (TensorId id : graph.nodes[node].inputs) add(users.readers, id, node);
+    for (TensorId id : graph.nodes[node].outputs) add(users.writers, id, node);
+  }
+  return users;
+}
+
+int64_t ConstantBytes(const Node &node) {
+  int64_t bytes = 0;
+  for (const Constant &constant : node.constants) bytes += constant.count * DTypeBytes(constant.dtype);
+  return bytes;
+}
+
+int64_t ConstantBytes(const Graph &graph) {
+  std::set<std::tuple<const o2m_op *, std::string, std::vector<TensorId>>> seen;
+  int64_t bytes = 0;
+  for (const Node &node : graph.nodes) {
+    std::vector<TensorId> weights;
+    for (TensorId id : node.inputs)
+      if (id != kNone && graph.tensors[id].is_constant) weights.push_back(id);
+    if (seen.emplace(node.op, node.name, std::move(weights)).second) bytes += ConstantBytes(node);
+  }
+  return bytes;
+}
 
 int64_t AttrInt(const FloatNode &node, const std::string &key, int64_t fallback) {
   const int64_t *value = Find<int64_t>(node, key);

@@ -130,6 +130,17 @@ const int64_t *Int64Data(const Tensor &tensor);
 std::vector<NodeId> Producers(const Graph &graph);
 std::vector<std::vector<NodeId>> Consumers(const Graph &graph);
 
+// By TensorId of a base: the op nodes that read and that write some of it, once each, in order.
+struct Users {
+  std::vector<std::vector<NodeId>> readers, writers;
+};
+Users OpUsers(const Graph &graph);
+
+// Bytes of what op nodes derived from their weights, known after infer(). Of a graph: nodes that do the same work once
+// more share theirs, as in the generated program.
+int64_t ConstantBytes(const Node &node);
+int64_t ConstantBytes(const Graph &graph);
+
 // Attributes with defaults.
 int64_t AttrInt(const FloatNode &node, const std::string &key, int64_t fallback);
 float AttrFloat(const FloatNode &node, const std::string &key, float fallback);

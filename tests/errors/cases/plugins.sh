@@ -38,3 +38,8 @@ case_plugin_refused_is_listed() {  # in a folder that is searched, a bad plugin 
   grep -qE 'refused: .*another_abi\.so: built for ABI 7\.' "$log/out" || fail "the reason expected"
   ONNX2MCU_PLUGIN_PATH=$PWD/found compiling sound >"$log/out" 2>"$log/err" || fail "the other plugins are whole"
 }
+case_no_plugins() {  # one sentence, not a list of all nodes
+  mkdir alone && cp "$ONNX2MCU" alone/
+  tool() { alone/onnx2mcu "$@"; }
+  refused 'sound\.onnx' 'no operator plugin is loaded' '--plugin' compiling sound
+}

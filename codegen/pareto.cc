@@ -9,18 +9,6 @@
 #include "planner/cost.h"
 
 namespace onnx2mcu {
-namespace {
-
-// Sizes are known before packing, so this holds for a graph whose plan was only priced.
-int64_t ConstantBytes(const Graph &graph) {
-  int64_t bytes = 0;
-  for (const Node &node : graph.nodes)
-    for (const Constant &constant : node.constants) bytes += constant.count * DTypeBytes(constant.dtype);
-  return bytes;
-}
-
-}  // namespace
-
 std::vector<FrontierRow> FrontierOf(const Compilation &compilation) {
   std::vector<FrontierRow> rows;
   for (const Alternative &alternative : compilation.alternatives) {
