@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <map>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
@@ -115,6 +116,13 @@ absl::Status CheckFlash(const Compilation &compilation) {
                    "' (", largest, " B); try a smaller or low-rank model, or a board with more flash"));
 }
 
+// Schedules that differ in rows per stage only would share a name.
+void NumberEqualNames(std::vector<Alternative> &alternatives) {
+  std::map<std::string, int> seen;
+  for (Alternative &alternative : alternatives)
+    if (const int before = seen[alternative.name]++; before > 0) absl::StrAppend(&alternative.name, " #", before + 1);
+}
+
 // Prices every schedule and keeps the chosen one. Afterwards strides, variants and epilogues are final.
 absl::Status Schedule(Graph graph, const CompileOptions &options, const Registry &registry, Host &host,
                       Compilation *compilation) {
@@ -130,6 +138,7 @@ absl::Status Schedule(Graph graph, const CompileOptions &options, const Registry
     alternative.exact = false;
     alternative.name = absl::StrCat("reassociated, ", alternative.name);
   }
+  NumberEqualNames(compilation->alternatives);
   compilation->graph = std::move(compilation->alternatives[0].graph);
   compilation->plan = compilation->alternatives[0].plan;
   DumpAfter("schedule", compilation->graph, options);

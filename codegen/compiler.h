@@ -1,8 +1,10 @@
 // codegen/compiler.h - the pipeline, as a list of passes. Read compiler.cc to know the compiler.
 #pragma once
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "codegen/fidelity.h"
 #include "codegen/target.h"
 #include "importer/evaluate.h"
 #include "importer/quant/quantize.h"
@@ -40,9 +42,9 @@ struct Compilation {
   Board board;                            // id empty: none given
   std::vector<Alternative> alternatives;  // the chosen one first, its graph moved to `graph`; others hold no data
   int64_t calibration_inputs = 0;
-  std::vector<const o2m_op *>
-      recognised;        // the op of every node before it was scheduled, which splits and repeats nodes
+  std::vector<const o2m_op *> recognised;  // of every node before it was scheduled, which splits and repeats nodes
   bool numeric = false;  // computed in another order than the model says: other rounding than the exact schedules
+  std::optional<RoundingChange> rounding;  // what that other rounding costs, where numeric schedules were looked at
 };
 
 absl::StatusOr<Graph> ImportFloat(const CompileOptions &options);  // read .. canonical

@@ -5,6 +5,7 @@
 #include <functional>
 #include <thread>
 
+#include "codegen/metrics.h"
 #include "planner/execute.h"
 
 namespace onnx2mcu {
@@ -140,6 +141,12 @@ absl::StatusOr<EngineRun> RunTarget(const Compilation &compilation, const std::v
   }
   Dequantize(graph, run);
   return run;
+}
+
+double Agreement(const EngineRun &a, const EngineRun &b) {
+  int64_t same = 0;
+  for (size_t n = 0; n < a.outputs.size(); n++) same += ArgMax(a.outputs[n][0]) == ArgMax(b.outputs[n][0]);
+  return a.outputs.empty() ? 1 : static_cast<double>(same) / static_cast<double>(a.outputs.size());
 }
 
 }  // namespace onnx2mcu

@@ -1,4 +1,4 @@
-#include "codegen/frontier.h"
+#include "codegen/pareto.h"
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
@@ -39,20 +39,38 @@ std::string FrontierTable(const Compilation &compilation) {
                           Grouped(row.arena_bytes), static_cast<double>(row.arena_bytes) / 1024,
                           Grouped(row.instructions), Grouped(row.flash_bytes_read), row.exact ? "exact" : "numeric",
                           row.name);
+  if (compilation.rounding) absl::StrAppend(&text, "  numeric schedules: ", RoundingText(*compilation.rounding), "\n");
   return text;
 }
 
+namespace {
+
+void AddFidelity(const Compilation &compilation, const FrontierRow &row, nlohmann::ordered_json &json) {
+  const std::optional<RoundingChange> &change = compilation.rounding;
+  if (row.exact) json["cosine"] = 1.0;
+  if (!change) return;
+  const Fidelity &fidelity = row.exact ? change->exact : change->numeric;
+  if (!row.exact) json["cosine"] = change->cosine;
+  json["sqnr_db"] = fidelity.sqnr_db, json["agreement"] = fidelity.agreement;
+}
+
+}  // namespace
+
 std::string FrontierJson(const Compilation &compilation) {
   nlohmann::ordered_json list = nlohmann::ordered_json::array();
-  for (const FrontierRow &row : FrontierOf(compilation))
+  for (const FrontierRow &row : FrontierOf(compilation)) {
     list.push_back({{"name", row.name},
                     {"exact", row.exact},
                     {"chosen", row.chosen},
-                    {"cosine", row.exact ? nlohmann::ordered_json(1.0) : nlohmann::ordered_json(nullptr)},
+                    {"cosine", nullptr},   // to the output of the graph as written
+                    {"sqnr_db", nullptr},  // this and the next: to the float model, where it was measured
+                    {"agreement", nullptr},
                     {"arena_bytes", row.arena_bytes},
                     {"instructions_estimate", row.instructions},
                     {"flash_bytes", row.weight_bytes},
                     {"flash_bytes_read", row.flash_bytes_read}});
+    AddFidelity(compilation, row, list.back());
+  }
   return list.dump();
 }
 

@@ -1,4 +1,4 @@
-// codegen/frontier.h - the schedules that were priced and that no other one beats: for --pareto and the reports.
+// codegen/pareto.h - the schedules that were priced and that no other one beats: for --pareto and the reports.
 #pragma once
 #include <string>
 #include <vector>

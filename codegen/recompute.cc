@@ -4,18 +4,25 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "codegen/fidelity.h"
 #include "importer/ir/text.h"
 #include "planner/rewrites.h"
 
 namespace onnx2mcu {
 namespace {
 
-// The same model for any RAM, from shapes alone.
+// The same model in the least RAM, whatever the board has.
+absl::StatusOr<Compilation> CompileLeast(CompileOptions options, const std::string &target, const Registry &registry,
+                                         Host &host) {
+  options.ram = 0, options.flash = 0, options.board.clear(), options.target = target;
+  options.optimize = "ram", options.dump.clear(), options.stream = "off";
+  return Compile(options, registry, host);
+}
+
 absl::StatusOr<Compilation> CompileShapes(CompileOptions options, const std::string &target, const Registry &registry,
                                           Host &host) {
-  options.ram = 0, options.flash = 0, options.board.clear(), options.target = target;
-  options.optimize = "ram", options.shapes_only = true, options.dump.clear(), options.stream = "off";
-  return Compile(options, registry, host);
+  options.shapes_only = true;
+  return CompileLeast(options, target, registry, host);
 }
 
 absl::StatusOr<std::string> TargetOf(const CompileOptions &options) {
@@ -45,8 +52,9 @@ std::string WhatHelps(const CompileOptions &options, const std::string &target, 
 std::string RecomputeWarning(const Compilation &numeric, const Compilation &exact) {
   return absl::StrCat(
       "no exact schedule fits the budget, so projections are taken out of the products that hold them (--recompute): "
-      "other rounding than in the model's own order, which `validate` measures, and about ",
-      Grouped(numeric.alternatives[0].instructions), " instructions; the least exact arena is ",
+      "other rounding than in the model's own order (",
+      numeric.rounding ? RoundingText(*numeric.rounding) : "--calibrate=FILE would show what that costs",
+      "), and about ", Grouped(numeric.alternatives[0].instructions), " instructions; the least exact arena is ",
       Grouped(exact.plan.arena_bytes), " B, with about ", Grouped(exact.alternatives[0].instructions));
 }
 
@@ -62,8 +70,11 @@ absl::StatusOr<Compilation> CompileWithin(const absl::Status &status, const Comp
   if (!numeric.ok() || !numeric->numeric)
     return absl::Status(status.code(),
                         absl::StrCat(std::string(status.message()), WhatHelps(options, target, registry, host)));
-  const absl::StatusOr<Compilation> exact = CompileShapes(options, target, registry, host);
+  const absl::StatusOr<Compilation> exact = CompileLeast(options, target, registry, host);
   if (!exact.ok()) return exact.status();  // it was planned before
+  if (!options.shapes_only) {
+    O2M_ASSIGN_OR_RETURN(numeric->rounding, MeasureRounding(*exact, *numeric, options));
+  }
   numeric->graph.warnings.push_back(RecomputeWarning(*numeric, *exact));
   return numeric;
 }
@@ -73,8 +84,11 @@ absl::Status AddNumericAlternatives(const CompileOptions &options, const Registr
   if (options.recompute) return absl::OkStatus();
   CompileOptions recompute = options;
   recompute.recompute = true;
-  auto numeric = CompileShapes(recompute, compilation->target.id, registry, host);
+  auto numeric = CompileLeast(recompute, compilation->target.id, registry, host);
   if (!numeric.ok() || !numeric->numeric) return absl::OkStatus();  // this model has none
+  if (!options.shapes_only) {
+    O2M_ASSIGN_OR_RETURN(compilation->rounding, MeasureRounding(*compilation, *numeric, options));
+  }
   numeric->alternatives[0].graph = WithoutData(numeric->graph);
   const auto arena = [](const Alternative &a) { return a.plan.arena_bytes; };
   int64_t least = INT64_MAX;

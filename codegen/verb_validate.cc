@@ -106,12 +106,6 @@ Json Top1(const EngineRun &run, const std::vector<int64_t> &labels) {
   return static_cast<double>(hits) / static_cast<double>(labels.size());
 }
 
-double Agreement(const EngineRun &a, const EngineRun &b) {
-  int64_t same = 0;
-  for (size_t n = 0; n < a.outputs.size(); n++) same += ArgMax(a.outputs[n][0]) == ArgMax(b.outputs[n][0]);
-  return a.outputs.empty() ? 1 : static_cast<double>(same) / static_cast<double>(a.outputs.size());
-}
-
 std::vector<TensorRow> WorstFirst(std::vector<TensorRow> rows) {
   std::stable_sort(rows.begin(), rows.end(),
                    [](const TensorRow &a, const TensorRow &b) { return SqnrDb(a.accuracy) < SqnrDb(b.accuracy); });
