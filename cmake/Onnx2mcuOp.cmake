@@ -5,6 +5,7 @@
 #   other *.c                 kernels: compiled in, and embedded as text so that emit() can ship them
 #   *_<isa>.c                 kernels for one instruction set: embedded only (onnx2mcu_isas; kIsas in ops/isa.hpp)
 #   *.h                       embedded as text as well, after the o2m_*.h that all kernels share
+#   ../o2m_*_<isa>.c          what the kernels for one instruction set share: embedded only
 # KERNELS adds sources from elsewhere (another op's kernel). The texts arrive through #include "o2m_sources.h".
 # The only symbol the plugin exports is onnx2mcu_plugin. Works from this tree and from the installed package.
 
@@ -30,7 +31,7 @@ macro(onnx2mcu_op_files folder name extra)
     list(APPEND sources "${folder}/${name}.c")
   endif()
   # the code generator writes o2m_sym.h itself, one per model
-  file(GLOB shared CONFIGURE_DEPENDS "${onnx2mcu_include_dir}/o2m_*.h")
+  file(GLOB shared CONFIGURE_DEPENDS "${onnx2mcu_include_dir}/o2m_*.h" "${onnx2mcu_include_dir}/o2m_*.c")
   list(FILTER shared EXCLUDE REGEX "/o2m_sym\\.h$")
   list(PREPEND texts ${shared})
   list(APPEND texts ${kernels})

@@ -26,6 +26,15 @@ const SourceFile *FindSource(const SourceFile *files, int count, const std::stri
   return nullptr;
 }
 
+// Whether `name` is a header of code that kernels for one instruction set share: "o2m_dot_dsp.h".
+inline bool IsSharedByIsa(const std::string &name) {
+  for (const Isa &isa : kIsas) {
+    const std::string end = std::string(isa.suffix) + ".h";
+    if (name.size() > end.size() && name.compare(name.size() - end.size(), end.size(), end) == 0) return true;
+  }
+  return false;
+}
+
 // The suffix of the kernel `name` for a target: "_dsp"; "" where scalar C is all there is.
 template <class SourceFile>
 const char *IsaSuffix(const SourceFile *files, int count, const std::string &name, const o2m_target *target) {

@@ -180,14 +180,28 @@ inline void LineInLoops(const o2m_emitter *e, const Rows &rows, const std::strin
   LinesInLoops(e, rows, {statement});
 }
 
-// Hands over the named kernel files out of the generated o2m_sources[] (and whatever headers they include).
+// Hands over `file` and, before it, what it includes of the shared code for one instruction set, header and source.
+template <class SourceFile>
+void EmitSource(const o2m_emitter *e, const SourceFile *files, int count, const SourceFile &file) {
+  for (int i = 0; i < count; ++i) {
+    const std::string name = files[i].name;
+    const bool included = std::strstr(file.text, Str("#include \"", name, "\"").c_str()) != nullptr;
+    if (!included || !IsSharedByIsa(name) || name == file.name) continue;
+    EmitSource(e, files, count, files[i]);
+    const SourceFile *const source = FindSource(files, count, name.substr(0, name.size() - 1) + "c");
+    if (source) e->source(e, source->name, source->text);
+  }
+  e->source(e, file.name, file.text);
+}
+
+// Hands over the named kernel files out of the generated o2m_sources[].
 template <class SourceFile>
 o2m_status EmitSources(const o2m_host *host, const o2m_emitter *e, const SourceFile *files, int count,
                        std::initializer_list<const char *> names) {
   for (const char *name : names) {
     const SourceFile *const found = FindSource(files, count, name);
     if (!found) return Fail(host, O2M_INTERNAL, Str("kernel file '", name, "' is not embedded in the plugin"));
-    e->source(e, found->name, found->text);
+    EmitSource(e, files, count, *found);
   }
   return O2M_OK;
 }
