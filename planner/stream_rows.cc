@@ -3,42 +3,10 @@
 #include <algorithm>
 
 #include "absl/strings/str_cat.h"
+#include "importer/ir/walk.h"
 
 namespace onnx2mcu {
 namespace {
-
-// The index along each axis of a dense tensor of the place `offset` elements behind its start.
-std::vector<int64_t> IndexOf(int64_t offset, const std::vector<int64_t> &dims) {
-  std::vector<int64_t> index(dims.size());
-  for (size_t i = dims.size(); i-- > 0; offset /= dims[i]) index[i] = offset % dims[i];
-  return index;
-}
-
-// A view's start and the way along each of its axes, as indices into the tensor behind it.
-struct Walk {
-  std::vector<int64_t> start;
-  std::vector<std::vector<int64_t>> along;  // by axis of the view; zeros where the axis has one element
-};
-
-// False where the view cannot be told by indices: it runs backwards, or past the end of an axis into the next one.
-bool WalkOf(const Tensor &base, const Tensor &view, Walk *walk) {
-  const std::vector<int64_t> strides = StridesOf(view);
-  std::vector<int64_t> last = walk->start = IndexOf(view.view_offset, base.dims);
-  for (size_t i = 0; i < strides.size(); i++) {
-    if (view.dims[i] > 1 && (strides[i] < 0 || strides[i] >= ElementCount(base.dims))) return false;
-    walk->along.push_back(IndexOf(view.dims[i] > 1 ? strides[i] : 0, base.dims));
-    for (size_t j = 0; j < last.size(); j++) last[j] += (view.dims[i] - 1) * walk->along[i][j];
-  }
-  for (size_t j = 0; j < last.size(); j++)
-    if (last[j] >= base.dims[j]) return false;
-  return true;
-}
-
-int64_t Dot(const std::vector<int64_t> &index, const std::vector<int64_t> &strides) {
-  int64_t sum = 0;
-  for (size_t i = 0; i < index.size(); i++) sum += index[i] * strides[i];
-  return sum;
-}
 
 // The axis of the input that `axis` of the view walks along, and no other; kNone: there is none.
 int32_t RowAxis(const Walk &walk, int32_t axis) {
@@ -110,17 +78,7 @@ std::string FindRows(const Graph &graph, const std::vector<InputReader> &readers
 
 void MoveToBand(Graph *graph, const Stream &stream) {
   const TensorId id = graph->inputs[0];
-  const Tensor input = graph->tensors[id];
-  for (size_t i = 0; i < graph->tensors.size(); i++) {
-    Tensor &tensor = graph->tensors[i];
-    Walk walk;
-    if (BaseOf(*graph, static_cast<TensorId>(i)) != id || !WalkOf(input, tensor, &walk)) continue;
-    tensor.view_offset = Dot(walk.start, stream.strides);
-    std::vector<int64_t> strides = StridesOf(tensor);
-    for (size_t axis = 0; axis < walk.along.size(); axis++)
-      if (tensor.dims[axis] > 1) strides[axis] = Dot(walk.along[axis], stream.strides);
-    tensor.strides = std::move(strides);
-  }
+  SetBaseStrides(*graph, id, stream.strides);
   graph->tensors[id].in_arena = true;
 }
 
