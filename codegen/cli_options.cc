@@ -68,6 +68,9 @@ void AddModel(CLI::App &app, CommandLine &c) {
       ->capture_default_str();
   app.add_flag("--recompute", o.recompute,
                "hold no projections that can be taken out of a product: less RAM, more work, other rounding");
+  app.add_option("--layout", o.layout, "order of the whole image in memory: planes of channels, or pixels")
+      ->check(CLI::IsMember({"chw", "hwc"}))
+      ->capture_default_str();
   app.add_flag("--image-in-arena", o.image_in_arena, "the caller writes the input into the arena, to be overwritten");
   app.add_option("--dump", o.dump, "print the graph after this pass (or all) to stderr")->type_name("PASS");
 }

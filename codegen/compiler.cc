@@ -192,6 +192,12 @@ absl::StatusOr<Graph> LowerModel(const CompileOptions &options, const Registry &
   O2M_RETURN_IF_ERROR(ResolveViews(graph, registry));
   DumpAfter("views", graph, options);
 
+  // The caller's order of the image's elements.
+  if (options.layout == "hwc") {
+    O2M_RETURN_IF_ERROR(SetChannelsLast(graph));
+    DumpAfter("layout", graph, options);
+  }
+
   // Where asked for: what is held whole is the input, not what is projected from it.
   if (options.recompute) {
     O2M_ASSIGN_OR_RETURN(const int changed, Reassociate(graph));

@@ -25,6 +25,7 @@ struct CompileOptions {
   std::string optimize = "balanced", residual = "auto", gelu = "lut";
   int32_t rows = 0;
   std::string stream = "auto";  // rows of the input: auto, where the arena stays as it is; on: also where it grows; off
+  std::string layout = "chw";   // of the whole image in memory
   bool image_in_arena = false;
   bool recompute = false;  // Reassociate(): other rounding, less RAM, more instructions
   std::string dump;        // pass name or "all"; text goes to stderr

@@ -1,4 +1,7 @@
 // emit_header.cc - NAME.h: sizes and quantisation as macros, and the functions.
+#include <algorithm>
+#include <numeric>
+
 #include "absl/strings/str_cat.h"
 #include "codegen/emit.h"
 #include "codegen/printer.h"
@@ -24,8 +27,15 @@ std::string MacroLines(const std::vector<Macro> &macros) {
 
 bool IsPixels(const Tensor &tensor) { return tensor.dtype == DType::kU8; }
 
+// In the order of memory.
 std::string DtypeAndShape(const Tensor &tensor) {
-  return absl::StrCat(DTypeName(tensor.dtype), " ", ShapeText(tensor.dims));
+  const std::vector<int64_t> strides = StridesOf(tensor);
+  std::vector<size_t> axes(strides.size());
+  std::iota(axes.begin(), axes.end(), 0);
+  std::stable_sort(axes.begin(), axes.end(), [&](size_t a, size_t b) { return strides[a] > strides[b]; });
+  std::vector<int64_t> dims;
+  for (size_t axis : axes) dims.push_back(tensor.dims[axis]);
+  return absl::StrCat(DTypeName(tensor.dtype), " ", ShapeText(dims));
 }
 
 void AppendQuant(const std::string &prefix, const Tensor &tensor, std::vector<Macro> *macros) {

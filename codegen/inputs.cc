@@ -206,9 +206,27 @@ std::vector<Value> SampleOf(const std::vector<InputSet> &sets, int64_t n) {
   return sample;
 }
 
+namespace {
+
+// Elements in the model's order to the order in memory, `size` bytes each.
+std::vector<uint8_t> InMemory(const std::vector<uint8_t> &elements, int64_t size, const Tensor &input) {
+  if (input.strides.empty()) return elements;
+  std::vector<uint8_t> bytes(elements.size());
+  std::vector<int64_t> index(input.dims.size());
+  for (size_t from = 0; from < elements.size(); from += size) {
+    int64_t at = 0;
+    for (size_t i = 0; i < index.size(); i++) at += index[i] * input.strides[i];
+    std::copy_n(elements.begin() + from, size, bytes.begin() + at * size);
+    for (size_t i = index.size(); i-- > 0 && ++index[i] == input.dims[i];) index[i] = 0;
+  }
+  return bytes;
+}
+
+}  // namespace
+
 std::vector<uint8_t> QuantizedSample(const InputSet &set, int64_t n, const Tensor &input) {
   const int64_t size = ElementCount(set.dims);
-  if (set.pixels) return {set.u8.begin() + n * size, set.u8.begin() + (n + 1) * size};
+  if (set.pixels) return InMemory({set.u8.begin() + n * size, set.u8.begin() + (n + 1) * size}, 1, input);
   const bool wide = input.dtype == DType::kS16;
   const long low = wide ? -32768 : -128, high = wide ? 32767 : 127;
   std::vector<uint8_t> bytes;
@@ -217,7 +235,7 @@ std::vector<uint8_t> QuantizedSample(const InputSet &set, int64_t n, const Tenso
     bytes.push_back(static_cast<uint8_t>(q & 0xFF));
     if (wide) bytes.push_back(static_cast<uint8_t>(q >> 8 & 0xFF));
   }
-  return bytes;
+  return InMemory(bytes, wide ? 2 : 1, input);
 }
 
 absl::StatusOr<std::vector<int64_t>> ReadLabels(const std::string &file, int64_t total, int64_t classes) {

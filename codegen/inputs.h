@@ -29,7 +29,8 @@ absl::StatusOr<std::vector<InputSet>> ReadAllInputs(const std::vector<std::strin
                                                     const Preprocessing &preprocessing, int64_t limit);
 // Sample n as the evaluator takes it (pixels as 0..255).
 std::vector<Value> SampleOf(const std::vector<InputSet> &sets, int64_t n);
-// Sample n of one input as the integers the MCU gets: u8, or quantised by the tensor's params.
+// Sample n of one input as the integers the MCU gets, in the order of the tensor's strides: u8, or quantised by its
+// params.
 std::vector<uint8_t> QuantizedSample(const InputSet &set, int64_t n, const Tensor &input);
 
 // Labels: .npy, .npz, idx(.gz) or one integer per line; InvalidArgument where the file has not `total`,
