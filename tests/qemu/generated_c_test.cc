@@ -5,68 +5,18 @@
 #include <filesystem>
 
 #include "absl/strings/match.h"
-#include "codegen/emulator.h"
 #include "codegen/process.h"
-#include "importer/ir/op_node.h"
-#include "importer/passes.h"
 #include "planner/execute.h"
+#include "tests/qemu/net.h"
 
 namespace onnx2mcu {
 namespace {
 
-std::vector<float> Noise(int64_t count, uint64_t seed) {
-  std::vector<float> values;
-  for (int64_t i = 0; i < count; i++) {
-    seed = seed * 6364136223846793005u + 1442695040888963407u;
-    values.push_back(static_cast<float>(seed >> 40) / 8388608.0f - 1.0f);
-  }
-  return values;
-}
-
-// A float graph under construction, then a program.
-struct Net {
-  Registry registry;
-  Host host;
-  Compilation compilation;
-  Graph &graph = compilation.graph;
-
-  explicit Net(const std::string &target) {
-    registry.LoadFolder(O2M_PLUGIN_DIR);
-    graph.name = "net", graph.file = "net.onnx", graph.sha256 = std::string(64, '0'), graph.opset = 17;
-    compilation.target = FindTarget(target).value();
-  }
-  TensorId Value(const std::string &name, std::vector<int64_t> dims) {
-    Tensor tensor;
-    tensor.name = name, tensor.dims = std::move(dims);
-    return AddTensor(graph, tensor);
-  }
-  TensorId Append(const std::string &name, const std::string &type, std::vector<TensorId> inputs,
-                  std::vector<int64_t> dims) {
-    FloatNode node;
-    node.name = name, node.op_type = type, node.opset = 17;
-    node.inputs = std::move(inputs), node.outputs = {Value(name + "_out", std::move(dims))};
-    graph.float_nodes.push_back(node);
-    return node.outputs[0];
-  }
-  // [1, n, k] -> [1, n, m]
-  TensorId Linear(const std::string &name, TensorId x, int64_t k, int64_t m) {
-    const std::vector<int64_t> dims = {1, graph.tensors[x].dims[1], m};
-    const TensorId w = AddFloats(graph, name + ".w", {k, m}, Noise(k * m, k));
-    const TensorId b = AddFloats(graph, name + ".b", {m}, Noise(m, m));
-    const TensorId product = Append(name + "/MatMul", "MatMul", {x, w}, dims);
-    return Append(name + "/Add", "Add", {product, b}, dims);
-  }
+struct Net : FloatNet {
+  explicit Net(const std::string &target) { Start(target); }
   absl::Status Compile(int32_t rows) {
     const o2m_target target = compilation.target.abi();
-    O2M_RETURN_IF_ERROR(LowerToOps(graph, registry));
-    O2M_RETURN_IF_ERROR(ResolveViews(graph, registry));
-    O2M_RETURN_IF_ERROR(Quantize(graph, {}, host, target));
-    O2M_RETURN_IF_ERROR(LegalizeLayouts(graph, registry, target));
-    O2M_RETURN_IF_ERROR(InferAll(graph, host, target));
-    O2M_RETURN_IF_ERROR(FuseEpilogues(graph, host, target));
-    PlanOptions options;
-    options.rows = rows;
-    O2M_ASSIGN_OR_RETURN(compilation.plan, MakePlan(graph, target, options));
+    O2M_RETURN_IF_ERROR(LowerAndPlan(rows));
     O2M_RETURN_IF_ERROR(PackAll(graph, host, target));
     return ValidatePlan(graph, target, compilation.plan);
   }
@@ -75,9 +25,9 @@ struct Net {
 // x + fc2(gelu(fc1(x))): [1,7,24] -> hidden 40.
 void BuildMlp(Net &net) {
   const TensorId x = net.Value("x", {1, 7, 24});
-  const TensorId h = net.Linear("/mlp/fc1", x, 24, 40);
+  const TensorId h = net.Linear("/mlp/fc1", x, 40);
   const TensorId g = net.Append("/mlp/act/Gelu", "Gelu", {h}, {1, 7, 40});
-  const TensorId y = net.Linear("/mlp/fc2", g, 40, 24);
+  const TensorId y = net.Linear("/mlp/fc2", g, 24);
   net.graph.inputs = {x}, net.graph.outputs = {net.Append("/Add", "Add", {x, y}, {1, 7, 24})};
 }
 

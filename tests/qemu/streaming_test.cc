@@ -5,23 +5,12 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
-#include "codegen/emulator.h"
 #include "codegen/process.h"
-#include "importer/ir/op_node.h"
-#include "importer/passes.h"
 #include "planner/execute.h"
+#include "tests/qemu/net.h"
 
 namespace onnx2mcu {
 namespace {
-
-std::vector<float> Noise(int64_t count, uint64_t seed) {
-  std::vector<float> values;
-  for (int64_t i = 0; i < count; i++) {
-    seed = seed * 6364136223846793005u + 1442695040888963407u;
-    values.push_back(static_cast<float>(seed >> 40) / 8388608.0f - 1.0f);
-  }
-  return values;
-}
 
 // The convolution that reads the image: [1, channels, 14, 9], kernel x kernel.
 struct Stem {
@@ -30,25 +19,7 @@ struct Stem {
   int64_t out(int64_t size) const { return (size + 2 * pad - kernel) / stride + 1; }
 };
 
-struct Net {
-  Registry registry;
-  Host host;
-  Compilation compilation;
-  Graph &graph = compilation.graph;
-
-  TensorId Value(const std::string &name, std::vector<int64_t> dims) {
-    Tensor tensor;
-    tensor.name = name, tensor.dims = std::move(dims);
-    return AddTensor(graph, tensor);
-  }
-  TensorId Append(const std::string &name, const std::string &type, std::vector<TensorId> inputs,
-                  std::vector<int64_t> dims, std::map<std::string, Attr> attrs = {}) {
-    FloatNode node;
-    node.name = name, node.op_type = type, node.opset = 17, node.attrs = std::move(attrs);
-    node.inputs = std::move(inputs), node.outputs = {Value(name + "_out", std::move(dims))};
-    graph.float_nodes.push_back(node);
-    return node.outputs[0];
-  }
+struct Net : FloatNet {
   TensorId Conv(const std::string &name, TensorId x, int64_t outputs, const Stem &s) {
     const std::vector<int64_t> in = graph.tensors[x].dims;
     const TensorId w = AddFloats(graph, name + ".w", {outputs, in[1], s.kernel, s.kernel},
@@ -64,9 +35,7 @@ struct Net {
     return Finish(Conv("/stem", Conv("/first", graph.inputs[0], 6, s), 8, {6, 3, 1, 1, 1}), s.rows);
   }
   void Start(const std::string &target_name, int64_t channels) {
-    registry.LoadFolder(O2M_PLUGIN_DIR);
-    graph.name = "net", graph.file = "net.onnx", graph.sha256 = std::string(64, '0'), graph.opset = 17;
-    compilation.target = FindTarget(target_name).value();
+    FloatNet::Start(target_name);
     graph.inputs = {Value("image", {1, channels, 14, 9})};
   }
   absl::Status Finish(TensorId y, int32_t rows) {
@@ -88,15 +57,7 @@ struct Net {
   }
   absl::Status Plan(int32_t rows) {
     const o2m_target target = compilation.target.abi();
-    O2M_RETURN_IF_ERROR(LowerToOps(graph, registry));
-    O2M_RETURN_IF_ERROR(ResolveViews(graph, registry));
-    O2M_RETURN_IF_ERROR(Quantize(graph, {}, host, target));
-    O2M_RETURN_IF_ERROR(LegalizeLayouts(graph, registry, target));
-    O2M_RETURN_IF_ERROR(InferAll(graph, host, target));
-    O2M_RETURN_IF_ERROR(FuseEpilogues(graph, host, target));
-    PlanOptions options;
-    options.rows = rows;
-    O2M_ASSIGN_OR_RETURN(compilation.plan, MakePlan(graph, target, options));
+    O2M_RETURN_IF_ERROR(LowerAndPlan(rows));
     compilation.stream = AddStream(graph, target, true, &compilation.plan);
     if (!compilation.stream.possible()) return absl::InternalError(compilation.stream.why);
     O2M_RETURN_IF_ERROR(PackAll(graph, host, target));
