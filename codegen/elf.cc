@@ -3,7 +3,73 @@
 #include <elf.h>
 #include <string.h>
 
+#include <iterator>
+
 namespace onnx2mcu {
+namespace {
+
+template <class T>
+bool Read(const std::string &bytes, size_t at, T *out) {
+  if (at + sizeof(*out) > bytes.size()) return false;
+  memcpy(out, bytes.data() + at, sizeof(*out));
+  return true;
+}
+
+std::string Slice(const std::string &bytes, size_t at, size_t count) {
+  return at <= bytes.size() ? bytes.substr(at, count) : "";
+}
+
+void AddFunctions(const std::string &bytes, const Elf32_Shdr &symbols, const Elf32_Shdr &names, ElfImage *image) {
+  Elf32_Sym symbol;
+  for (size_t at = 0; at + sizeof(symbol) <= symbols.sh_size && Read(bytes, symbols.sh_offset + at, &symbol);
+       at += sizeof(symbol)) {
+    const uint32_t start = symbol.st_value & ~1u;  // Thumb functions have an odd address
+    const size_t name = names.sh_offset + symbol.st_name;
+    if (ELF32_ST_TYPE(symbol.st_info) != STT_FUNC || name >= bytes.size()) continue;
+    image->functions[start] = {start + symbol.st_size, bytes.c_str() + name};
+  }
+}
+
+// The range that holds an address, or end().
+auto Find(const std::map<uint32_t, ElfImage::Range> &ranges, uint32_t address) {
+  const auto after = ranges.upper_bound(address);
+  if (after == ranges.begin()) return ranges.end();
+  const auto found = std::prev(after);
+  return address < found->second.end ? found : ranges.end();
+}
+
+}  // namespace
+
+std::pair<uint32_t, std::string> ElfImage::FunctionFrom(uint32_t address) const {
+  const auto found = Find(functions, address);
+  if (found == functions.end()) return {0, ""};
+  return {found->first, found->second.text};
+}
+
+std::string ElfImage::BytesAt(uint32_t address, uint32_t count) const {
+  const auto found = Find(sections, address);
+  return found == sections.end() ? "" : Slice(found->second.text, address - found->first, count);
+}
+
+ElfImage ReadElf(const std::string &bytes) {
+  ElfImage image;
+  Elf32_Ehdr header;
+  Elf32_Shdr names, section, linked;
+  if (!Read(bytes, 0, &header) || memcmp(header.e_ident, ELFMAG, SELFMAG) != 0) return image;
+  const auto at = [&header](size_t i) { return header.e_shoff + i * sizeof(Elf32_Shdr); };
+  if (!Read(bytes, at(header.e_shstrndx), &names)) return image;
+  for (size_t i = 0; i < header.e_shnum && Read(bytes, at(i), &section); i++) {
+    const std::string text = Slice(bytes, section.sh_offset, section.sh_size);
+    if (section.sh_type == SHT_SYMTAB && Read(bytes, at(section.sh_link), &linked))
+      AddFunctions(bytes, section, linked, &image);
+    if (section.sh_type != SHT_PROGBITS) continue;
+    if ((section.sh_flags & SHF_ALLOC) != 0)
+      image.sections[section.sh_addr] = {section.sh_addr + section.sh_size, text};
+    else if (names.sh_offset + section.sh_name < bytes.size())
+      image.notes[bytes.c_str() + names.sh_offset + section.sh_name] = text;
+  }
+  return image;
+}
 
 absl::StatusOr<std::map<std::string, int64_t>> ElfSections(const std::string &bytes) {
   const auto invalid = absl::InvalidArgumentError("not a complete 32-bit ELF file");
@@ -28,29 +94,7 @@ absl::StatusOr<std::map<std::string, int64_t>> ElfSections(const std::string &by
 }
 
 std::string ElfFunctionAt(const std::string &bytes, uint32_t address) {
-  Elf32_Ehdr header;
-  if (bytes.size() < sizeof(header)) return "";
-  memcpy(&header, bytes.data(), sizeof(header));
-  const auto read = [&bytes](size_t at, auto *out) {
-    if (at + sizeof(*out) > bytes.size()) return false;
-    memcpy(out, bytes.data() + at, sizeof(*out));
-    return true;
-  };
-  for (size_t i = 0; i < header.e_shnum; i++) {
-    Elf32_Shdr symbols, names;
-    Elf32_Sym symbol;
-    if (!read(header.e_shoff + i * sizeof(symbols), &symbols) || symbols.sh_type != SHT_SYMTAB) continue;
-    if (!read(header.e_shoff + symbols.sh_link * sizeof(names), &names)) return "";
-    for (size_t at = 0; at + sizeof(symbol) <= symbols.sh_size && read(symbols.sh_offset + at, &symbol);
-         at += sizeof(symbol)) {
-      const uint32_t start = symbol.st_value & ~1u;  // Thumb functions have an odd address
-      const bool function = ELF32_ST_TYPE(symbol.st_info) == STT_FUNC;
-      const size_t name = names.sh_offset + symbol.st_name;
-      if (function && address >= start && address - start < symbol.st_size && name < bytes.size())
-        return bytes.c_str() + name;
-    }
-  }
-  return "";
+  return ReadElf(bytes).FunctionFrom(address).second;
 }
 
 }  // namespace onnx2mcu

@@ -106,7 +106,8 @@ std::string StateClear(const ProgramText &program, const Stage &stage, FunctionT
   return text;
 }
 
-absl::StatusOr<std::string> StageBody(ProgramText &program, FunctionText &function, const Stage &stage, Host &host) {
+absl::StatusOr<std::string> StageBody(ProgramText &program, FunctionText &function, const Stage &stage, bool marks,
+                                      Host &host) {
   const bool loop = stage.steps > stage.rows;
   const bool whole_tiles = loop && stage.steps % stage.rows == 0;
   bool uses_rows = false;
@@ -116,6 +117,7 @@ absl::StatusOr<std::string> StageBody(ProgramText &program, FunctionText &functi
     if (whole_tiles) rows = absl::StrCat(stage.rows);
     if (!loop) rows = absl::StrCat(std::max(stage.steps, 1));  // one call does all
     O2M_ASSIGN_OR_RETURN(const CallText call, EmitNode(program, function, stage, id, loop, rows, host));
+    if (marks) absl::StrAppend(&calls, Statement(absl::StrCat("O2M_MARK(", id, ");"), loop ? 4 : 2));
     for (const std::string &line : call.lines) absl::StrAppend(&calls, Statement(line, loop ? 4 : 2));
     uses_rows |= call.uses_rows;
   }
@@ -169,13 +171,13 @@ struct WrittenFunction {
 };
 
 absl::StatusOr<WrittenFunction> WriteFunction(ProgramText &program, const Group &group,
-                                              const std::vector<std::string> &formulas, Host &host) {
+                                              const std::vector<std::string> &formulas, bool marks, Host &host) {
   FunctionText function = NewFunction(program, group.name);
   ReserveOperands(*program.graph, &function);
   std::vector<std::string> bodies;
   std::string comment;
   for (int s = group.begin; s < group.end; s++) {
-    O2M_ASSIGN_OR_RETURN(std::string body, StageBody(program, function, program.plan->stages[s], host));
+    O2M_ASSIGN_OR_RETURN(std::string body, StageBody(program, function, program.plan->stages[s], marks, host));
     bodies.push_back(std::move(body));
     absl::StrAppend(&comment, formulas[s], "\n");
   }
@@ -238,7 +240,7 @@ absl::StatusOr<std::string> EmitSource(ProgramText &program, const Compilation &
   bool uses_arena = false;
   const int32_t loop = compilation.stream.stage;
   for (const Group &group : GroupStages(program)) {
-    O2M_ASSIGN_OR_RETURN(const WrittenFunction written, WriteFunction(program, group, formulas, host));
+    O2M_ASSIGN_OR_RETURN(const WrittenFunction written, WriteFunction(program, group, formulas, options.marks, host));
     absl::StrAppend(&functions, written.text, "\n");
     absl::StrAppend(&run, written.call);
     if (group.end <= loop) absl::StrAppend(&around.begin, written.call);

@@ -19,7 +19,8 @@ constexpr double kTimeoutSeconds = 3600;
 
 struct Paths {
   std::string folder;  // generated C; boot/: the harness; libc/: string.h
-  std::string elf = "program.elf", script = "board.ld", counts = "counts.txt";
+  std::string elf = "program.elf", script = "board.ld";
+  std::string counts = "counts.txt", marks = "marks.txt", profile = "profile.txt";  // of the counting plugin
 };
 
 bool OnHost(const Compilation &compilation) { return compilation.target.emulator.program.empty(); }
@@ -57,10 +58,12 @@ std::vector<std::string> SourcesIn(const std::vector<GeneratedFile> &files) {
 }
 
 absl::Status CompileAll(const Compilation &compilation, const std::vector<GeneratedFile> &files,
-                        const std::string &folder) {
+                        const EmulatorOptions &options, const std::string &folder) {
   const bool riscv = (compilation.target.features & O2M_FEATURE_RV32) != 0;
-  std::vector<std::string> network = {"-std=c11", "-O2", "-pipe", "-ffunction-sections", "-fdata-sections", "-c"};
+  std::vector<std::string> network = {
+      "-std=c11", "-O2", "-pipe", "-ffunction-sections", "-fdata-sections", "-include", "boot/harness_mark.h", "-c"};
   std::vector<std::string> harness = {"-O2", "-pipe", "-I..", "-c", "harness_model.c"};
+  if (options.page_guards) harness.insert(harness.begin(), "-DHARNESS_EXACT_SAMPLES=0");
   if (OnHost(compilation)) {
     harness.push_back("harness_host.c");
   } else {
@@ -160,7 +163,8 @@ std::vector<std::string> EmulatorCommand(const Compilation &compilation, const P
     command.insert(command.end(), {"-bios", "none", "-m", "256M"});
   }
   if (const std::string plugin = CountPlugin(); !plugin.empty()) {
-    command.insert(command.end(), {"-plugin", absl::StrCat(plugin, ",out=", paths.counts)});
+    command.insert(command.end(), {"-plugin", absl::StrCat(plugin, ",out=", paths.counts, ",marks=", paths.marks,
+                                                           ",profile=", paths.profile)});
   }
   return command;
 }
@@ -249,8 +253,17 @@ void ReadCounts(const Paths &paths, EmulatorRun *run) {
   if (!counts.empty()) run->instructions = counts[counts.size() / 2];
 }
 
-absl::Status ReadSizes(const Paths &paths, EmulatorRun *run) {
-  O2M_ASSIGN_OR_RETURN(const std::string elf, ReadFileBytes(absl::StrCat(paths.folder, "/", paths.elf)));
+// What the counting plugin is told before the run and tells after it.
+absl::Status WriteMarks(const Paths &paths, const std::string &elf) {
+  return WriteFileBytes(absl::StrCat(paths.folder, "/", paths.marks), MarksFor(ReadElf(elf)));
+}
+
+void ReadProfile(const Paths &paths, const Target &target, const std::string &elf, EmulatorRun *run) {
+  const auto text = ReadFileBytes(absl::StrCat(paths.folder, "/", paths.profile));
+  if (text.ok()) run->profile = ReadProfile(*text, ReadElf(elf), CycleTableOf(target.features));
+}
+
+absl::Status ReadSizes(const std::string &elf, EmulatorRun *run) {
   O2M_ASSIGN_OR_RETURN(auto sections, ElfSections(elf));
   run->text = sections[".text"];
   run->rodata = sections[".rodata"];
@@ -264,15 +277,18 @@ absl::Status ReadSizes(const Paths &paths, EmulatorRun *run) {
 }  // namespace
 
 absl::StatusOr<EmulatorRun> RunOnEmulator(const Compilation &compilation, const std::vector<GeneratedFile> &files,
-                                          const std::vector<std::vector<uint8_t>> &samples) {
+                                          const std::vector<std::vector<uint8_t>> &samples,
+                                          const EmulatorOptions &options) {
   const SignalGuard guard;  // outlives the folder: an interrupt leaves nothing behind
   const TempFolder temp(TempPrefix());
   if (temp.path().empty()) return absl::InvalidArgumentError(TempPrefix() + "*: cannot make a temporary folder");
   const Paths paths{temp.path()};
   O2M_ASSIGN_OR_RETURN(const EmulatorLayout layout, LayoutOf(compilation));
   O2M_RETURN_IF_ERROR(WriteEmulatorSources(compilation, layout, files, samples, paths.folder));
-  O2M_RETURN_IF_ERROR(CompileAll(compilation, files, paths.folder));
+  O2M_RETURN_IF_ERROR(CompileAll(compilation, files, options, paths.folder));
   O2M_RETURN_IF_ERROR(Link(compilation, layout, files, paths));
+  O2M_ASSIGN_OR_RETURN(const std::string elf, ReadFileBytes(absl::StrCat(paths.folder, "/", paths.elf)));
+  if (!OnHost(compilation)) O2M_RETURN_IF_ERROR(WriteMarks(paths, elf));
   const Process process{EmulatorCommand(compilation, paths), paths.folder, kTimeoutSeconds};
   O2M_ASSIGN_OR_RETURN(const ProcessResult result, RunProcess(process));
   const Report report = ParseReport(result.output);
@@ -286,7 +302,8 @@ absl::StatusOr<EmulatorRun> RunOnEmulator(const Compilation &compilation, const 
   run.stack = report.stack;
   run.guards = static_cast<int>(layout.guards.size());
   ReadCounts(paths, &run);
-  O2M_RETURN_IF_ERROR(ReadSizes(paths, &run));
+  ReadProfile(paths, compilation.target, elf, &run);
+  O2M_RETURN_IF_ERROR(ReadSizes(elf, &run));
   return run;
 }
 

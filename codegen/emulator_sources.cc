@@ -95,8 +95,8 @@ absl::Status WriteEmulatorSources(const Compilation &compilation, const Emulator
     O2M_RETURN_IF_ERROR(WriteFileBytes(absl::StrCat(folder, "/", file.name), file.text));
     if (file.name == compilation.graph.name + ".h") has_selftest = absl::StrContains(file.text, selftest);
   }
-  for (const char *name :
-       {"harness.h", "harness_main.c", "harness_host.c", "harness_start_arm.c", "harness_start_riscv.S"}) {
+  for (const char *name : {"harness.h", "harness_mark.h", "harness_main.c", "harness_host.c", "harness_start_arm.c",
+                           "harness_start_riscv.S"}) {
     O2M_RETURN_IF_ERROR(WriteFileBytes(absl::StrCat(folder, "/boot/", name), RuntimeFile(name)));
   }
   O2M_RETURN_IF_ERROR(

@@ -5,7 +5,9 @@ extern uint32_t _stack_bottom, _stack_top; /* board.ld: what is left of RAM */
 
 enum { SYS_OPEN = 1, SYS_WRITE0 = 4, SYS_WRITE = 5, SYS_READ = 6, SYS_EXIT = 0x18 };
 enum { PAINT = 0x5ca1ab1e };
-enum { EXACT_SAMPLES = 2 }; /* the arena lies at either end of its slot once */
+#ifndef HARNESS_EXACT_SAMPLES
+#define HARNESS_EXACT_SAMPLES 2 /* the arena lies at either end of its slot once */
+#endif
 
 static uint8_t *arena; /* of the sample in hand */
 
@@ -132,7 +134,7 @@ int main(void) {
   for (; read_sample(in); samples++) {
     place_arena(samples);
     poison((uint8_t)(0xa5 + samples));
-    call(harness_network.run, samples < EXACT_SAMPLES);
+    call(harness_network.run, (int32_t)samples < HARNESS_EXACT_SAMPLES);
     write_outputs(out);
   }
   put_number("@stack ", stack_used(), 10, "\n");

@@ -165,6 +165,8 @@ void TokenCases(CaseList &list, const AddParams &add) {
   list.Add("s16 with gaps", {{O2M_S16, {6, 10}, 0.0003f, 0, {}, {16, 1}}, {O2M_S8, {6, 10}, 0.05f, 3, {}, {10, 1}}},
            {{O2M_S16, {6, 10}, 0.00035f, 7, {}, {12, 1}}}, add);
   list.Add("position embedding", {s16, CaseConstant({1, 50, 64}, 1)}, {{O2M_S16, {1, 50, 64}, 0.0004f, 0}}, add);
+  list.Add("bench_50x64", {s8, {O2M_S8, {1, 50, 64}, 0.031f, -20}}, {{O2M_S8, {1, 50, 64}, 0.06f, 5}}, add);
+  list.Add("bench_50x64_s16", {s16, s8}, {{O2M_S16, {1, 50, 64}, 0.00035f, 7}}, add);
   list.Add("position embedding, s8", {s8, CaseConstant({50, 64}, 2)}, {{O2M_S8, {1, 50, 64}, 0.05f, 0}}, add);
 }
 

@@ -366,6 +366,12 @@ void Attention::Cases(CaseList &list) {
            AttentionParams{2.0f, {}, 0, 0, 0, 0});
   list.Add("s16_output", {S8({1, 2, 9, 8}), S8({1, 2, 8, 9}), S8({1, 2, 9, 8})}, {{O2M_S16, {1, 2, 9, 8}, 0.0003f, 0}},
            params);
+  // one head; keys lie as tokens, as their projection leaves them
+  list.Add("bench_197x197x64",
+           {S8({1, 1, 197, 64}, 3), S8({1, 1, 64, 197}, -9, {0, 0, 1, 64}), S8({1, 1, 197, 64}, 11)},
+           {S8({1, 1, 197, 64}, 2)}, params);
+  list.Add("bench_50x50x16", {S8({1, 1, 50, 16}, 3), S8({1, 1, 16, 50}, -9, {0, 0, 1, 16}), S8({1, 1, 50, 16}, 11)},
+           {S8({1, 1, 50, 16}, 2)}, params);
   AddMasked(list, "mask", {6, 10}, -INFINITY);
   AddMasked(list, "mask_per_head", {1, 3, 6, 10}, -100.0f);
   AddMasked(list, "mask_of_keys", {1, 1, 1, 10}, -1e9f);

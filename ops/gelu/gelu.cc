@@ -97,6 +97,7 @@ struct Gelu {
              {{O2M_S8, {1, 5, 4, 3}, 0.03f, -90, {}, {60, 1, 15, 5}}}, erf);
     list.Add("zero point -128", {{O2M_S8, {3, 5}, 0.04f, -128}}, {{O2M_S8, {3, 5}, 0.05f, -128}}, erf);
     list.Add("zero point 127, coarse output", {{O2M_S8, {3, 5}, 0.04f, 127}}, {{O2M_S8, {3, 5}, 1.5f, 127}}, erf);
+    list.Add("bench_50x64", {{O2M_S8, {1, 50, 64}, 0.05f, 3}}, {y}, erf);
     list.Add("own output quant", {{O2M_S8, {4, 8}, 0.05f, 3}}, {{O2M_ANY, {4, 8}}}, erf);
   }
 };

@@ -215,6 +215,9 @@ void LayerNorm::Cases(CaseList &list) {
   AddCase(list, "rms", s8({1, 6, 32}, -20), s8({}), true);
   AddCase(list, "rms_zero_point_low", s8({6, 256}, -128), s8({}), true);
   AddCase(list, "rms_s16", s16({6, 31}), s8({}), true);
+  AddCase(list, "bench_32x192", s8({32, 192}), s8({}));
+  AddCase(list, "bench_32x192_s16", s16({32, 192}), s8({}));
+  AddCase(list, "bench_32x64", s8({32, 64}), s8({}));
   AddCase(list, "wide_rows", s8({1, 6, 20}, 5, {0, 64, 1}), s8({}, 5, {0, 40, 1}));
   AddCase(list, "transposed_input", s8({1, 6, 20}, 5, {0, 1, 6}), s8({}));
   AddCase(list, "transposed_output", s8({1, 6, 20}), s8({}, 5, {0, 1, 6}));

@@ -188,6 +188,10 @@ void Linear::Cases(CaseList &list) {
   AddCase(list, "s16_to_s16", with(s16, {7, 33}), 10, s16, true);
   AddCase(list, "s16_deep", with(s16, {3, 1100}), 6, s16, true);
   AddCase(list, "deep", with(s8, {3, 1027}), 7, s8, true);
+  AddCase(list, "bench_64x64x64", with(s8, {1, 64, 64}), 64, s8, true);  // tokens x dim x columns
+  AddCase(list, "bench_64x192x192", with(s8, {1, 64, 192}), 192, s8, true);
+  AddCase(list, "bench_196x192x192", with(s8, {1, 196, 192}), 192, s8, true);
+  AddCase(list, "bench_50x67x65", with(s8, {1, 50, 67}), 65, s8, true);  // nothing divides
 }
 
 }  // namespace

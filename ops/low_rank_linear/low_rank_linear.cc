@@ -276,6 +276,7 @@ void LowRankLinear::Cases(CaseList &list) {
   AddCase(list, "transposed_output", s8({1, 6, 20}), 4, 12, strided({0, 1, 6}));
   AddCase(list, "zero_points_low", s8({4, 40}, {}, -128), 6, 16, {O2M_S8, {}, 0.2f, -128});
   AddCase(list, "zero_points_high", s8({4, 40}, {}, 127), 6, 16, {O2M_S8, {}, 0.2f, 127});
+  AddCase(list, "bench_50x64x16x128", s8({1, 50, 64}), 16, 128, y8);
 }
 
 }  // namespace

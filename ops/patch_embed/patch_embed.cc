@@ -187,6 +187,11 @@ void PatchEmbed::Cases(CaseList &list) {
            {{O2M_S8, {1, 6, 3, 3}, 0.04f, 0}}, Params{8, 8, 0, 0, 0, {}});
   list.Add("one row of patches", {{O2M_S8, {1, 3, 1, 40}, 0.02f, 3}, CaseWeights({6, 3, 1, 5}, 13), CaseBias(6, 14)},
            {{O2M_S16, {1, 6, 1, 8}, 0.0003f, -100}}, Params{1, 5, 0, 0, 0, {}});
+  list.Add("bench_28x28x1_to_64", {image28, CaseWeights({64, 1, 4, 4}, 1), CaseBias(64, 2)},
+           {{O2M_S8, {1, 64, 7, 7}, 0.03f, 0, {}, tokens}}, four);
+  list.Add("bench_32x224x3_to_192",  // two rows of the patches of an image of 224x224
+           {{O2M_U8, {1, 3, 32, 224}, 0.01f, 128}, CaseWeights({192, 3, 16, 16}, 1), CaseBias(192, 2)},
+           {{O2M_S8, {1, 192, 2, 14}, 0.1f, 0, {}, {5376, 1, 2688, 192}}}, Params{16, 16, 0, 0, 0, {}});
 }
 
 }  // namespace

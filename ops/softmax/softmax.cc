@@ -148,6 +148,8 @@ struct Softmax {
     add("sharp", {O2M_S8, {4, 33}, 3.0f, 0}, y8());
     add("zero_points_low", s8({4, 16}, {}, -128), y8());
     add("zero_points_high", s8({4, 16}, {}, 127), {O2M_S8, {}, kScale, 127});
+    add("bench_32x197", s8({32, 197}), y8());
+    add("bench_32x50", s8({32, 50}), y8());
     add("wide_rows", s8({1, 6, 20}, {0, 64, 1}), y8({0, 40, 1}));
     add("transposed_input", s8({1, 6, 20}, {0, 1, 6}), y8());
     add("transposed_output", s8({1, 6, 20}), y8({0, 1, 6}));

@@ -99,6 +99,44 @@ TEST(Emulator, CountsAreExactAndStackIsMeasured) {
   }
 }
 
+// 22 instructions a call; the loop is left once and the function once: ten times the program goes elsewhere.
+constexpr char kTwoNodes[] = R"(
+#define LOOP ".syntax unified\nmovs r0, #10\n1: subs r0, #1\nbne 1b\nbx lr\n"
+__attribute__((naked, noinline)) static void tiny_first(void) { __asm__ volatile(LOOP); }
+__attribute__((naked, noinline)) static void tiny_second(void) { __asm__ volatile("nop\n" LOOP); }
+void tiny_run(void *arena, const uint8_t *image, int16_t *out) {
+  (void)arena, (void)image, (void)out;
+  O2M_MARK(0);
+  tiny_first();
+  for (int i = 0; i < 3; i++) {
+    O2M_MARK(2);
+    tiny_second();
+  }
+}
+)";
+
+TEST(Emulator, TheProfileTellsOfNodesAndFunctions) {
+  for (const char *target : {"cortex-m0", "cortex-m4"}) {
+    const auto run = RunOnEmulator(Tiny(target, 16), Files(kTwoNodes, 16), {{0, 0, 0, 0, 0}, {1, 1, 1, 1, 1}});
+    ASSERT_TRUE(run.ok()) << run.status();
+    EXPECT_EQ(run->profile.instructions, run->instructions);
+    EXPECT_EQ(run->profile.calls, (std::vector<int64_t>{1, 0, 3}));
+    int found = 0;
+    for (const ProfileRow &row : run->profile.rows) {
+      if (row.function == "tiny_first" && ++found) {
+        EXPECT_EQ(row.node, 0);
+        EXPECT_EQ(row.instructions, 22);
+        EXPECT_EQ(row.cycles, 22 + 10 * 2);
+      }
+      if (row.function == "tiny_second" && ++found) {
+        EXPECT_EQ(row.node, 2);
+        EXPECT_EQ(row.instructions, 3 * 23);
+      }
+    }
+    EXPECT_EQ(found, 2);
+  }
+}
+
 TEST(Emulator, SelftestResultComesBack) {
   std::vector<GeneratedFile> files =
       Files(std::string(kMix) +

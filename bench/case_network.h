@@ -1,0 +1,39 @@
+// bench/case_network.h - the cases of all ops as one network: a node each, with inputs and outputs of its own.
+//
+// So the cases are counted in code that onnx2mcu generates, and one compilation and one run per core count them all.
+// Cases whose name starts with "bench_" are for counting (and for everything else that reads the list).
+#pragma once
+#include <string>
+#include <vector>
+
+#include "codegen/compiler.h"
+#include "plugins/registry.h"
+
+namespace onnx2mcu {
+
+struct CountedCase {
+  std::string name;  // "linear/64x64x64"; with "+table" behind: the same with a table in the epilogue
+  NodeId node = kNone;
+  int64_t macs = 0, elements = 0, outputs = 0;  // as the op states them
+};
+
+struct CaseNetwork {
+  Compilation compilation;  // planned and packed, no float half
+  std::vector<CountedCase> cases;
+};
+
+struct CaseOptions {
+  std::string target;
+  std::string prefix = "bench_";    // of the cases taken; removed from their names
+  std::vector<std::string> select;  // parts of names; empty: all
+  int32_t rows = 0;                 // steps per call; 0: as many as the planner likes
+};
+
+// No cases: an empty list, nothing compiled. Errors name the case.
+absl::StatusOr<CaseNetwork> NetworkOfCases(const Registry &registry, const CaseOptions &options, Host &host);
+
+// The bytes of all inputs, in graph order, the same at every call: random values over the whole range of the type, or
+// those that the case fixes.
+std::vector<std::vector<uint8_t>> InputsOf(const CaseNetwork &network);
+
+}  // namespace onnx2mcu
