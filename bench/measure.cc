@@ -7,7 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 #include "codegen/emulator.h"
-#include "planner/cost.h"
+#include "codegen/layer_profile.h"
 #include "planner/execute.h"
 
 namespace onnx2mcu {
@@ -94,28 +94,18 @@ std::vector<std::vector<uint8_t>> NoiseFor(const Graph &graph) {
 }
 
 // What the calls of each kernel took, by kernel's name.
-std::vector<Row> RowsOfKernels(const Compilation &c, const std::string &name, const Profile &profile) {
+std::vector<Row> RowsOfKernels(const std::string &name, const std::vector<LayerCount> &layers) {
   std::map<std::string, Row> rows;
-  std::vector<std::string> kernel_of(c.graph.nodes.size());
-  for (const Stage &stage : c.plan.stages) {
-    for (const NodeId id : stage.nodes) {
-      const Work work = WorkOf(c.graph, c.graph.nodes[id], c.target.abi(), stage.steps, std::max(stage.rows, 1));
-      kernel_of[id] = work.kernel;
-      Row &row = rows[work.kernel];
-      row.work += work.macs > 0 ? work.macs : std::max(work.elements, work.outputs);
-      row.unit = work.macs > 0 ? "MAC" : "element";
-    }
-  }
-  for (const ProfileRow &row : profile.rows) {
-    if (row.node == kNone) continue;
-    rows[kernel_of[row.node]].instructions += row.instructions;
-    rows[kernel_of[row.node]].cycles += row.cycles;
+  for (const LayerCount &layer : layers) {
+    if (layer.stage == kNone) continue;
+    Row &row = rows[layer.kernel];
+    row.name = absl::StrCat(name, ":", layer.kernel);
+    row.instructions += layer.instructions, row.cycles += layer.cycles;
+    row.work += layer.macs > 0 ? layer.macs : std::max(layer.elements, layer.outputs);
+    row.unit = layer.macs > 0 ? "MAC" : "element";
   }
   std::vector<Row> list;
-  for (auto &[kernel, row] : rows) {
-    row.name = absl::StrCat(name, ":", kernel);
-    list.push_back(row);
-  }
+  for (const auto &[kernel, row] : rows) list.push_back(row);
   return list;
 }
 
@@ -144,7 +134,7 @@ absl::StatusOr<std::vector<Row>> MeasureNetwork(const Registry &registry, const 
   Row all{network.name, run.instructions, run.profile.cycles, 0, 0, compilation.graph.macs, "MAC"};
   all.ram = run.arena + run.data + run.bss + run.stack;
   all.flash = run.weights + run.text + run.rodata;
-  std::vector<Row> rows = RowsOfKernels(compilation, network.name, run.profile);
+  std::vector<Row> rows = RowsOfKernels(network.name, LayersOf(compilation, run.profile));
   rows.insert(rows.begin(), all);
   return rows;
 }

@@ -43,6 +43,15 @@ void Dequantize(const Graph &graph, EngineRun &run) {
 
 }  // namespace
 
+std::vector<uint8_t> SampleBytes(const Graph &graph, const std::vector<InputSet> &sets, int64_t n) {
+  std::vector<uint8_t> all;
+  for (size_t i = 0; i < sets.size(); i++) {
+    const std::vector<uint8_t> bytes = QuantizedSample(sets[i], n, graph.tensors[graph.inputs[i]]);
+    all.insert(all.end(), bytes.begin(), bytes.end());
+  }
+  return all;
+}
+
 std::vector<int32_t> IntegersOf(const Tensor &tensor, const std::vector<uint8_t> &bytes) {
   const int64_t count = ElementCount(tensor.dims), size = DTypeBytes(tensor.dtype);
   std::vector<int32_t> values(count);
@@ -122,12 +131,8 @@ EngineRun RunInteger(const Compilation &compilation, const std::vector<InputSet>
 absl::StatusOr<EngineRun> RunTarget(const Compilation &compilation, const std::vector<GeneratedFile> &files,
                                     const std::vector<InputSet> &sets, int64_t count, EmulatorRun &raw) {
   const Graph &graph = compilation.graph;
-  std::vector<std::vector<uint8_t>> samples(count);
-  for (int64_t n = 0; n < count; n++)
-    for (size_t i = 0; i < sets.size(); i++) {
-      const std::vector<uint8_t> bytes = QuantizedSample(sets[i], n, graph.tensors[graph.inputs[i]]);
-      samples[n].insert(samples[n].end(), bytes.begin(), bytes.end());
-    }
+  std::vector<std::vector<uint8_t>> samples;
+  for (int64_t n = 0; n < count; n++) samples.push_back(SampleBytes(graph, sets, n));
   O2M_ASSIGN_OR_RETURN(raw, RunOnEmulator(compilation, files, samples));
   EngineRun run;
   for (const std::vector<uint8_t> &all : raw.outputs) {

@@ -28,6 +28,8 @@ absl::StatusOr<EngineRun> RunTarget(const Compilation &compilation, const std::v
 // Share of samples, 0..1, whose output 0 has its largest value at the same place.
 double Agreement(const EngineRun &a, const EngineRun &b);
 
+// All inputs of sample n, quantised, in graph order.
+std::vector<uint8_t> SampleBytes(const Graph &graph, const std::vector<InputSet> &sets, int64_t n);
 std::vector<float> DequantizeBytes(const Tensor &tensor, const std::vector<uint8_t> &bytes);
 std::vector<int32_t> IntegersOf(const Tensor &tensor, const std::vector<uint8_t> &bytes);
 

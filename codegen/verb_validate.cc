@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "codegen/cli.h"
 #include "codegen/engines.h"
+#include "codegen/layer_profile.h"
 #include "codegen/metrics.h"
 #include "planner/execute.h"
 
@@ -29,6 +30,7 @@ struct Validation {
   EmulatorRun emulator;
   std::vector<int64_t> labels;
   std::vector<TensorRow> tensors;  // in execution order
+  std::vector<LayerCount> layers;  // of --profile; of the first input
   int64_t diff_bytes = 0;
   Accuracy output;
 };
@@ -92,6 +94,9 @@ absl::StatusOr<Validation> Validate(const CommandLine &command, const Compilatio
   O2M_ASSIGN_OR_RETURN(const std::vector<GeneratedFile> files, EmitProgram(c, options, host));
   O2M_ASSIGN_OR_RETURN(v.target, RunTarget(c, files, sets, v.inputs, v.emulator));
   v.diff_bytes = DifferingBytes(v.integer, v.target);
+  if (command.profile) {
+    O2M_ASSIGN_OR_RETURN(v.layers, ProfileLayers(c, options, SampleBytes(c.graph, sets, 0), host));
+  }
   for (int64_t n = 0; n < v.inputs; n++)
     for (size_t o = 0; o < v.real.outputs[n].size(); o++)
       Accumulate(v.output, v.real.outputs[n][o], v.integer.outputs[n][o]);
@@ -118,35 +123,51 @@ Json FirstDiverging(const std::vector<TensorRow> &rows) {
   return nullptr;
 }
 
+Json ProfileJson(const std::vector<LayerCount> &layers) {
+  Json rows = Json::array();
+  for (const LayerCount &layer : layers)
+    rows.push_back({{"stage", layer.stage == kNone ? Json(nullptr) : Json(layer.stage)},
+                    {"kernel", layer.kernel},
+                    {"name", layer.name},
+                    {"calls", layer.calls},
+                    {"instructions", layer.instructions},
+                    {"cycles_estimate", layer.cycles > 0 ? Json(layer.cycles) : Json(nullptr)},
+                    {"macs", layer.macs}});
+  return rows;
+}
+
 Json ToJson(const Validation &v) {
   Json tensors = Json::array();
   for (const TensorRow &row : WorstFirst(v.tensors))
     tensors.push_back({{"name", row.name}, {"sqnr_db", SqnrDb(row.accuracy)}, {"cosine", Cosine(row.accuracy)}});
   const EmulatorRun &e = v.emulator;
-  return {{"inputs", v.inputs},
-          {"float_top1", Top1(v.real, v.labels)},
-          {"int8_top1", Top1(v.integer, v.labels)},
-          {"target_top1", Top1(v.target, v.labels)},
-          {"agreement", Agreement(v.real, v.integer)},
-          {"host_target_diff_bytes", v.diff_bytes},
-          {"output_cosine", Cosine(v.output)},
-          {"output_sqnr_db", SqnrDb(v.output)},
-          {"cos", Cosine(v.output)},
-          {"rmse", Rmse(v.output)},
-          {"mae", Mae(v.output)},
-          {"l2r", L2r(v.output)},
-          {"nse", Nse(v.output)},
-          {"tensors", tensors},
-          {"first_diverging", FirstDiverging(v.tensors)},
-          {"target_instructions", e.instructions},
-          {"ram_measured",
-           {{"arena", e.arena},
-            {"data", e.data},
-            {"bss", e.bss},
-            {"stack", e.stack},
-            {"total", e.arena + e.data + e.bss + e.stack}}},
-          {"guard_regions", e.guards},
-          {"flash_measured", {{"weights", e.weights}, {"code", e.text}, {"constants", e.rodata}}}};
+  Json json = {{"inputs", v.inputs},
+               {"float_top1", Top1(v.real, v.labels)},
+               {"int8_top1", Top1(v.integer, v.labels)},
+               {"target_top1", Top1(v.target, v.labels)},
+               {"agreement", Agreement(v.real, v.integer)},
+               {"host_target_diff_bytes", v.diff_bytes},
+               {"output_cosine", Cosine(v.output)},
+               {"output_sqnr_db", SqnrDb(v.output)},
+               {"cos", Cosine(v.output)},
+               {"rmse", Rmse(v.output)},
+               {"mae", Mae(v.output)},
+               {"l2r", L2r(v.output)},
+               {"nse", Nse(v.output)},
+               {"tensors", tensors},
+               {"first_diverging", FirstDiverging(v.tensors)},
+               {"target_instructions", e.instructions},
+               {"target_cycles_estimate", e.profile.cycles > 0 ? Json(e.profile.cycles) : Json(nullptr)},
+               {"ram_measured",
+                {{"arena", e.arena},
+                 {"data", e.data},
+                 {"bss", e.bss},
+                 {"stack", e.stack},
+                 {"total", e.arena + e.data + e.bss + e.stack}}},
+               {"guard_regions", e.guards},
+               {"flash_measured", {{"weights", e.weights}, {"code", e.text}, {"constants", e.rodata}}}};
+  if (!v.layers.empty()) json["profile"] = ProfileJson(v.layers);
+  return json;
 }
 
 void PrintLine(const char *name, const Json &fraction) {
@@ -163,6 +184,7 @@ void PrintText(const Validation &v, const Json &json, const Compilation &c) {
               Mae(v.output), L2r(v.output), Nse(v.output), SqnrDb(v.output));
   const EmulatorRun &e = v.emulator;
   if (e.instructions > 0) std::printf("  %-26s %12s\n", "instructions per inference", Grouped(e.instructions).c_str());
+  if (e.profile.cycles > 0) std::printf("  %-26s %12s (an estimate)\n", "cycles", Grouped(e.profile.cycles).c_str());
   const int64_t ram = e.arena + e.data + e.bss + e.stack, flash = e.weights + e.text + e.rodata;
   std::printf("  RAM measured   %s: arena %s, data %s, bss %s, stack %s\n", Kib(ram).c_str(), Grouped(e.arena).c_str(),
               Grouped(e.data).c_str(), Grouped(e.bss).c_str(), Grouped(e.stack).c_str());
@@ -181,6 +203,7 @@ void PrintText(const Validation &v, const Json &json, const Compilation &c) {
     std::printf("  no tensor diverges (cosine below %.2f)\n", kDivergingCosine);
   else
     std::printf("  first diverging layer: %s\n", json["first_diverging"].get<std::string>().c_str());
+  if (!v.layers.empty()) PrintLayers(v.layers);
 }
 
 }  // namespace
