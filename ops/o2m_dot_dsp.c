@@ -435,4 +435,6 @@ void O2M_SYM(o2m_dot_dsp_columns_s8)(const int8_t *w, int32_t column, int32_t k,
   }
 }
 
-void O2M_SYM(o2m_dot_dsp_tiles)(const uint32_t *x, int32_t pairs, const o2m_dot_dsp *d) { tiles(x, pairs, d); }
+void O2M_SYM(o2m_dot_dsp_tiles)(const uint32_t *x, int32_t pairs, const o2m_dot_dsp *d) {
+  if (pairs > 0) tiles(x, pairs, d);
+}

@@ -69,11 +69,9 @@ void SetRowStrides(const o2m_node *node, Params &p) {
   p.y_bytes = static_cast<int32_t>(BytesOf(y.dtype));
 }
 
-// An op's two kernels, by the type of input 0.
-template <class Params>
-void RunRows(const o2m_node *node, const o2m_call *call, const Params &p,
-             void (*s8)(const int8_t *x, void *y, int32_t rows, const Params *p),
-             void (*s16)(const int16_t *x, void *y, int32_t rows, const Params *p)) {
+// An op's two kernels, by the type of input 0: void (const int8_t *x, void *y, int32_t rows, const Params *p).
+template <class Params, class S8, class S16>
+void RunRows(const o2m_node *node, const o2m_call *call, const Params &p, const S8 &s8, const S16 &s16) {
   const Rows rows = RowsOf(node);
   const auto count = static_cast<int32_t>(rows.RowCount(call->rows));
   ForEachRowBlock(rows, call->rows, [&](const int64_t *offsets) {
@@ -84,10 +82,11 @@ void RunRows(const o2m_node *node, const o2m_call *call, const Params &p,
 }
 
 // The kernel `name`_s8 or `name`_s16 for the target with its files, and the call; `params` is its initializer, a
-// `name`_params.
+// `name`_params; `more` arguments follow.
 template <class SourceFile>
 o2m_status EmitRows(const o2m_host *host, const o2m_target *target, const o2m_node *node, const o2m_emitter *e,
-                    const SourceFile *files, int file_count, const std::string &name, const std::string &params) {
+                    const SourceFile *files, int file_count, const std::string &name, const std::string &params,
+                    const std::vector<std::string> &more = {}) {
   const std::string scalar = name + (node->inputs[0]->dtype == O2M_S8 ? "_s8" : "_s16");
   const std::string kernel = scalar + IsaSuffix(files, file_count, scalar, target);
   const std::string header = name + ".h", source = kernel + ".c", type = name + "_params";
@@ -95,9 +94,10 @@ o2m_status EmitRows(const o2m_host *host, const o2m_target *target, const o2m_no
     return s;
   }
   const Rows rows = RowsOf(node);
-  LineInLoops(e, rows,
-              Call(Str("O2M_SYM(", kernel, ")"), {RowOperand(e, 0, rows, 0), RowOperand(e, node->input_count, rows, 1),
-                                                  RowCountText(e, rows), Object(e, type.c_str(), params)}));
+  std::vector<std::string> arguments = {RowOperand(e, 0, rows, 0), RowOperand(e, node->input_count, rows, 1),
+                                        RowCountText(e, rows), Object(e, type.c_str(), params)};
+  arguments.insert(arguments.end(), more.begin(), more.end());
+  LineInLoops(e, rows, Call(Str("O2M_SYM(", kernel, ")"), arguments));
   return O2M_OK;
 }
 

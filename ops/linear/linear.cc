@@ -42,6 +42,10 @@ o2m_status CheckShapes(const o2m_host *host, const o2m_node *node) {
   return O2M_OK;
 }
 
+const char *IsaOf(const o2m_target *target, const o2m_node *node) {
+  return IsaSuffix(o2m_sources, O2M_SOURCE_COUNT, LinearKernel(node->inputs[0]->dtype), target);
+}
+
 o2m_linear_params KernelParams(const o2m_node *node) {
   o2m_linear_params p = {};
   p.depth = Depth(node);
@@ -50,6 +54,7 @@ o2m_linear_params KernelParams(const o2m_node *node) {
   p.y_zero = TargetQuant(node).zero_point[0];
   p.shift = ParamsOf<LinearShifts>(node).shift;
   p.acc_shift = ParamsOf<LinearShifts>(node).acc_shift;
+  p.tile = 1;
   p.weights = ConstantData<const int8_t>(node, kWeights);
   p.bias = ConstantData<const int32_t>(node, kBias);
   p.multiplier = ConstantData<const int32_t>(node, kMultiplier);
@@ -76,11 +81,11 @@ struct Linear {
     return Matched(match, {matmul, root}, {x, w, b});
   }
 
-  static o2m_status Infer(const o2m_host *host, const o2m_target *, o2m_node *node) {
+  static o2m_status Infer(const o2m_host *host, const o2m_target *target, o2m_node *node) {
     if (o2m_status s = CheckShapes(host, node)) return s;
     SetLinearShape(*node->inputs[0], Columns(node), BiasOf(node), node->outputs[0]);
     if (o2m_status s = CheckLinearTypes(host, node)) return s;
-    if (o2m_status s = ChooseShifts(host, LayerOf(node), &ParamsOf<LinearShifts>(node))) return s;
+    if (o2m_status s = ChooseShifts(host, target, LayerOf(node), &ParamsOf<LinearShifts>(node))) return s;
     const int64_t columns = Columns(node);
     SetConstants(node, {{"weights", O2M_S8, WeightCount(Depth(node), columns), nullptr},
                         {"bias", O2M_S32, columns, nullptr},
@@ -89,7 +94,10 @@ struct Linear {
     return O2M_OK;
   }
 
-  static void Memory(const o2m_target *, const o2m_node *node, int32_t, o2m_memory *memory) { RowMemory(node, memory); }
+  static void Memory(const o2m_target *target, const o2m_node *node, int32_t rows, o2m_memory *memory) {
+    RowMemory(node, memory);
+    memory->scratch_bytes = LinearScratch(IsaOf(target, node), Depth(node), RowsOf(node).RowCount(rows));
+  }
 
   static o2m_status Pack(const o2m_host *, const o2m_target *, o2m_node *node) {
     PackLayer(LayerOf(node), ParamsOf<LinearShifts>(node), ConstantData<int8_t>(node, kWeights),
@@ -99,18 +107,27 @@ struct Linear {
   }
 
   static void Run(const o2m_node *node, const o2m_call *call) {
-    RunRows(node, call, KernelParams(node), O2M_SYM(o2m_linear_s8), O2M_SYM(o2m_linear_s16));
+    const auto with_scratch = [call](auto kernel) {
+      return [call, kernel](auto x, void *y, int32_t rows, const o2m_linear_params *p) {
+        kernel(x, y, rows, p, call->scratch);
+      };
+    };
+    RunRows(node, call, KernelParams(node), with_scratch(O2M_SYM(o2m_linear_s8)),
+            with_scratch(O2M_SYM(o2m_linear_s16)));
   }
 
   static o2m_status Emit(const o2m_host *host, const o2m_target *target, const o2m_node *node, const o2m_emitter *e) {
-    const std::string text = LinearText(KernelParams(node), ConstantName(e, kWeights), ConstantName(e, kBias),
+    o2m_linear_params p = KernelParams(node);
+    p.tile = LinearTile(RowsOf(node).RowCount(e->max_rows));
+    const std::string text = LinearText(p, ConstantName(e, kWeights), ConstantName(e, kBias),
                                         ConstantName(e, kMultiplier), node->epilogue ? ConstantName(e, kTable) : "0");
-    return EmitRows(host, target, node, e, o2m_sources, O2M_SOURCE_COUNT, "o2m_linear", text);
+    const std::string scratch = *IsaOf(target, node) ? ScratchName(e) : "0";
+    return EmitRows(host, target, node, e, o2m_sources, O2M_SOURCE_COUNT, "o2m_linear", text, {scratch});
   }
 
   // Columns side by side. Exact only where the parts cannot choose another shift than the whole.
   static o2m_status Split(const o2m_node *node, int32_t choice, o2m_split *split) {
-    if (ParamsOf<LinearShifts>(node).shift != 31) return O2M_NO_MATCH;
+    if (ParamsOf<LinearShifts>(node).shift < 31) return O2M_NO_MATCH;
     for (int32_t parts = 2; parts <= 16; ++parts) {
       if (Columns(node) % parts != 0 || choice-- > 0) continue;
       *split = {};
@@ -130,7 +147,7 @@ struct Linear {
     return O2M_OK;
   }
 
-  static void Cost(const o2m_target *, const o2m_node *node, int32_t rows, o2m_cost *cost) {
+  static void Cost(const o2m_target *target, const o2m_node *node, int32_t rows, o2m_cost *cost) {
     const Rows r = RowsOf(node);
     const int64_t count = rows * (ElementCount(*node->outputs[0]) / Columns(node) / r.steps);
     const bool s8 = node->inputs[0]->dtype == O2M_S8;
@@ -138,7 +155,7 @@ struct Linear {
     cost->outputs = count * Columns(node);
     cost->macs = cost->outputs * Depth(node);
     cost->flash_bytes_read = (s8 ? (count + 1) / 2 : count) * Columns(node) * Depth(node);
-    cost->instructions = -1;
+    cost->instructions = LinearInstructions(IsaOf(target, node), LayerOf(node), count);
   }
 
   static void QuantRule(const o2m_node *, o2m_quant_rule *rule) { rule->s16_inputs = rule->s16_outputs = 1; }

@@ -1,12 +1,15 @@
 // linear_layer.hpp - the constants of one layer y = x W + b as o2m_linear.h wants them, from real numbers.
 #pragma once
-#include "o2m_linear.h"
+#include "o2m_linear_dsp.h"
 #include "row_op.hpp"
 
 namespace o2m {
 
 // No bias may be more units than this: the rounding of a multiplier moves the output by 1/32 at most then.
 inline constexpr double kLargestBias = 67108864;  // 2^26
+
+// So many products of s8 and a bias fit an s32 accumulator that may be doubled once.
+inline constexpr int64_t kLargestDepth = 30000;
 
 struct LinearShifts {
   int32_t shift, acc_shift;  // as in o2m_linear_params
@@ -36,8 +39,15 @@ inline double WeightScale(const LinearLayer &layer, double largest, double bias)
   return std::fmax(largest > 0 ? largest / 127 : layer.y_scale / layer.x_scale / 1024, for_bias);
 }
 
-// Depends on the largest weight only, so that a part of the columns gets the same bits where the shift is 31.
-inline o2m_status ChooseShifts(const o2m_host *host, const LinearLayer &layer, LinearShifts *shifts) {
+// Whether the target's kernel rounds acc * multiplier / 2^32 in one instruction: 2 m / 2^32 for m / 2^31, where it
+// fits.
+inline bool WantsShift32(const o2m_target *target) {
+  return (target->features & O2M_FEATURE_DSP) != 0 && (target->features & O2M_FEATURE_MVE) == 0;
+}
+
+// Depends on the largest weight only, so that a part of the columns gets the same bits where the shift is 31 or more.
+inline o2m_status ChooseShifts(const o2m_host *host, const o2m_target *target, const LinearLayer &layer,
+                               LinearShifts *shifts) {
   const bool s16 = layer.x_dtype == O2M_S16;
   const auto depth = static_cast<double>(layer.depth);
   *shifts = {31, 0};
@@ -48,6 +58,9 @@ inline o2m_status ChooseShifts(const o2m_host *host, const LinearLayer &layer, L
   while (s16 && (depth * 32768 * 127 + 2 * kLargestBias) / std::ldexp(1.0, shifts->acc_shift) > 1073741824.0) {
     ++shifts->acc_shift;
   }
+  if (!s16 && layer.depth > kLargestDepth) {
+    return Reject(host, Str("the layer sums ", layer.depth, " products; at most ", kLargestDepth, " would work"));
+  }
   if (!layer.weights) return O2M_OK;
   const double largest = LargestMagnitude(layer.weights, layer.depth * layer.columns);
   const double factor =
@@ -57,13 +70,14 @@ inline o2m_status ChooseShifts(const o2m_host *host, const LinearLayer &layer, L
                             "scale, ", layer.x_scale, "; calibrate with other images"));
   }
   shifts->shift = ShiftFor(factor * std::ldexp(1.0, shifts->acc_shift));
+  if (WantsShift32(target) && factor * std::ldexp(1.0, shifts->acc_shift) < 0.499) shifts->shift = 32;
   return O2M_OK;
 }
 
-// Weights are stored [columns / 4][depth][4], zero beyond the last column.
-inline int64_t WeightCount(int64_t depth, int64_t columns) { return (columns + 3) / 4 * 4 * depth; }
+// Weights are stored [columns / 4][depth / 4][4][4], zero beyond the last column and the last k.
+inline int64_t WeightCount(int64_t depth, int64_t columns) { return ((columns + 3) & ~3) * ((depth + 3) & ~3); }
 
-// Column n of W becomes weights[0], [4], [8] ..; its bias and multiplier.
+// Column n of W becomes weights[0 .. 3], [16 .. 19] ..; its bias and multiplier.
 inline void PackColumn(const LinearLayer &layer, int64_t n, const LinearShifts &shifts, int8_t *weights, int32_t *bias,
                        int32_t *multiplier) {
   const float *w = layer.weights + n;
@@ -72,18 +86,22 @@ inline void PackColumn(const LinearLayer &layer, int64_t n, const LinearShifts &
   const double scale = WeightScale(layer, largest, layer.Bias(n)), unit = scale * layer.x_scale;
   int64_t sum = 0;
   for (int64_t k = 0; k < layer.depth; ++k) {
-    weights[4 * k] = static_cast<int8_t>(RoundToInt(w[k * layer.columns] / scale, -127, 127));
-    sum += weights[4 * k];
+    const auto weight = static_cast<int8_t>(RoundToInt(w[k * layer.columns] / scale, -127, 127));
+    weights[o2m_linear_at(static_cast<int32_t>(k))] = weight;
+    sum += weight;
   }
   *bias = RoundToInt(std::floor(layer.Bias(n) / unit + 0.5) - 1.0 * layer.x_zero * static_cast<double>(sum));
-  *multiplier = Multiplier(unit / layer.y_scale * std::ldexp(1.0, shifts.acc_shift), shifts.shift);
+  // the bits are those of shift 31 everywhere
+  const int32_t odd = Multiplier(unit / layer.y_scale * std::ldexp(1.0, shifts.acc_shift), std::min(shifts.shift, 31));
+  *multiplier = shifts.shift > 31 ? 2 * odd : odd;
 }
 
 inline void PackLayer(const LinearLayer &layer, const LinearShifts &shifts, int8_t *weights, int32_t *bias,
                       int32_t *multiplier) {
   std::memset(weights, 0, static_cast<size_t>(WeightCount(layer.depth, layer.columns)));
   for (int64_t n = 0; n < layer.columns; ++n) {
-    PackColumn(layer, n, shifts, weights + n / 4 * 4 * layer.depth + n % 4, bias + n, multiplier + n);
+    int8_t *const group = weights + n / 4 * WeightCount(layer.depth, 4);
+    PackColumn(layer, n, shifts, group + 4 * (n % 4), bias + n, multiplier + n);
   }
 }
 
@@ -124,6 +142,39 @@ inline const o2m_quant &TargetQuant(const o2m_node *node) {
   return node->epilogue ? node->epilogue->in : node->outputs[0]->quant;
 }
 
+// ---- Kernels --------------------------------------------------------------------------------------------------------
+
+// "o2m_linear_s8", "o2m_linear_s16"
+inline std::string LinearKernel(o2m_dtype x) { return x == O2M_S8 ? "o2m_linear_s8" : "o2m_linear_s16"; }
+
+// How many of `rows` rows share one widening of the weights: up to 16, in tiles of equal height.
+inline int32_t LinearTile(int64_t rows) {
+  const int64_t tiles = (rows + 15) / 16, tile = (rows + tiles - 1) / tiles;
+  return static_cast<int32_t>(tile > 1 ? (tile + 1) & ~1 : 1);
+}
+
+// Bytes of scratch of the kernel for one instruction set, `isa` as in isa.hpp.
+inline int64_t LinearScratch(const std::string &isa, int64_t depth, int64_t rows) {
+  if (isa != "_dsp") return 0;
+  const int64_t blocks = (depth + 3) / 4, tile = LinearTile(rows);
+  return (tile + 1) / 2 * 16 * blocks + (tile >= O2M_LINEAR_DSP_WIDEN ? 32 * blocks : 0);
+}
+
+// Instructions of one call of that kernel, by counting its code; negative where nobody did.
+inline int64_t LinearInstructions(const std::string &isa, const LinearLayer &layer, int64_t rows) {
+  if (isa != "_dsp") return -1;
+  const int64_t blocks = (layer.depth + 3) / 4, groups = (layer.columns + 3) / 4, tile = LinearTile(rows);
+  int64_t total = 60;
+  for (int64_t t = 0; t < rows; t += tile) {
+    const int64_t count = std::min(tile, rows - t), pairs = (count + 1) / 2;
+    const bool widen = count >= O2M_LINEAR_DSP_WIDEN;
+    const int64_t per_tile = widen ? 22 * blocks + 3 * ((blocks + 3) / 4) : 34 * blocks + 3 * ((blocks + 1) / 2);
+    const int64_t per_group = 105 + (widen ? 15 * blocks + 12 : 0) + pairs * (per_tile + 46) + (count % 2 ? 50 : 0);
+    total += 60 + pairs * (9 * blocks + 48) + groups * per_group + count * 35 * (layer.columns % 4);
+  }
+  return total;
+}
+
 // The kernel's parameters as C text; the constants by the names given, `table` "0" where there is none.
 inline std::string LinearText(const o2m_linear_params &p, const std::string &weights, const std::string &bias,
                               const std::string &multiplier, const std::string &table) {
@@ -138,6 +189,7 @@ inline std::string LinearText(const o2m_linear_params &p, const std::string &wei
       .Field("y_zero", p.y_zero)
       .Field("shift", p.shift)
       .Field("acc_shift", p.acc_shift)
+      .Field("tile", p.tile)
       .Field("weights", weights)
       .Field("bias", bias)
       .Field("multiplier", multiplier)

@@ -9,8 +9,8 @@ const o2m_op *Op() { return FindOp("o2m.linear"); }
 const o2m_cases &CasesOfOp() { return *static_cast<const o2m_cases *>(Op()->get_extension("o2m.cases/1")); }
 
 int32_t Weight(TestNode &node, int64_t k, int64_t n) {
-  const int64_t depth = Dim(node.input(1), 2);
-  return node.Packed<int8_t>(0)[(n / 4 * depth + k) * 4 + n % 4];
+  const int64_t blocks = (Dim(node.input(1), 2) + 3) / 4;
+  return node.Packed<int8_t>(0)[((n / 4 * blocks + k / 4) * 4 + n % 4) * 4 + k % 4];
 }
 
 // What the kernel's header promises, one output at a time, from the packed constants.

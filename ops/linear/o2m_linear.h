@@ -4,7 +4,8 @@
  *   q   = y_zero + floor(acc * multiplier[n] / 2^shift + 1/2), saturated to y's type
  *   y[t][n] = table ? table[q + 128] : q
  *
- * Weights lie in groups of four columns, so that a tile reads them in one stream.
+ * Weights lie in groups of four columns, and a group in blocks of four k: a tile reads them in one stream, the
+ * instruction sets by whole words.
  * The zero point of x is folded into bias; multiplier[n] / 2^shift = scale_x * scale_w[n] / scale_y.
  * x and y may have any strides: columns of a wider matrix, or y transposed (y_row 1, y_column N). */
 #ifndef O2M_LINEAR_H_
@@ -26,14 +27,28 @@ typedef struct o2m_linear_params {
   int32_t y_zero;  /* zero point of q */
   int32_t shift;
   int32_t acc_shift;         /* s16 input only: acc is rounded to acc / 2^acc_shift before the multiplication */
-  const int8_t *weights;     /* [N / 4][K][4], columns beyond N zero */
+  int32_t tile;              /* rows that share one widening of the weights, where a kernel widens them */
+  const int8_t *weights;     /* [ceil(N / 4)][ceil(K / 4)][4 columns][4 k], zero beyond N and K */
   const int32_t *bias;       /* [N] */
   const int32_t *multiplier; /* [N] */
   const int8_t *table;       /* [256], or null */
 } o2m_linear_params;
 
-void O2M_SYM(o2m_linear_s8)(const int8_t *x, void *y, int32_t rows, const o2m_linear_params *p);
-void O2M_SYM(o2m_linear_s16)(const int16_t *x, void *y, int32_t rows, const o2m_linear_params *p);
+void O2M_SYM(o2m_linear_s8)(const int8_t *x, void *y, int32_t rows, const o2m_linear_params *p, void *scratch);
+void O2M_SYM(o2m_linear_s16)(const int16_t *x, void *y, int32_t rows, const o2m_linear_params *p, void *scratch);
+void O2M_SYM(o2m_linear_s8_dsp)(const int8_t *x, void *y, int32_t rows, const o2m_linear_params *p, void *scratch);
+void O2M_SYM(o2m_linear_s16_dsp)(const int16_t *x, void *y, int32_t rows, const o2m_linear_params *p, void *scratch);
+
+/* The group of columns n .. n + 3, and in it the weight of its first column for k. */
+static inline const int8_t *o2m_linear_group(const o2m_linear_params *p, int32_t n) {
+  return p->weights + n * ((p->depth + 3) / 4 * 4);
+}
+static inline int32_t o2m_linear_at(int32_t k) { return 4 * k - 3 * (k & 3); }
+
+/* The accumulator of a sum, bias included. */
+static inline int32_t o2m_linear_acc(const o2m_linear_params *p, int64_t sum) {
+  return p->acc_shift > 0 ? (int32_t)o2m_round_shift(sum, p->acc_shift) : (int32_t)sum;
+}
 
 /* Requantises the accumulator of column n and stores it at y[at]. */
 static inline void o2m_linear_store(const o2m_linear_params *p, void *y, int32_t at, int32_t n, int32_t acc) {

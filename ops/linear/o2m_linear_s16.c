@@ -9,12 +9,12 @@ enum { BLOCK = 512 };
 static void dot_1x4(const int16_t *x, int32_t stride, const int8_t *w, int32_t depth, int64_t sums[4]) {
   int32_t s0 = 0, s1 = 0, s2 = 0, s3 = 0;
   for (int32_t k = 0; k < depth; ++k) {
-    const int8_t *const v = w + 4 * k;
+    const int8_t *const v = w + o2m_linear_at(k);
     const int32_t a = x[k * stride];
     s0 += a * v[0];
-    s1 += a * v[1];
-    s2 += a * v[2];
-    s3 += a * v[3];
+    s1 += a * v[4];
+    s2 += a * v[8];
+    s3 += a * v[12];
   }
   sums[0] += s0;
   sums[1] += s1;
@@ -24,22 +24,20 @@ static void dot_1x4(const int16_t *x, int32_t stride, const int8_t *w, int32_t d
 
 /* Columns n .. n + 3 of one row. */
 static void tile(const int16_t *x, void *y, int32_t y_at, int32_t n, const o2m_linear_params *p) {
-  const int64_t half = p->acc_shift > 0 ? (int64_t)1 << (p->acc_shift - 1) : 0;
   const int32_t valid = o2m_min(4, p->columns - n);
   int64_t sums[4];
   for (int32_t i = 0; i < 4; ++i) sums[i] = i < valid ? p->bias[n + i] : 0;
   for (int32_t k = 0; k < p->depth; k += BLOCK) {
-    const int8_t *const w = p->weights + n * p->depth + 4 * k;
-    dot_1x4(x + k * p->x_column, p->x_column, w, o2m_min(BLOCK, p->depth - k), sums);
+    dot_1x4(x + k * p->x_column, p->x_column, o2m_linear_group(p, n) + 4 * k, o2m_min(BLOCK, p->depth - k), sums);
   }
   for (int32_t i = 0; i < valid; ++i) {
-    const int32_t acc = p->acc_shift > 0 ? (int32_t)o2m_floor_shift(sums[i] + half, p->acc_shift) : (int32_t)sums[i];
-    o2m_linear_store(p, y, y_at + (n + i) * p->y_column, n + i, acc);
+    o2m_linear_store(p, y, y_at + (n + i) * p->y_column, n + i, o2m_linear_acc(p, sums[i]));
   }
 }
 
 /* x [rows][depth] -> y [rows][columns] */
-void O2M_SYM(o2m_linear_s16)(const int16_t *x, void *y, int32_t rows, const o2m_linear_params *p) {
+void O2M_SYM(o2m_linear_s16)(const int16_t *x, void *y, int32_t rows, const o2m_linear_params *p, void *scratch) {
+  (void)scratch;
   for (int32_t t = 0; t < rows; ++t) {
     for (int32_t n = 0; n < p->columns; n += 4) tile(x + t * p->x_row, y, t * p->y_row, n, p);
   }

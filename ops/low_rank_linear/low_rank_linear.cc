@@ -85,9 +85,21 @@ o2m_status CheckShapes(const o2m_host *host, const o2m_node *node) {
 
 Rows RowsOfNode(const o2m_node *node) { return RowsOf({node->inputs[kX], node->outputs[0]}); }
 
-// x [rows][K] -> scratch [rows][r]
-o2m_linear_params FirstParams(const o2m_node *node) {
+// Of the kernel that reads x, and of the one that reads x U.
+const char *FirstIsa(const o2m_target *target, const o2m_node *node) {
+  return IsaSuffix(o2m_sources, O2M_SOURCE_COUNT, LinearKernel(node->inputs[kX]->dtype), target);
+}
+const char *SecondIsa(const o2m_target *target) {
+  return IsaSuffix(o2m_sources, O2M_SOURCE_COUNT, LinearKernel(O2M_S16), target);
+}
+
+// x U lies at the start of scratch, what the kernels need behind it.
+int64_t MiddleBytes(const o2m_node *node, int64_t rows) { return (2 * rows * Rank(node) + 3) & ~int64_t{3}; }
+
+// x [rows][K] -> scratch [rows][r]; `most` rows in a call.
+o2m_linear_params FirstParams(const o2m_node *node, int64_t most) {
   o2m_linear_params p = {};
+  p.tile = LinearTile(most);
   p.depth = Depth(node);
   p.columns = Rank(node);
   p.x_row = static_cast<int32_t>(RowsOfNode(node).rows.strides[0]);
@@ -104,9 +116,10 @@ o2m_linear_params FirstParams(const o2m_node *node) {
 }
 
 // scratch [rows][r] -> y [rows][N]
-o2m_linear_params SecondParams(const o2m_node *node) {
+o2m_linear_params SecondParams(const o2m_node *node, int64_t most) {
   const o2m_tensor &y = *node->outputs[0];
   o2m_linear_params p = {};
+  p.tile = LinearTile(most);
   p.depth = Rank(node);
   p.columns = Columns(node);
   p.x_row = Rank(node);
@@ -147,14 +160,14 @@ struct LowRankLinear {
     return Matched(match, {first, second, root}, {x, u, v, b});
   }
 
-  static o2m_status Infer(const o2m_host *host, const o2m_target *, o2m_node *node) {
+  static o2m_status Infer(const o2m_host *host, const o2m_target *target, o2m_node *node) {
     if (o2m_status s = CheckShapes(host, node)) return s;
     SetLinearShape(*node->inputs[kX], Columns(node), BiasOf(node), node->outputs[0]);
     if (o2m_status s = CheckLinearTypes(host, node)) return s;
     auto &params = ParamsOf<LowRankParams>(node);
     params.middle_scale = MiddleScale(node);
-    if (o2m_status s = ChooseShifts(host, FirstLayer(node), &params.first)) return s;
-    if (o2m_status s = ChooseShifts(host, SecondLayer(node), &params.second)) return s;
+    if (o2m_status s = ChooseShifts(host, target, FirstLayer(node), &params.first)) return s;
+    if (o2m_status s = ChooseShifts(host, target, SecondLayer(node), &params.second)) return s;
     const int64_t rank = Rank(node), columns = Columns(node);
     SetConstants(node, {{"u", O2M_S8, WeightCount(Depth(node), rank), nullptr},
                         {"u_bias", O2M_S32, rank, nullptr},
@@ -166,13 +179,16 @@ struct LowRankLinear {
     return O2M_OK;
   }
 
-  static void Memory(const o2m_target *, const o2m_node *node, int32_t rows, o2m_memory *memory) {
+  static void Memory(const o2m_target *target, const o2m_node *node, int32_t rows, o2m_memory *memory) {
     const o2m_tensor &x = *node->inputs[kX], &y = *node->outputs[0];
     const Rows r = RowsOfNode(node);
     memory->steps = static_cast<int32_t>(r.steps);
     memory->inputs[kX] = {O2M_ANY_STRIDES, StepAxis(x), 1, 1, 0};
     memory->outputs[0] = {O2M_ANY_STRIDES, StepAxis(y), 1, 1, 0};
-    memory->scratch_bytes = 2 * r.RowCount(rows) * Rank(node);
+    const int64_t count = r.RowCount(rows);
+    memory->scratch_bytes =
+        MiddleBytes(node, count) + std::max(LinearScratch(FirstIsa(target, node), Depth(node), count),
+                                            LinearScratch(SecondIsa(target), Rank(node), count));
   }
 
   static o2m_status Pack(const o2m_host *, const o2m_target *, o2m_node *node) {
@@ -187,53 +203,56 @@ struct LowRankLinear {
 
   static void Run(const o2m_node *node, const o2m_call *call) {
     const o2m_tensor &x = *node->inputs[kX], &y = *node->outputs[0];
-    const o2m_linear_params first = FirstParams(node), second = SecondParams(node);
     const Rows rows = RowsOfNode(node);
     const auto count = static_cast<int32_t>(rows.RowCount(call->rows));
+    const o2m_linear_params first = FirstParams(node, count), second = SecondParams(node, count);
     auto *middle = static_cast<int16_t *>(call->scratch);
+    int8_t *rest = static_cast<int8_t *>(call->scratch) + MiddleBytes(node, count);
     ForEachRowBlock(rows, call->rows, [&](const int64_t *offsets) {
       if (x.dtype == O2M_S8) {
-        O2M_SYM(o2m_linear_s8)(In<int8_t>(call, kX) + offsets[0], middle, count, &first);
+        O2M_SYM(o2m_linear_s8)(In<int8_t>(call, kX) + offsets[0], middle, count, &first, rest);
       } else {
-        O2M_SYM(o2m_linear_s16)(In<int16_t>(call, kX) + offsets[0], middle, count, &first);
+        O2M_SYM(o2m_linear_s16)(In<int16_t>(call, kX) + offsets[0], middle, count, &first, rest);
       }
-      O2M_SYM(o2m_linear_s16)(middle, Out<int8_t>(call) + offsets[1] * BytesOf(y.dtype), count, &second);
+      O2M_SYM(o2m_linear_s16)(middle, Out<int8_t>(call) + offsets[1] * BytesOf(y.dtype), count, &second, rest);
     });
   }
 
-  static o2m_status Emit(const o2m_host *host, const o2m_target *, const o2m_node *node, const o2m_emitter *e) {
-    const bool s8 = node->inputs[kX]->dtype == O2M_S8;
+  static o2m_status Emit(const o2m_host *host, const o2m_target *target, const o2m_node *node, const o2m_emitter *e) {
+    const std::string first = LinearKernel(node->inputs[kX]->dtype) + FirstIsa(target, node);
+    const std::string second = LinearKernel(O2M_S16) + SecondIsa(target), first_file = first + ".c",
+                      second_file = second + ".c";
     if (o2m_status s = EmitSources(host, e, o2m_sources, O2M_SOURCE_COUNT,
-                                   {"o2m_fixedpoint.h", "o2m_linear.h", "o2m_linear_s16.c"})) {
+                                   {"o2m_fixedpoint.h", "o2m_linear.h", first_file.c_str(), second_file.c_str()})) {
       return s;
     }
-    if (s8) {
-      if (o2m_status s = EmitSources(host, e, o2m_sources, O2M_SOURCE_COUNT, {"o2m_linear_s8.c"})) return s;
-    }
     const Rows rows = RowsOfNode(node);
+    const int64_t most = rows.RowCount(e->max_rows);
     const std::string count = RowCountText(e, rows);
-    const std::string first = Object(e, "o2m_linear_params",
-                                     LinearText(FirstParams(node), ConstantName(e, kUWeights), ConstantName(e, kUBias),
-                                                ConstantName(e, kUMultiplier), "0"));
-    const std::string second =
+    const std::string u = Object(e, "o2m_linear_params",
+                                 LinearText(FirstParams(node, most), ConstantName(e, kUWeights),
+                                            ConstantName(e, kUBias), ConstantName(e, kUMultiplier), "0"));
+    const std::string v =
         Object(e, "o2m_linear_params",
-               LinearText(SecondParams(node), ConstantName(e, kVWeights), ConstantName(e, kVBias),
+               LinearText(SecondParams(node, most), ConstantName(e, kVWeights), ConstantName(e, kVBias),
                           ConstantName(e, kVMultiplier), node->epilogue ? ConstantName(e, kTable) : "0"));
-    const char *kernel = s8 ? "O2M_SYM(o2m_linear_s8)" : "O2M_SYM(o2m_linear_s16)";
-    const std::string middle = Str("(const int16_t *)", ScratchName(e)), y = RowOperand(e, node->input_count, rows, 1);
+    const std::string middle = Str("(const int16_t *)", ScratchName(e)), y = RowOperand(e, node->input_count, rows, 1),
+                      rest = Str("(uint8_t *)", ScratchName(e), " + ", MiddleBytes(node, most));
     LinesInLoops(e, rows,
-                 {Call(kernel, {RowOperand(e, kX, rows, 0), ScratchName(e), count, first}),
-                  Call("O2M_SYM(o2m_linear_s16)", {middle, y, count, second})});
+                 {Call(Str("O2M_SYM(", first, ")"), {RowOperand(e, kX, rows, 0), ScratchName(e), count, u, rest}),
+                  Call(Str("O2M_SYM(", second, ")"), {middle, y, count, v, rest})});
     return O2M_OK;
   }
 
-  static void Cost(const o2m_target *, const o2m_node *node, int32_t rows, o2m_cost *cost) {
+  static void Cost(const o2m_target *target, const o2m_node *node, int32_t rows, o2m_cost *cost) {
     const int64_t count = rows * (ElementCount(*node->outputs[0]) / Columns(node) / RowsOfNode(node).steps);
     cost->kernel = "linear_s16";
     cost->outputs = count * (Rank(node) + Columns(node));
     cost->macs = count * Rank(node) * (int64_t{Depth(node)} + Columns(node));
     cost->flash_bytes_read = cost->macs;
-    cost->instructions = -1;
+    const int64_t first = LinearInstructions(FirstIsa(target, node), FirstLayer(node), count);
+    const int64_t second = LinearInstructions(SecondIsa(target), SecondLayer(node), count);
+    cost->instructions = first < 0 || second < 0 ? -1 : first + second;
   }
 
   static void QuantRule(const o2m_node *, o2m_quant_rule *rule) { rule->s16_inputs = rule->s16_outputs = 1; }

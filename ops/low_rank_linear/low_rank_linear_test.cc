@@ -15,12 +15,12 @@ struct Shifts {
 // One row of a layer from packed constants: `slot`, weights; then bias, multipliers.
 std::vector<int64_t> Layer(const TestNode &node, int slot, Shifts shifts, const std::vector<int64_t> &x,
                            int64_t columns) {
-  const auto depth = static_cast<int64_t>(x.size());
+  const auto depth = static_cast<int64_t>(x.size()), blocks = (depth + 3) / 4;
   std::vector<int64_t> y;
   for (int64_t n = 0; n < columns; ++n) {
     int64_t acc = node.Packed<int32_t>(slot + 1)[n];
     for (int64_t k = 0; k < depth; ++k)
-      acc += x[static_cast<size_t>(k)] * node.Packed<int8_t>(slot)[(n / 4 * depth + k) * 4 + n % 4];
+      acc += x[static_cast<size_t>(k)] * node.Packed<int8_t>(slot)[((n / 4 * blocks + k / 4) * 4 + n % 4) * 4 + k % 4];
     if (shifts.acc_shift > 0) acc = o2m_round_shift(acc, shifts.acc_shift);
     y.push_back(o2m_round_shift(acc * node.Packed<int32_t>(slot + 2)[n], shifts.shift));
   }
