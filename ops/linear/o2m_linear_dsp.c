@@ -3,6 +3,8 @@
  * o2m_linear_store(). */
 #include "o2m_linear_dsp.h"
 
+#include <string.h>
+
 enum { BLOCKS = 120 }; /* s32 holds that many blocks of s16 times [-127, 127], and a bias below 2^27 */
 
 /* Whether |acc| stays below 2^(shift - 1), and the sum fits s32 before it is shifted down. Biases: linear_layer.hpp. */
@@ -13,8 +15,10 @@ static int32_t is_narrow(const o2m_linear_params *p, int32_t most) {
                                                                                                  << (p->shift - 1);
 }
 
+/* All but the weights, bias, multipliers and place of four columns. */
 static o2m_dot_dsp products_of(const o2m_linear_params *p) {
-  o2m_dot_dsp d = {0};
+  o2m_dot_dsp d;
+  memset(&d, 0, sizeof d);
   d.blocks = o2m_dot_dsp_blocks(p->depth);
   d.zero = p->y_zero + (p->table ? 128 : 0);
   d.row_bytes = p->y_row * p->y_bytes;
