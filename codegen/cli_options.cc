@@ -97,6 +97,7 @@ void AddVerb(CLI::App &app, CommandLine &c, const Verb &verb) {
   if (name == "compile") {
     sub.add_option("-o,--output", c.compile.output, "folder to write (default ./NAME_TARGET)")->type_name("DIR");
     sub.add_flag("--example", c.compile.example, "add main.c and a CMakeLists.txt that builds");
+    sub.add_flag("--stage-hook", c.compile.stage_hook, "call NAME_on_stage(stage) before every stage");
     sub.add_flag("--selftest", c.compile.selftest, "add golden inputs and NAME_selftest()");
   }
   if (name == "run") {

@@ -96,6 +96,17 @@ void AppendRows(const Compilation &compilation, std::vector<Macro> *macros) {
   macros->push_back({prefix + "_ROW_BYTES", absl::StrCat(stream.row_bytes), "one of them"});
 }
 
+std::string HookPrototype(const Compilation &compilation, const CompileOptions &options) {
+  if (!options.stage_hook) return "";
+  return Fill(R"(
+// Called before every stage of an inference, 0 to $last$ as in report.json (a stage of a streamed input: once, at begin).
+// For a watchdog, a profile or a yield; it must leave the arena alone. Define your own: the one in $name$.c is weak and
+// does nothing.
+void $name$_on_stage(int stage);
+)",
+              {{"last", absl::StrCat(compilation.plan.stages.size() - 1)}, {"name", compilation.graph.name}});
+}
+
 std::string StreamPrototypes(const Compilation &compilation) {
   const Graph &graph = compilation.graph;
   if (!compilation.stream.possible()) return "";
@@ -148,7 +159,8 @@ std::string EmitHeader(const Compilation &compilation, const CompileOptions &opt
     selftest = absl::StrCat("\n// Checks the weights and two inferences; 0: every byte is as it was on the host.\nint ",
                             graph.name, "_selftest(void *arena);\n");
   }
-  return absl::StrCat(Banner(compilation, options, graph.name + ".h"), Fill(R"(#ifndef $NAME$_H_
+  return absl::StrCat(Banner(compilation, options, graph.name + ".h"),
+                      Fill(R"(#ifndef $NAME$_H_
 #define $NAME$_H_
 #include <stdint.h>
 
@@ -159,17 +171,18 @@ extern "C" {
 
 // One inference. Re-entrant: all it writes is the arena, which may hold anything before, and the outputs.
 $run$;
-$stream$$selftest$
+$stream$$hook$$selftest$
 #ifdef __cplusplus
 }
 #endif
 #endif
 )",
-                                                                            {{"NAME", upper},
-                                                                             {"macros", MacroLines(macros)},
-                                                                             {"run", RunPrototype(graph)},
-                                                                             {"stream", StreamPrototypes(compilation)},
-                                                                             {"selftest", selftest}}));
+                           {{"NAME", upper},
+                            {"macros", MacroLines(macros)},
+                            {"run", RunPrototype(graph)},
+                            {"stream", StreamPrototypes(compilation)},
+                            {"hook", HookPrototype(compilation, options)},
+                            {"selftest", selftest}}));
 }
 
 }  // namespace onnx2mcu
