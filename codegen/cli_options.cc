@@ -83,6 +83,13 @@ void AddInputs(CLI::App &app, CommandLine &c) {
   app.add_option("--limit", c.limit, "use the first N inputs")->check(CLI::Range(1, 1000000000));
 }
 
+// What follows the option's value in the message where it is no address for weights.
+std::string Aligned(const std::string &text) {
+  uint64_t address = 0;
+  const bool good = CLI::detail::lexical_cast(text, address) && address > 0 && address % 16 == 0;
+  return good ? "" : absl::StrCat("'", text, "' is no address: a multiple of 16 such as 0x90000000 is needed");
+}
+
 void AddVerb(CLI::App &app, CommandLine &c, const Verb &verb) {
   const std::string name = verb.name;
   CLI::App &sub = *app.add_subcommand(name, verb.text);
@@ -97,6 +104,8 @@ void AddVerb(CLI::App &app, CommandLine &c, const Verb &verb) {
   if (name == "compile") {
     sub.add_option("-o,--output", c.compile.output, "folder to write (default ./NAME_TARGET)")->type_name("DIR");
     sub.add_flag("--example", c.compile.example, "add main.c and a CMakeLists.txt that builds");
+    sub.add_option("--weights-at", c.compile.weights_at, "write the weights as a binary for this address")
+        ->check(CLI::Validator(Aligned, "ADDRESS"));
     sub.add_flag("--stage-hook", c.compile.stage_hook, "call NAME_on_stage(stage) before every stage");
     sub.add_flag("--selftest", c.compile.selftest, "add golden inputs and NAME_selftest()");
   }

@@ -31,6 +31,7 @@ struct CompileOptions {
   std::string dump;        // pass name or "all"; text goes to stderr
   std::string output;      // -o DIR
   bool example = false, selftest = false;
+  uint64_t weights_at = 0;   // address of the weights where they are a binary of their own; 0: they are linked
   bool stage_hook = false;   // NAME_on_stage(stage) before every stage
   bool marks = false;        // O2M_MARK(node) before every call of a kernel: for a profile under emulation
   bool shapes_only = false;  // no calibration and no packing: for inspect and for pricing

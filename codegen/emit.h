@@ -31,7 +31,8 @@ std::string PushPrototype(const Graph &graph);
 std::string EndPrototype(const Graph &graph);
 std::string EmitHeader(const Compilation &compilation, const CompileOptions &options);
 
-// emit_weights.cc: NAME_weights.h and NAME_weights.c.
+// emit_weights.cc: NAME_weights.h and NAME_weights.c; with --weights-at NAME_weights.bin, and what tells that it is
+// there.
 std::string ArrayText(const std::string &head, DType dtype, const std::vector<std::byte> &data);
 std::vector<GeneratedFile> EmitWeights(const ProgramText &program, const Compilation &compilation,
                                        const CompileOptions &options);

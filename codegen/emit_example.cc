@@ -229,7 +229,8 @@ GeneratedFile EmitSelftest(const ProgramText &program, const Compilation &compil
   const CheckText text = WriteChecks(graph, RunGoldenCases(compilation));
   std::string hashes;
   for (const WeightArray &array : program.weights) {
-    absl::StrAppend(&hashes, "    {", array.name, ", (uint32_t)sizeof(", array.name, ")},\n");
+    const std::string name = program.weights_in + array.name;
+    absl::StrAppend(&hashes, "    {", name, ", (uint32_t)sizeof(", name, ")},\n");
   }
   const std::string body = Fill(
       R"(#include <stddef.h>

@@ -107,6 +107,18 @@ void $name$_on_stage(int stage);
               {{"last", absl::StrCat(compilation.plan.stages.size() - 1)}, {"name", compilation.graph.name}});
 }
 
+std::string WeightsPrototype(const Compilation &compilation, const CompileOptions &options) {
+  if (options.weights_at == 0) return "";
+  return Fill(R"(
+// The weights are not linked: $name$_weights.bin is to be written to address 0x$at$ (another one: define
+// $NAME$_WEIGHTS_ADDRESS for all files). 0: it is there, by its CRC-32; 1: it is not, and $name$_run must not be called.
+int $name$_check_weights(void);
+)",
+              {{"name", compilation.graph.name},
+               {"NAME", UpperCase(compilation.graph.name)},
+               {"at", absl::StrCat(absl::Hex(options.weights_at))}});
+}
+
 std::string StreamPrototypes(const Compilation &compilation) {
   const Graph &graph = compilation.graph;
   if (!compilation.stream.possible()) return "";
@@ -171,7 +183,7 @@ extern "C" {
 
 // One inference. Re-entrant: all it writes is the arena, which may hold anything before, and the outputs.
 $run$;
-$stream$$hook$$selftest$
+$stream$$weights$$hook$$selftest$
 #ifdef __cplusplus
 }
 #endif
@@ -181,6 +193,7 @@ $stream$$hook$$selftest$
                             {"macros", MacroLines(macros)},
                             {"run", RunPrototype(graph)},
                             {"stream", StreamPrototypes(compilation)},
+                            {"weights", WeightsPrototype(compilation, options)},
                             {"hook", HookPrototype(compilation, options)},
                             {"selftest", selftest}}));
 }

@@ -165,7 +165,7 @@ std::string WeightName(Emission &e, const std::string &hint, DType dtype, const 
     const std::string name = absl::StrCat(e.graph().name, "_", NodeName(e), "_", CIdentifier(hint));
     e.program.weights.push_back({e.program.names.Unique(name), comment, dtype, data});
   }
-  return e.program.weights[found->second].name;
+  return e.program.weights_in + e.program.weights[found->second].name;
 }
 
 std::string ConstantOperand(Emission &e, TensorId id) {

@@ -47,6 +47,7 @@ struct ProgramText {
   NameSet names;                                 // of file scope
   std::string objects;                           // static const parameter structs
   std::vector<WeightArray> weights;              // in order of first use
+  std::string weights_in;                        // "VIT_WEIGHTS->" where they are members of one block in memory
   std::map<std::string, size_t> weight_of;       // dtype and bytes -> index into weights
   std::map<std::string, std::string> files;      // kernel sources by name
   std::map<std::string, std::string> object_of;  // type and initializer -> the first object like that
