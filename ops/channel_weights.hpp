@@ -47,8 +47,8 @@ inline double LargestMagnitude(const float *values, int64_t count) {
   return largest;
 }
 
-// The one shift of the layer, from its largest factor.
-inline o2m_status ChooseChannelShift(const o2m_host *host, const Channels &c, int32_t *shift) {
+// The one shift of the layer, from its largest factor. wants_32: WantsShift32(), where the op has such a kernel.
+inline o2m_status ChooseChannelShift(const o2m_host *host, const Channels &c, int32_t *shift, bool wants_32 = false) {
   *shift = 31;
   if (c.depth > kLargestChannelDepth)
     return Reject(host, Str("the kernel sums ", c.depth, " products; at most ", kLargestChannelDepth, " would work"));
@@ -61,6 +61,7 @@ inline o2m_status ChooseChannelShift(const o2m_host *host, const Channels &c, in
                   Str("the output's scale, ", c.y_scale, ", is too small for these weights and the input's scale, ",
                       c.x_scale, "; other calibration images would work"));
   *shift = ShiftFor(factor);
+  if (wants_32 && factor < 0.499) *shift = 32;
   return O2M_OK;
 }
 
@@ -77,7 +78,7 @@ void PackChannel(const Channels &c, int64_t o, int32_t shift, int32_t *bias, int
     sum += q;
   }
   bias[o] = RoundToInt(b / (scale * c.x_scale) - 1.0 * c.x_zero * static_cast<double>(sum));
-  multiplier[o] = Multiplier(scale * c.x_scale / c.y_scale, shift);
+  multiplier[o] = LayerMultiplier(scale * c.x_scale / c.y_scale, shift);
 }
 
 // What convolutions ask of their operands: x [1, C, H, W] in bytes, constant weights [O, C / group, kh, kw], bias [O].

@@ -195,6 +195,15 @@ inline int32_t Multiplier(double factor, int32_t shift) {
   const double odd = std::fmin(std::fmax(2 * half + 1, 1.0), 2147483647.0);
   return static_cast<int32_t>(factor < 0 ? -odd : odd);
 }
+// Whether the target's kernels round acc * multiplier / 2^32 in one instruction. Layers whose factors are all below 1/2
+// take shift 32 there: 2 m / 2^32 for m / 2^31, the same bits.
+inline bool WantsShift32(const o2m_target *target) {
+  return (target->features & O2M_FEATURE_DSP) != 0 && (target->features & O2M_FEATURE_MVE) == 0;
+}
+// The multiplier for a shift of up to 32.
+inline int32_t LayerMultiplier(double factor, int32_t shift) {
+  return shift > 31 ? 2 * Multiplier(factor, 31) : Multiplier(factor, shift);
+}
 inline int32_t RoundToInt(double x, double low = -2147483648.0, double high = 2147483647.0) {
   return static_cast<int32_t>(std::fmin(std::fmax(std::floor(x + 0.5), low), high));
 }

@@ -1,4 +1,6 @@
 // linear.cc - o2m.linear: y = x W + b, MatMul by a constant with the Add that may follow. See README.md.
+#include <random>
+
 #include "linear_layer.hpp"
 #include "o2m_sources.h"
 
@@ -205,6 +207,13 @@ void Linear::Cases(CaseList &list) {
   AddCase(list, "s16_to_s16", with(s16, {7, 33}), 10, s16, true);
   AddCase(list, "s16_deep", with(s16, {3, 1100}), 6, s16, true);
   AddCase(list, "deep", with(s8, {3, 1027}), 7, s8, true);
+  std::mt19937 random(5);
+  const auto below = [&random](uint32_t n) { return static_cast<int32_t>(random() % n); };
+  for (int32_t i = 0; i < 24; ++i) {  // shapes that no tile divides
+    const CaseOperand &x = i % 4 == 3 ? s16 : s8, &y = i % 3 == 2 ? s16 : i % 8 == 7 ? s32 : s8;
+    const int32_t rows = 1 + below(20), depth = 1 + below(70), columns = 1 + below(40);
+    AddCase(list, Str("random_", i), with(x, {1, rows, depth}), columns, y, true);
+  }
   AddCase(list, "bench_64x64x64", with(s8, {1, 64, 64}), 64, s8, true);  // tokens x dim x columns
   AddCase(list, "bench_64x192x192", with(s8, {1, 64, 192}), 192, s8, true);
   AddCase(list, "bench_196x192x192", with(s8, {1, 196, 192}), 192, s8, true);

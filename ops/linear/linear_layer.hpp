@@ -39,12 +39,6 @@ inline double WeightScale(const LinearLayer &layer, double largest, double bias)
   return std::fmax(largest > 0 ? largest / 127 : layer.y_scale / layer.x_scale / 1024, for_bias);
 }
 
-// Whether the target's kernel rounds acc * multiplier / 2^32 in one instruction: 2 m / 2^32 for m / 2^31, where it
-// fits.
-inline bool WantsShift32(const o2m_target *target) {
-  return (target->features & O2M_FEATURE_DSP) != 0 && (target->features & O2M_FEATURE_MVE) == 0;
-}
-
 // Depends on the largest weight only, so that a part of the columns gets the same bits where the shift is 31 or more.
 inline o2m_status ChooseShifts(const o2m_host *host, const o2m_target *target, const LinearLayer &layer,
                                LinearShifts *shifts) {
@@ -91,9 +85,7 @@ inline void PackColumn(const LinearLayer &layer, int64_t n, const LinearShifts &
     sum += weight;
   }
   *bias = RoundToInt(std::floor(layer.Bias(n) / unit + 0.5) - 1.0 * layer.x_zero * static_cast<double>(sum));
-  // the bits are those of shift 31 everywhere
-  const int32_t odd = Multiplier(unit / layer.y_scale * std::ldexp(1.0, shifts.acc_shift), std::min(shifts.shift, 31));
-  *multiplier = shifts.shift > 31 ? 2 * odd : odd;
+  *multiplier = LayerMultiplier(unit / layer.y_scale * std::ldexp(1.0, shifts.acc_shift), shifts.shift);
 }
 
 inline void PackLayer(const LinearLayer &layer, const LinearShifts &shifts, int8_t *weights, int32_t *bias,

@@ -11,43 +11,35 @@ static void gather(const uint8_t *x, int16_t *pixels, int32_t h, int32_t w, cons
   }
 }
 
-/* acc[o] += sum_k weights[o][k] * pixels[k], four outputs at a time. Returns the weights of the next piece. */
-static const int8_t *add_piece(const int16_t *pixels, int32_t count, const int8_t *weights, int32_t outputs,
-                               int32_t *acc) {
-  int32_t o = 0;
-  for (; o + 4 <= outputs; o += 4) {
-    const int8_t *w0 = weights, *w1 = w0 + count, *w2 = w1 + count, *w3 = w2 + count;
-    int32_t s0 = acc[o], s1 = acc[o + 1], s2 = acc[o + 2], s3 = acc[o + 3];
-    for (int32_t k = 0; k < count; ++k) {
+/* sums[i] += sum_k pixels[k] * w[k / 4][i][k % 4] for 4 outputs */
+static void add_four(const int16_t *pixels, int32_t count, const int8_t *w, int32_t sums[4]) {
+  int32_t s0 = 0, s1 = 0, s2 = 0, s3 = 0;
+  for (int32_t k = 0; k < count; w += 16) {
+    for (int32_t i = 0; i < 4 && k < count; ++i, ++k) {
       const int32_t pixel = pixels[k];
-      s0 += pixel * w0[k];
-      s1 += pixel * w1[k];
-      s2 += pixel * w2[k];
-      s3 += pixel * w3[k];
+      s0 += pixel * w[i];
+      s1 += pixel * w[4 + i];
+      s2 += pixel * w[8 + i];
+      s3 += pixel * w[12 + i];
     }
-    acc[o] = s0;
-    acc[o + 1] = s1;
-    acc[o + 2] = s2;
-    acc[o + 3] = s3;
-    weights += 4 * count;
   }
-  for (; o < outputs; ++o) {
-    for (int32_t k = 0; k < count; ++k) acc[o] += pixels[k] * weights[k];
-    weights += count;
-  }
-  return weights;
+  sums[0] += s0;
+  sums[1] += s1;
+  sums[2] += s2;
+  sums[3] += s3;
 }
 
-static void store_token(const int32_t *acc, void *y, int32_t at, const o2m_patch_embed_params *p) {
-  for (int32_t o = 0; o < p->outputs; ++o, at += p->y_channel) {
-    const int32_t q = p->y_zero + o2m_requantize(acc[o], p->multiplier[o], p->shift);
-    if (p->y_bytes == 2) {
-      ((int16_t *)y)[at] = o2m_saturate_s16(q);
-    } else {
-      const int8_t s = o2m_saturate_s8(q);
-      ((int8_t *)y)[at] = p->table ? p->table[s + 128] : s;
-    }
+/* acc[o] += sum_k weights[o][k] * pixels[k]. Returns the weights of the next piece. */
+static const int8_t *add_piece(const int16_t *pixels, int32_t count, const int8_t *weights, int32_t outputs,
+                               int32_t *acc) {
+  for (int32_t o = 0; o < outputs; o += 4) {
+    const int32_t valid = o2m_min(4, outputs - o);
+    int32_t sums[4] = {0, 0, 0, 0};
+    add_four(pixels, count, weights, sums);
+    for (int32_t i = 0; i < valid; ++i) acc[o + i] += sums[i];
+    weights += 16 * ((count + 3) / 4);
   }
+  return weights;
 }
 
 void O2M_SYM(o2m_patch_embed)(const void *x, void *y, int32_t rows, void *scratch, const o2m_patch_embed_params *p) {
@@ -65,7 +57,9 @@ void O2M_SYM(o2m_patch_embed)(const void *x, void *y, int32_t rows, void *scratc
           weights = add_piece(pixels, h * w * p->channels, weights, p->outputs, acc);
         }
       }
-      store_token(acc, y, r * p->y_row + t * p->y_column, p);
+      for (int32_t o = 0; o < p->outputs; ++o) {
+        o2m_patch_embed_store(p, y, r * p->y_row + t * p->y_column + o * p->y_channel, o, acc[o]);
+      }
     }
   }
 }

@@ -30,14 +30,27 @@ typedef struct o2m_patch_embed_params {
   int32_t y_bytes;                    /* 1: s8, 2: s16 */
   int32_t y_zero;
   int32_t shift;
-  const int8_t *weights;     /* piece after piece, each [O][h][w][C] */
+  const int8_t *weights;     /* piece after piece, each [ceil(O / 4)][ceil(K / 4)][4 outputs][4 k], K = [h][w][C] */
   const int32_t *bias;       /* [O] */
   const int32_t *multiplier; /* [O] */
   const int8_t *table;       /* [256], or null */
 } o2m_patch_embed_params;
 
-/* `rows` rows of patches. scratch: O s32 sums, then one piece of s16 pixels. */
+/* `rows` rows of patches. scratch: O s32 sums, then one piece of s16 pixels; _dsp: sums of two patches, a panel of
+ * o2m_dot_dsp.h, and two pieces of bytes. */
 void O2M_SYM(o2m_patch_embed)(const void *x, void *y, int32_t rows, void *scratch, const o2m_patch_embed_params *p);
+void O2M_SYM(o2m_patch_embed_dsp)(const void *x, void *y, int32_t rows, void *scratch, const o2m_patch_embed_params *p);
+
+/* Requantises the sum of output o and stores it at y[at]. */
+static inline void o2m_patch_embed_store(const o2m_patch_embed_params *p, void *y, int32_t at, int32_t o, int32_t acc) {
+  const int32_t q = p->y_zero + o2m_requantize(acc, p->multiplier[o], p->shift);
+  if (p->y_bytes == 2) {
+    ((int16_t *)y)[at] = o2m_saturate_s16(q);
+  } else {
+    const int8_t s = o2m_saturate_s8(q);
+    ((int8_t *)y)[at] = p->table ? p->table[s + 128] : s;
+  }
+}
 
 #ifdef __cplusplus
 }

@@ -28,15 +28,55 @@ void ChoosePiece(const o2m_node *node, PatchParams &params) {
   params.piece_w = std::min(params.piece_w, kw);
 }
 
+const char *IsaOf(const o2m_target *target) {
+  return IsaSuffix(o2m_sources, O2M_SOURCE_COUNT, "o2m_patch_embed", target);
+}
+
+// Bytes of the packed weights of a piece of so many pixels.
+int64_t PieceBytes(const o2m_node *node, int64_t pixels) {
+  const int64_t outputs = (node->inputs[1]->dims[0] + 3) & ~3, channels = node->inputs[1]->dims[1];
+  return outputs * ((pixels * channels + 3) & ~int64_t{3});
+}
+
+int64_t WeightBytes(const o2m_node *node) {
+  const auto &params = ParamsOf<PatchParams>(node);
+  int64_t bytes = 0;
+  for (int32_t i = 0; i < KernelH(node); i += params.piece_h) {
+    for (int32_t j = 0; j < KernelW(node); j += params.piece_w) {
+      const int32_t h = std::min(params.piece_h, KernelH(node) - i), w = std::min(params.piece_w, KernelW(node) - j);
+      bytes += PieceBytes(node, int64_t{h} * w);
+    }
+  }
+  return bytes;
+}
+
 // Where the weight of input channel c at (i, j) of output o lies.
 int64_t PackedIndex(const o2m_node *node, int64_t o, int32_t c, int32_t i, int32_t j) {
   const auto &params = ParamsOf<PatchParams>(node);
-  const int64_t outputs = node->inputs[1]->dims[0], channels = node->inputs[1]->dims[1];
+  const int64_t channels = node->inputs[1]->dims[1];
   const int32_t kh = KernelH(node), kw = KernelW(node);
   const int32_t top = i - i % params.piece_h, left = j - j % params.piece_w;
   const int32_t h = std::min(params.piece_h, kh - top), w = std::min(params.piece_w, kw - left);
-  const int64_t piece = outputs * channels * (top * kw + h * left);  // of the pieces before
-  return piece + ((o * h + (i - top)) * w + (j - left)) * channels + c;
+  int64_t at = 0;
+  for (int32_t a = 0; a <= top; a += params.piece_h) {
+    for (int32_t b = 0; b < (a < top ? kw : left); b += params.piece_w) {
+      at += PieceBytes(node, int64_t{std::min(params.piece_h, kh - a)} * std::min(params.piece_w, kw - b));
+    }
+  }
+  const int64_t k = (int64_t{i - top} * w + (j - left)) * channels + c, blocks = (int64_t{h} * w * channels + 3) / 4;
+  return at + ((o / 4 * blocks + k / 4) * 4 + o % 4) * 4 + k % 4;
+}
+
+// Of the kernel with DSP instructions, by counting its code; the last pieces taken for whole ones.
+int64_t Instructions(const o2m_node *node, int64_t tokens) {
+  const auto &params = ParamsOf<PatchParams>(node);
+  const int64_t outputs = node->inputs[1]->dims[0], channels = node->inputs[1]->dims[1];
+  const int64_t blocks = (int64_t{params.piece_h} * params.piece_w * channels + 3) / 4, pairs = (tokens + 1) / 2;
+  const int64_t pieces = int64_t{(KernelH(node) + params.piece_h - 1) / params.piece_h} *
+                         ((KernelW(node) + params.piece_w - 1) / params.piece_w);
+  const int64_t tile = 34 * blocks + 3 * ((blocks + 1) / 2) + 110, add = pieces > 1 ? 60 : 0;
+  const int64_t piece = 8 * 9 * blocks + 9 * blocks + 200 + (outputs + 3) / 4 * (tile + add);
+  return pairs * (100 + pieces * piece + (pieces > 1 ? 70 * outputs : 0));
 }
 
 o2m_patch_embed_params KernelParams(const o2m_node *node) {
@@ -99,7 +139,7 @@ struct PatchEmbed {
     return Matched(match, {root}, {x, w, b});
   }
 
-  static o2m_status Infer(const o2m_host *host, const o2m_target *, o2m_node *node) {
+  static o2m_status Infer(const o2m_host *host, const o2m_target *target, o2m_node *node) {
     if (o2m_status s = CheckConvOperands(host, node, 1)) return s;
     const o2m_tensor &x = *node->inputs[0], &w = *node->inputs[1];
     auto &params = ParamsOf<Params>(node);
@@ -112,25 +152,29 @@ struct PatchEmbed {
     SetShape(y, {1, w.dims[0], (x.dims[2] - w.dims[2]) / params.stride_h + 1,
                  (x.dims[3] - w.dims[3]) / params.stride_w + 1});
     if (o2m_status s = SettleConvOutput(host, node, params.y)) return s;
-    if (o2m_status s = ChooseChannelShift(host, ChannelsOf(node), &params.shift)) return s;
+    if (o2m_status s = ChooseChannelShift(host, ChannelsOf(node), &params.shift, WantsShift32(target))) return s;
     SetConvConstants(node);
+    node->constants[kConvWeights].count = WeightBytes(node);
     return O2M_OK;
   }
 
   // A step is one row of patches: a band of the image.
-  static void Memory(const o2m_target *, const o2m_node *node, int32_t, o2m_memory *memory) {
+  static void Memory(const o2m_target *target, const o2m_node *node, int32_t, o2m_memory *memory) {
     const auto &params = ParamsOf<Params>(node);
     const o2m_tensor &y = *node->outputs[0];
     memory->steps = y.dims[2];
     memory->inputs[0] = {O2M_ANY_STRIDES, 2, params.stride_h, KernelH(node), 0};
     memory->outputs[0] = {O2M_ANY_STRIDES, 2, 1, 1, 0};
-    memory->scratch_bytes = 4 * y.dims[1] + 2 * params.piece_h * params.piece_w * node->inputs[0]->dims[1];
+    const int64_t piece = int64_t{params.piece_h} * params.piece_w * node->inputs[0]->dims[1];
+    memory->scratch_bytes =
+        *IsaOf(target) ? 8 * y.dims[1] + 16 * ((piece + 3) / 4) + 2 * piece : 4 * y.dims[1] + 2 * piece;
   }
 
   static o2m_status Pack(const o2m_host *, const o2m_target *, o2m_node *node) {
     const Channels channels = ChannelsOf(node);
     const int32_t kh = KernelH(node), kw = KernelW(node);
     auto *weights = ConstantData<int8_t>(node, kConvWeights);
+    std::memset(weights, 0, static_cast<size_t>(node->constants[kConvWeights].count));
     PackConv(node, channels, ParamsOf<Params>(node).shift, [&](int64_t o, int64_t k, int8_t q) {
       const auto at = static_cast<int32_t>(k);
       weights[PackedIndex(node, o, at / (kh * kw), at / kw % kh, at % kw)] = q;
@@ -143,17 +187,20 @@ struct PatchEmbed {
     O2M_SYM(o2m_patch_embed)(call->inputs[0], call->outputs[0], call->rows, call->scratch, &p);
   }
 
-  static o2m_status Emit(const o2m_host *host, const o2m_target *, const o2m_node *node, const o2m_emitter *e) {
-    Line(e, Call("O2M_SYM(o2m_patch_embed)", {Operand(e, 0), Operand(e, node->input_count), RowsName(e), ScratchName(e),
-                                              Object(e, "o2m_patch_embed_params", ParamsText(node, e))}));
+  static o2m_status Emit(const o2m_host *host, const o2m_target *target, const o2m_node *node, const o2m_emitter *e) {
+    const std::string kernel = Str("o2m_patch_embed", IsaOf(target)), source = kernel + ".c";
+    Line(e,
+         Call(Str("O2M_SYM(", kernel, ")"), {Operand(e, 0), Operand(e, node->input_count), RowsName(e), ScratchName(e),
+                                             Object(e, "o2m_patch_embed_params", ParamsText(node, e))}));
     return EmitSources(host, e, o2m_sources, O2M_SOURCE_COUNT,
-                       {"o2m_fixedpoint.h", "o2m_patch_embed.h", "o2m_patch_embed.c"});
+                       {"o2m_fixedpoint.h", "o2m_patch_embed.h", source.c_str()});
   }
 
-  static void Cost(const o2m_target *, const o2m_node *node, int32_t rows, o2m_cost *cost) {
+  static void Cost(const o2m_target *target, const o2m_node *node, int32_t rows, o2m_cost *cost) {
     const o2m_tensor &y = *node->outputs[0];
     const int64_t tokens = int64_t{rows} * y.dims[3], weights = ElementCount(*node->inputs[1]);
     *cost = {"patch_embed", tokens * weights, tokens * (weights / y.dims[1]), tokens * y.dims[1], tokens * weights, -1};
+    if (*IsaOf(target)) cost->instructions = Instructions(node, tokens);
   }
 
   static void QuantRule(const o2m_node *, o2m_quant_rule *rule) { rule->s16_outputs = 1; }
