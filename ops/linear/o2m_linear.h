@@ -45,6 +45,14 @@ static inline const int8_t *o2m_linear_group(const o2m_linear_params *p, int32_t
 }
 static inline int32_t o2m_linear_at(int32_t k) { return 4 * k - 3 * (k & 3); }
 
+/* s[i] += a * w[4 * i]: one k of four columns. */
+static inline void o2m_linear_add(int32_t a, const int8_t *w, int32_t s[4]) {
+  s[0] += a * w[0];
+  s[1] += a * w[4];
+  s[2] += a * w[8];
+  s[3] += a * w[12];
+}
+
 /* The accumulator of a sum, bias included. */
 static inline int32_t o2m_linear_acc(const o2m_linear_params *p, int64_t sum) {
   return p->acc_shift > 0 ? (int32_t)o2m_round_shift(sum, p->acc_shift) : (int32_t)sum;

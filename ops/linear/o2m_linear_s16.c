@@ -7,19 +7,15 @@ enum { BLOCK = 512 };
 
 /* sums[i] += sum_k x[k * stride] * w[k][i], k < depth <= BLOCK */
 static void dot_1x4(const int16_t *x, int32_t stride, const int8_t *w, int32_t depth, int64_t sums[4]) {
-  int32_t s0 = 0, s1 = 0, s2 = 0, s3 = 0;
-  for (int32_t k = 0; k < depth; ++k) {
-    const int8_t *const v = w + o2m_linear_at(k);
-    const int32_t a = x[k * stride];
-    s0 += a * v[0];
-    s1 += a * v[4];
-    s2 += a * v[8];
-    s3 += a * v[12];
+  int32_t s[4] = {0, 0, 0, 0}, k = 0;
+  for (; k + 4 <= depth; k += 4, w += 16, x += 4 * stride) {
+    o2m_linear_add(x[0], w, s);
+    o2m_linear_add(x[stride], w + 1, s);
+    o2m_linear_add(x[2 * stride], w + 2, s);
+    o2m_linear_add(x[3 * stride], w + 3, s);
   }
-  sums[0] += s0;
-  sums[1] += s1;
-  sums[2] += s2;
-  sums[3] += s3;
+  for (; k < depth; ++k, ++w, x += stride) o2m_linear_add(x[0], w, s);
+  for (int32_t i = 0; i < 4; ++i) sums[i] += s[i];
 }
 
 /* Columns n .. n + 3 of one row. */

@@ -1,18 +1,10 @@
 /* o2m_linear_s8.c - linear layer, s8 input. Tiles of 2 rows by 4 columns: 6 loads per 8 products. */
 #include "o2m_linear.h"
 
-/* sums[i] += a * v[4 * i] for 4 columns. */
-static inline void add_1x4(int32_t a, const int8_t *v, int32_t sums[4]) {
-  sums[0] += a * v[0];
-  sums[1] += a * v[4];
-  sums[2] += a * v[8];
-  sums[3] += a * v[12];
-}
-
 /* sums[i] = sum_k x[k * stride] * w[k][i] for 4 columns. */
 static void dot_1x4(const int8_t *x, int32_t stride, const int8_t *w, int32_t depth, int32_t sums[4]) {
   int32_t s[4] = {0, 0, 0, 0};
-  for (int32_t k = 0; k < depth; ++k) add_1x4(x[k * stride], w + o2m_linear_at(k), s);
+  for (int32_t k = 0; k < depth; ++k) o2m_linear_add(x[k * stride], w + o2m_linear_at(k), s);
   for (int32_t i = 0; i < 4; ++i) sums[i] = s[i];
 }
 
@@ -20,18 +12,18 @@ static void dot_1x4(const int8_t *x, int32_t stride, const int8_t *w, int32_t de
 static void dot_2x4(const int8_t *x0, const int8_t *x1, const int8_t *w, int32_t depth, int32_t sums[8]) {
   int32_t a[4] = {0, 0, 0, 0}, b[4] = {0, 0, 0, 0}, k = 0;
   for (; k + 4 <= depth; k += 4, w += 16) {
-    add_1x4(x0[k], w, a);
-    add_1x4(x1[k], w, b);
-    add_1x4(x0[k + 1], w + 1, a);
-    add_1x4(x1[k + 1], w + 1, b);
-    add_1x4(x0[k + 2], w + 2, a);
-    add_1x4(x1[k + 2], w + 2, b);
-    add_1x4(x0[k + 3], w + 3, a);
-    add_1x4(x1[k + 3], w + 3, b);
+    o2m_linear_add(x0[k], w, a);
+    o2m_linear_add(x1[k], w, b);
+    o2m_linear_add(x0[k + 1], w + 1, a);
+    o2m_linear_add(x1[k + 1], w + 1, b);
+    o2m_linear_add(x0[k + 2], w + 2, a);
+    o2m_linear_add(x1[k + 2], w + 2, b);
+    o2m_linear_add(x0[k + 3], w + 3, a);
+    o2m_linear_add(x1[k + 3], w + 3, b);
   }
   for (; k < depth; ++k, ++w) {
-    add_1x4(x0[k], w, a);
-    add_1x4(x1[k], w, b);
+    o2m_linear_add(x0[k], w, a);
+    o2m_linear_add(x1[k], w, b);
   }
   for (int32_t i = 0; i < 4; ++i) sums[i] = a[i], sums[4 + i] = b[i];
 }

@@ -11,22 +11,25 @@ static void gather(const uint8_t *x, int16_t *pixels, int32_t h, int32_t w, cons
   }
 }
 
-/* sums[i] += sum_k pixels[k] * w[k / 4][i][k % 4] for 4 outputs */
-static void add_four(const int16_t *pixels, int32_t count, const int8_t *w, int32_t sums[4]) {
-  int32_t s0 = 0, s1 = 0, s2 = 0, s3 = 0;
-  for (int32_t k = 0; k < count; w += 16) {
-    for (int32_t i = 0; i < 4 && k < count; ++i, ++k) {
-      const int32_t pixel = pixels[k];
-      s0 += pixel * w[i];
-      s1 += pixel * w[4 + i];
-      s2 += pixel * w[8 + i];
-      s3 += pixel * w[12 + i];
-    }
+/* s[i] += pixel * w[4 * i] for 4 outputs */
+static inline void add_pixel(int32_t pixel, const int8_t *w, int32_t s[4]) {
+  s[0] += pixel * w[0];
+  s[1] += pixel * w[4];
+  s[2] += pixel * w[8];
+  s[3] += pixel * w[12];
+}
+
+/* sums[i] = sum_k pixels[k] * w[k / 4][i][k % 4] for 4 outputs */
+static void sum_four(const int16_t *pixels, int32_t count, const int8_t *w, int32_t sums[4]) {
+  int32_t s[4] = {0, 0, 0, 0}, k = 0;
+  for (; k + 4 <= count; k += 4, w += 16) {
+    add_pixel(pixels[k], w, s);
+    add_pixel(pixels[k + 1], w + 1, s);
+    add_pixel(pixels[k + 2], w + 2, s);
+    add_pixel(pixels[k + 3], w + 3, s);
   }
-  sums[0] += s0;
-  sums[1] += s1;
-  sums[2] += s2;
-  sums[3] += s3;
+  for (; k < count; ++k, ++w) add_pixel(pixels[k], w, s);
+  for (int32_t i = 0; i < 4; ++i) sums[i] = s[i];
 }
 
 /* acc[o] += sum_k weights[o][k] * pixels[k]. Returns the weights of the next piece. */
@@ -34,8 +37,8 @@ static const int8_t *add_piece(const int16_t *pixels, int32_t count, const int8_
                                int32_t *acc) {
   for (int32_t o = 0; o < outputs; o += 4) {
     const int32_t valid = o2m_min(4, outputs - o);
-    int32_t sums[4] = {0, 0, 0, 0};
-    add_four(pixels, count, weights, sums);
+    int32_t sums[4];
+    sum_four(pixels, count, weights, sums);
     for (int32_t i = 0; i < valid; ++i) acc[o + i] += sums[i];
     weights += 16 * ((count + 3) / 4);
   }
