@@ -15,6 +15,14 @@ typedef char o2m_right_shift_is_arithmetic[(-3 >> 1) == -2 ? 1 : -1];
 static inline int64_t o2m_floor_shift(int64_t x, int32_t shift) { return x >> shift; }
 static inline int32_t o2m_floor_shift32(int32_t x, int32_t shift) { return x >> shift; }
 
+/* floor(x / 2^shift) modulo 2^32, 0 <= shift <= 31: fewer instructions than a 64-bit shift on 32-bit cores */
+static inline uint32_t o2m_low_shift(int64_t x, int32_t shift) {
+  return (uint32_t)x >> shift | (uint32_t)((uint64_t)x >> 32) << 1 << (31 - shift);
+}
+
+/* floor(a * b / 2^32) */
+static inline int32_t o2m_high_product(int32_t a, int32_t b) { return (int32_t)(((int64_t)a * b) >> 32); }
+
 /* floor(x / 2^shift + 1/2), 1 <= shift <= 62, |x| < 2^62 */
 static inline int64_t o2m_round_shift(int64_t x, int32_t shift) { return (x + ((int64_t)1 << (shift - 1))) >> shift; }
 
@@ -28,9 +36,28 @@ static inline int32_t o2m_requantize(int32_t acc, int32_t multiplier, int32_t sh
 static inline int32_t o2m_min(int32_t a, int32_t b) { return a < b ? a : b; }
 static inline int32_t o2m_max(int32_t a, int32_t b) { return a > b ? a : b; }
 static inline int32_t o2m_clamp(int32_t x, int32_t low, int32_t high) { return o2m_min(o2m_max(x, low), high); }
+#if defined(__ARM_FEATURE_SAT) && defined(__GNUC__)
+/* one instruction, which compilers do not find */
+static inline int8_t o2m_saturate_s8(int32_t x) {
+  int32_t y;
+  __asm__("ssat %0, #8, %1" : "=r"(y) : "r"(x));
+  return (int8_t)y;
+}
+static inline uint8_t o2m_saturate_u8(int32_t x) {
+  int32_t y;
+  __asm__("usat %0, #8, %1" : "=r"(y) : "r"(x));
+  return (uint8_t)y;
+}
+static inline int16_t o2m_saturate_s16(int32_t x) {
+  int32_t y;
+  __asm__("ssat %0, #16, %1" : "=r"(y) : "r"(x));
+  return (int16_t)y;
+}
+#else
 static inline int8_t o2m_saturate_s8(int32_t x) { return (int8_t)o2m_clamp(x, -128, 127); }
 static inline uint8_t o2m_saturate_u8(int32_t x) { return (uint8_t)o2m_clamp(x, 0, 255); }
 static inline int16_t o2m_saturate_s16(int32_t x) { return (int16_t)o2m_clamp(x, -32768, 32767); }
+#endif
 static inline int32_t o2m_saturate_s32(int64_t x) {
   return x < INT32_MIN ? INT32_MIN : x > INT32_MAX ? INT32_MAX : (int32_t)x;
 }
@@ -42,15 +69,23 @@ static inline int64_t o2m_divide_round(int64_t numerator, int64_t denominator) {
 }
 
 /* Bits of x: the n with 2^(n-1) <= x < 2^n; 0 for 0. */
-static inline int32_t o2m_bits(uint64_t x) {
+static inline int32_t o2m_bits32(uint32_t x) {
+#if defined(__GNUC__)
+  return x == 0 ? 0 : 32 - __builtin_clz(x);
+#else
   int32_t n = 0;
-  for (int32_t step = 32; step > 0; step /= 2) {
+  for (int32_t step = 16; step > 0; step /= 2) {
     if (x >> step) {
       x >>= step;
       n += step;
     }
   }
   return n + (int32_t)x;
+#endif
+}
+static inline int32_t o2m_bits(uint64_t x) {
+  const uint32_t high = (uint32_t)(x >> 32);
+  return high > 0 ? 32 + o2m_bits32(high) : o2m_bits32((uint32_t)x);
 }
 
 /* floor(sqrt(x)): Newton from above (I-BERT, Kim et al. 2021, algorithm 4), monotone, so the first non-decrease ends.
@@ -68,11 +103,11 @@ static inline uint32_t o2m_sqrt(uint64_t x) {
 /* 2^45 / sqrt(x) for 2^30 <= x < 2^32: a result in (2^29, 2^30], relative error below 2^-27. A linear seed for
  * y ~ 1/sqrt(t), t = x / 2^30 in [1, 4), at most 8.7 % off, then Newton's y += y * (1 - t * y^2) / 2, all in Q30. */
 static inline uint32_t o2m_rsqrt(uint32_t x) {
-  uint64_t y = 1144608784u - (((uint64_t)x * 163208757u) >> 30);
+  uint32_t y = 1144608784u - (uint32_t)(((uint64_t)x * 163208757u) >> 30);
   for (int32_t i = 0; i < 4; ++i) {
-    const uint64_t t_y2 = (((y * y) >> 30) * x) >> 30;
-    y = (y * ((uint64_t)3221225472u - t_y2)) >> 31;
+    const uint32_t y2 = (uint32_t)(((uint64_t)y * y) >> 30), t_y2 = (uint32_t)(((uint64_t)y2 * x) >> 30);
+    y = (uint32_t)(((uint64_t)y * (3221225472u - t_y2)) >> 31);
   }
-  return (uint32_t)y;
+  return y;
 }
 #endif
