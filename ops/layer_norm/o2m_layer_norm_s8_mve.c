@@ -1,0 +1,57 @@
+/* o2m_layer_norm_s8_mve.c - layer normalisation, s8 input, Armv8.1-M with MVE: moments of sixteen features at once,
+ * then four features at once, tails by predication. */
+#include "o2m_layer_norm.h"
+
+enum { SHIFT = 14 }; /* what infer() chooses unless gamma is far above y's scale */
+
+static o2m_layer_norm_moments moments_of(const int8_t *x, const o2m_layer_norm_params *p) {
+  int32_t sum = 0, squares = 0; /* even registers, as the accumulating instructions want them */
+  __asm__ volatile(
+      "dlstp.8 lr, %[count]\n"
+      "1: vldrb.8 q0, [%[x]], #16\n"
+      "vaddva.s8 %[sum], q0\n"
+      "vmladava.s8 %[squares], q0, q0\n"
+      "letp lr, 1b\n"
+      : [x] "+r"(x), [sum] "+Te"(sum), [squares] "+Te"(squares)
+      : [count] "r"(p->features)
+      : "lr", "q0", "memory");
+  const o2m_layer_norm_moments moments = {sum, (uint32_t)squares};
+  return moments;
+}
+
+/* t = x * factor + addend; y = saturate((floor(t * gain / 2^32) + offset) >> SHIFT) */
+static void write_row(const int8_t *x, int8_t *y, o2m_layer_norm_row row, const o2m_layer_norm_params *p) {
+  const int32_t *gain = p->gain, *offset = p->offset;
+  __asm__ volatile(
+      "vdup.32 q3, %[factor]\n"
+      "dlstp.32 lr, %[count]\n"
+      "1: vldrb.s32 q0, [%[x]], #4\n"
+      "vldrw.32 q1, [%[gain]], #16\n"
+      "vmlas.s32 q0, q3, %[addend]\n"
+      "vldrw.32 q2, [%[offset]], #16\n"
+      "vmulh.s32 q0, q0, q1\n"
+      "vadd.i32 q0, q0, q2\n"
+      ".inst.w 0xee920f40\n" /* vqshrnb.s32 q0, q0, #14; binutils 2.40 makes the rounding form of it */
+      "vqmovnb.s16 q0, q0\n"
+      "vstrb.32 q0, [%[y]], #4\n"
+      "letp lr, 1b\n"
+      : [x] "+l"(x), [y] "+l"(y), [gain] "+r"(gain), [offset] "+r"(offset)
+      : [factor] "r"(row.factor), [addend] "r"(row.addend), [count] "r"(p->features)
+      : "lr", "q0", "q1", "q2", "q3", "memory");
+}
+
+/* x [rows][C] -> y [rows][C] */
+void O2M_SYM(o2m_layer_norm_s8_mve)(const int8_t *x, void *y, int32_t rows, const o2m_layer_norm_params *p) {
+  const int32_t dense = o2m_layer_norm_is_dense(p) && p->shift == SHIFT;
+  for (int32_t r = 0; r < rows; ++r) {
+    const int8_t *const from = x + r * p->x_row;
+    int8_t *const to = (int8_t *)y + r * p->y_row * p->y_bytes;
+    const o2m_layer_norm_row row =
+        o2m_layer_norm_row_s8(dense ? moments_of(from, p) : o2m_layer_norm_moments_of(from, 1, p), p);
+    if (dense) {
+      write_row(from, to, row, p);
+    } else {
+      o2m_layer_norm_write(from, 1, to, row, p);
+    }
+  }
+}
