@@ -65,9 +65,9 @@ o2m_status ChooseBits(const o2m_host *host, o2m_node *node) {
   const double gamma = LargestMagnitude(*node->inputs[1]),
                beta = HasBeta(node) ? LargestMagnitude(*node->inputs[2]) : 0;
   const double largest = (std::sqrt(c) * gamma + beta) / ScaleOf(*node->outputs[0]) + 65536;
-  params.shift = 16;
-  while (params.shift > 0 && (largest * std::ldexp(1.0, params.shift) >= std::ldexp(1.0, 30.9) ||
-                              gamma * GainUnit(node) >= std::ldexp(1.0, 30.9))) {
+  params.shift = O2M_LAYER_NORM_SHIFT;
+  while (params.shift > 0 && (largest * std::ldexp(1.0, params.shift) >= std::ldexp(1.0, 30) ||
+                              gamma * GainUnit(node) >= std::ldexp(1.0, 30))) {
     --params.shift;
   }
   if (params.shift >= 4) return O2M_OK;

@@ -22,6 +22,10 @@
 extern "C" {
 #endif
 
+/* The finest shift, and the one that infer() chooses unless gamma is far above y's scale: kernels for one instruction
+ * set want it known. */
+enum { O2M_LAYER_NORM_SHIFT = 13 };
+
 typedef struct o2m_layer_norm_params {
   int32_t features;        /* C */
   int32_t x_row, x_column; /* strides in elements */

@@ -2,8 +2,6 @@
  * and a half instructions per feature of a wide row, six of a narrow one. */
 #include "o2m_layer_norm.h"
 
-enum { SHIFT = 14 }; /* what infer() chooses unless gamma is far above y's scale; SSAT wants it known */
-
 #define TWO_MOMENTS                         \
   "ldr %[pair], [%[x]], #4\n"               \
   "smlad %[sum], %[pair], %[one], %[sum]\n" \
@@ -51,13 +49,13 @@ static o2m_layer_norm_moments moments_of(const int16_t *x, const o2m_layer_norm_
   "strb %[t1], [%[y]], #1\n"
 
 /* Writes blocks of eight features by the instructions TWO_T makes t with, until x is `blocks`. */
-#define WRITE_BLOCKS(TWO_T)                                                                                \
-  while (x != blocks) {                                                                                    \
-    __asm__ volatile(TWO_T TWO_Y TWO_T TWO_Y TWO_T TWO_Y TWO_T TWO_Y                                       \
-                     : [x] "+r"(x), [y] "+r"(y), [gain] "+r"(gain), [offset] "+r"(offset), [t0] "=&r"(t0), \
-                       [t1] "=&r"(t1), [g0] "=&r"(g0), [g1] "=&r"(g1), [o0] "=&r"(o0), [o1] "=&r"(o1)      \
-                     : [factor] "r"(row.factor), [addend] "r"(row.addend), [shift] "i"(SHIFT)              \
-                     : "memory");                                                                          \
+#define WRITE_BLOCKS(TWO_T)                                                                                  \
+  while (x != blocks) {                                                                                      \
+    __asm__ volatile(TWO_T TWO_Y TWO_T TWO_Y TWO_T TWO_Y TWO_T TWO_Y                                         \
+                     : [x] "+r"(x), [y] "+r"(y), [gain] "+r"(gain), [offset] "+r"(offset), [t0] "=&r"(t0),   \
+                       [t1] "=&r"(t1), [g0] "=&r"(g0), [g1] "=&r"(g1), [o0] "=&r"(o0), [o1] "=&r"(o1)        \
+                     : [factor] "r"(row.factor), [addend] "r"(row.addend), [shift] "i"(O2M_LAYER_NORM_SHIFT) \
+                     : "memory");                                                                            \
   }
 
 static void write_row(const int16_t *x, int8_t *y, o2m_layer_norm_row row, const o2m_layer_norm_params *p) {
@@ -70,13 +68,13 @@ static void write_row(const int16_t *x, int8_t *y, o2m_layer_norm_row row, const
     WRITE_BLOCKS(TWO_T_NARROW)
   }
   while (x != end) {
-    *y++ = o2m_saturate_s8(o2m_layer_norm_y(o2m_layer_norm_t(*x++, row), *gain++, *offset++, SHIFT));
+    *y++ = o2m_saturate_s8(o2m_layer_norm_y(o2m_layer_norm_t(*x++, row), *gain++, *offset++, O2M_LAYER_NORM_SHIFT));
   }
 }
 
 /* x [rows][C] -> y [rows][C] */
 void O2M_SYM(o2m_layer_norm_s16_dsp)(const int16_t *x, void *y, int32_t rows, const o2m_layer_norm_params *p) {
-  const int32_t dense = o2m_layer_norm_is_dense(p) && p->shift == SHIFT;
+  const int32_t dense = o2m_layer_norm_is_dense(p) && p->shift == O2M_LAYER_NORM_SHIFT;
   for (int32_t r = 0; r < rows; ++r) {
     const int16_t *const from = x + r * p->x_row;
     int8_t *const to = (int8_t *)y + r * p->y_row * p->y_bytes;

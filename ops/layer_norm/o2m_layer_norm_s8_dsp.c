@@ -2,8 +2,6 @@
  * instructions per feature. */
 #include "o2m_layer_norm.h"
 
-enum { SHIFT = 14 }; /* what infer() chooses unless gamma is far above y's scale; SSAT wants it known */
-
 /* sum of x and x^2 of four features; even and odd ones as pairs of s16 */
 #define FOUR_MOMENTS                                 \
   "ldr %[odd], [%[x]], #4\n"                         \
@@ -57,17 +55,17 @@ static void write_row(const int8_t *x, int8_t *y, o2m_layer_norm_row row, const 
     __asm__ volatile(TWO_FEATURES TWO_FEATURES TWO_FEATURES TWO_FEATURES
                      : [x] "+r"(x), [y] "+r"(y), [gain] "+r"(gain), [offset] "+r"(offset), [t0] "=&r"(t0),
                        [t1] "=&r"(t1), [g0] "=&r"(g0), [g1] "=&r"(g1), [o0] "=&r"(o0), [o1] "=&r"(o1)
-                     : [factor] "r"(row.factor), [addend] "r"(row.addend), [shift] "i"(SHIFT)
+                     : [factor] "r"(row.factor), [addend] "r"(row.addend), [shift] "i"(O2M_LAYER_NORM_SHIFT)
                      : "memory");
   }
   while (x != end) {
-    *y++ = o2m_saturate_s8(o2m_layer_norm_y(o2m_layer_norm_t(*x++, row), *gain++, *offset++, SHIFT));
+    *y++ = o2m_saturate_s8(o2m_layer_norm_y(o2m_layer_norm_t(*x++, row), *gain++, *offset++, O2M_LAYER_NORM_SHIFT));
   }
 }
 
 /* x [rows][C] -> y [rows][C] */
 void O2M_SYM(o2m_layer_norm_s8_dsp)(const int8_t *x, void *y, int32_t rows, const o2m_layer_norm_params *p) {
-  const int32_t dense = o2m_layer_norm_is_dense(p) && p->shift == SHIFT;
+  const int32_t dense = o2m_layer_norm_is_dense(p) && p->shift == O2M_LAYER_NORM_SHIFT;
   for (int32_t r = 0; r < rows; ++r) {
     const int8_t *const from = x + r * p->x_row;
     int8_t *const to = (int8_t *)y + r * p->y_row * p->y_bytes;

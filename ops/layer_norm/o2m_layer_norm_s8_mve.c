@@ -2,8 +2,6 @@
  * then four features at once, tails by predication. */
 #include "o2m_layer_norm.h"
 
-enum { SHIFT = 14 }; /* what infer() chooses unless gamma is far above y's scale */
-
 static o2m_layer_norm_moments moments_of(const int8_t *x, const o2m_layer_norm_params *p) {
   int32_t sum = 0, squares = 0; /* even registers, as the accumulating instructions want them */
   __asm__ volatile(
@@ -19,7 +17,7 @@ static o2m_layer_norm_moments moments_of(const int8_t *x, const o2m_layer_norm_p
   return moments;
 }
 
-/* t = x * factor + addend; y = saturate((floor(t * gain / 2^32) + offset) >> SHIFT) */
+/* t = x * factor + addend; y = saturate((floor(t * gain / 2^32) + offset) >> O2M_LAYER_NORM_SHIFT) */
 static void write_row(const int8_t *x, int8_t *y, o2m_layer_norm_row row, const o2m_layer_norm_params *p) {
   const int32_t *gain = p->gain, *offset = p->offset;
   __asm__ volatile(
@@ -31,7 +29,7 @@ static void write_row(const int8_t *x, int8_t *y, o2m_layer_norm_row row, const 
       "vldrw.32 q2, [%[offset]], #16\n"
       "vmulh.s32 q0, q0, q1\n"
       "vadd.i32 q0, q0, q2\n"
-      ".inst.w 0xee920f40\n" /* vqshrnb.s32 q0, q0, #14; binutils 2.40 makes the rounding form of it */
+      ".inst.w 0xee930f40\n" /* vqshrnb.s32 q0, q0, #13; binutils 2.40 makes the rounding form of it */
       "vqmovnb.s16 q0, q0\n"
       "vstrb.32 q0, [%[y]], #4\n"
       "letp lr, 1b\n"
@@ -42,7 +40,7 @@ static void write_row(const int8_t *x, int8_t *y, o2m_layer_norm_row row, const 
 
 /* x [rows][C] -> y [rows][C] */
 void O2M_SYM(o2m_layer_norm_s8_mve)(const int8_t *x, void *y, int32_t rows, const o2m_layer_norm_params *p) {
-  const int32_t dense = o2m_layer_norm_is_dense(p) && p->shift == SHIFT;
+  const int32_t dense = o2m_layer_norm_is_dense(p) && p->shift == O2M_LAYER_NORM_SHIFT;
   for (int32_t r = 0; r < rows; ++r) {
     const int8_t *const from = x + r * p->x_row;
     int8_t *const to = (int8_t *)y + r * p->y_row * p->y_bytes;
