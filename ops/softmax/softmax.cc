@@ -31,6 +31,10 @@ o2m_softmax_params KernelParams(const o2m_node *node) {
   p.y_zero = ZeroPointOf(y);
   p.multiplier = ParamsOf<SoftmaxParams>(node).multiplier;
   p.shift = ParamsOf<SoftmaxParams>(node).shift;
+  // The largest v with y_zero + floor(2^23 v / 2^36 + 1/2) <= y's end, where 1 lies no more than an LSB above that end.
+  const int32_t reach = HighOf(y.dtype) - ZeroPointOf(y);
+  p.saturates = 1 / double{ScaleOf(y)} > reach + 1;
+  p.most = p.saturates ? INT32_MAX : 8192 * reach + 4095;
   p.low = ConstantData<const int32_t>(node, kLow);
   p.high = x.dtype == O2M_S16 ? ConstantData<const int32_t>(node, kHigh) : nullptr;
   return p;
@@ -59,8 +63,8 @@ struct Softmax {
     const double fraction = std::frexp(1 / scale, &exponent);
     params.multiplier = RoundToInt(std::ldexp(fraction, 31), 1073741824.0);
     params.shift = 31 - exponent;
-    if (params.shift < 10 || params.shift > 30) {
-      return Reject(host, Str("output 0 has scale ", scale, "; one from 2^-20 to 1, such as 1/256, would work"));
+    if (params.shift < 14 || params.shift > 30) {
+      return Reject(host, Str("output 0 has scale ", scale, "; one from 2^-16 to 1, such as 1/256, would work"));
     }
     const bool s16 = node->inputs[0]->dtype == O2M_S16;
     SetConstants(node, {{"low", O2M_S32, 256, nullptr}, {"high", O2M_S32, s16 ? 256 : 0, nullptr}});
@@ -75,8 +79,8 @@ struct Softmax {
   static o2m_status Pack(const o2m_host *, const o2m_target *, o2m_node *node) {
     const bool s16 = node->inputs[0]->dtype == O2M_S16;
     for (int32_t d = 0; d < 256; ++d) {
-      ConstantData<int32_t>(node, kLow)[d] = Exponential(node, d, s16 ? 30 : 23);
-      if (s16) ConstantData<int32_t>(node, kHigh)[d] = Exponential(node, 256 * d, 30);
+      ConstantData<int32_t>(node, kLow)[s16 ? d : 255 - d] = Exponential(node, d, s16 ? 30 : 23);
+      if (s16) ConstantData<int32_t>(node, kHigh)[d] = Exponential(node, 256 * d, 25);
     }
     return O2M_OK;
   }
@@ -101,6 +105,8 @@ struct Softmax {
         .Field("y_zero", p.y_zero)
         .Field("multiplier", p.multiplier)
         .Field("shift", p.shift)
+        .Field("most", p.most)
+        .Field("saturates", p.saturates)
         .Field("low", ConstantName(e, kLow))
         .Field("high", p.high ? ConstantName(e, kHigh) : "0")
         .text();
