@@ -2,6 +2,8 @@
  * then four features at once, tails by predication. */
 #include "o2m_layer_norm.h"
 
+#if defined(__ARM_FEATURE_MVE)
+
 static o2m_layer_norm_moments moments_of(const int16_t *x, const o2m_layer_norm_params *p) {
   int32_t sum = 0;
   register uint32_t low __asm__("r4") = 0, high __asm__("r5") = 0; /* VMLALDAVA: an even and an odd register */
@@ -45,6 +47,15 @@ static void write_row(const int16_t *x, int8_t *y, o2m_layer_norm_row row, const
     WRITE("vmlas.s32 q0, q3, %[addend]\n");
   }
 }
+
+#else /* not compiled for such a core: the same bytes from C */
+static o2m_layer_norm_moments moments_of(const int16_t *x, const o2m_layer_norm_params *p) {
+  return o2m_layer_norm_moments_of(x, 2, p);
+}
+static void write_row(const int16_t *x, int8_t *y, o2m_layer_norm_row row, const o2m_layer_norm_params *p) {
+  o2m_layer_norm_write(x, 2, y, row, p);
+}
+#endif
 
 /* x [rows][C] -> y [rows][C] */
 void O2M_SYM(o2m_layer_norm_s16_mve)(const int16_t *x, void *y, int32_t rows, const o2m_layer_norm_params *p) {

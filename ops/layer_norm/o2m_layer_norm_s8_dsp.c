@@ -2,6 +2,8 @@
  * instructions per feature. */
 #include "o2m_layer_norm.h"
 
+#if defined(__ARM_FEATURE_DSP) && defined(__thumb2__)
+
 /* sum of x and x^2 of four features; even and odd ones as pairs of s16 */
 #define FOUR_MOMENTS                                 \
   "ldr %[odd], [%[x]], #4\n"                         \
@@ -62,6 +64,15 @@ static void write_row(const int8_t *x, int8_t *y, o2m_layer_norm_row row, const 
     *y++ = o2m_saturate_s8(o2m_layer_norm_y(o2m_layer_norm_t(*x++, row), *gain++, *offset++, O2M_LAYER_NORM_SHIFT));
   }
 }
+
+#else /* not compiled for such a core: the same bytes from C */
+static o2m_layer_norm_moments moments_of(const int8_t *x, const o2m_layer_norm_params *p) {
+  return o2m_layer_norm_moments_of(x, 1, p);
+}
+static void write_row(const int8_t *x, int8_t *y, o2m_layer_norm_row row, const o2m_layer_norm_params *p) {
+  o2m_layer_norm_write(x, 1, y, row, p);
+}
+#endif
 
 /* x [rows][C] -> y [rows][C] */
 void O2M_SYM(o2m_layer_norm_s8_dsp)(const int8_t *x, void *y, int32_t rows, const o2m_layer_norm_params *p) {

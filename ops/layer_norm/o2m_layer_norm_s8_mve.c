@@ -2,6 +2,8 @@
  * then four features at once, tails by predication. */
 #include "o2m_layer_norm.h"
 
+#if defined(__ARM_FEATURE_MVE)
+
 static o2m_layer_norm_moments moments_of(const int8_t *x, const o2m_layer_norm_params *p) {
   int32_t sum = 0, squares = 0; /* even registers, as the accumulating instructions want them */
   __asm__ volatile(
@@ -37,6 +39,15 @@ static void write_row(const int8_t *x, int8_t *y, o2m_layer_norm_row row, const 
       : [factor] "r"(row.factor), [addend] "r"(row.addend), [count] "r"(p->features)
       : "lr", "q0", "q1", "q2", "q3", "memory");
 }
+
+#else /* not compiled for such a core: the same bytes from C */
+static o2m_layer_norm_moments moments_of(const int8_t *x, const o2m_layer_norm_params *p) {
+  return o2m_layer_norm_moments_of(x, 1, p);
+}
+static void write_row(const int8_t *x, int8_t *y, o2m_layer_norm_row row, const o2m_layer_norm_params *p) {
+  o2m_layer_norm_write(x, 1, y, row, p);
+}
+#endif
 
 /* x [rows][C] -> y [rows][C] */
 void O2M_SYM(o2m_layer_norm_s8_mve)(const int8_t *x, void *y, int32_t rows, const o2m_layer_norm_params *p) {

@@ -40,6 +40,12 @@ static void write_row(const int8_t *x, int8_t *y, const int32_t *e, int32_t v, c
   for (; i < c; ++i) *y++ = (int8_t)o2m_softmax_y(e[*x++], v, zero);
 }
 
+/* A row of dense s8 output. */
+static void dense_row(const int8_t *x, int8_t *y, const o2m_softmax_params *p) {
+  const int32_t *const e = p->low + 255 - largest_of(x, p->features);
+  write_row(x, y, e, o2m_softmax_factor(sum_of(x, p->features, e), p), p);
+}
+
 /* x [rows][C] -> y [rows][C] */
 void O2M_SYM(o2m_softmax_s8)(const int8_t *x, void *y, int32_t rows, const o2m_softmax_params *p) {
   const int32_t dense = o2m_softmax_is_dense(p);
@@ -47,8 +53,7 @@ void O2M_SYM(o2m_softmax_s8)(const int8_t *x, void *y, int32_t rows, const o2m_s
     const int8_t *const from = x + r * p->x_row;
     int8_t *const to = (int8_t *)y + r * p->y_row * p->y_bytes;
     if (dense) {
-      const int32_t *const e = p->low + 255 - largest_of(from, p->features);
-      write_row(from, to, e, o2m_softmax_factor(sum_of(from, p->features, e), p), p);
+      dense_row(from, to, p);
     } else {
       o2m_softmax_row(from, 1, to, p);
     }

@@ -2,6 +2,8 @@
  * exponentials gathered at once, tails by predication. */
 #include "o2m_softmax.h"
 
+#if defined(__ARM_FEATURE_MVE)
+
 static int32_t largest_of(const int8_t *x, int32_t c) {
   int32_t largest = -128;
   __asm__ volatile(
@@ -53,6 +55,16 @@ static void write_row(const int8_t *x, int8_t *y, const int32_t *e, int32_t v, c
       : "lr", "q0", "q1", "q2", "memory");
 }
 
+/* A row of dense s8 output. */
+static void dense_row(const int8_t *x, int8_t *y, const o2m_softmax_params *p) {
+  const int32_t *const e = p->low + 255 - largest_of(x, p->features);
+  write_row(x, y, e, o2m_softmax_factor(sum_of(x, p->features, e), p), p);
+}
+
+#else /* not compiled for such a core: the same bytes from C */
+static void dense_row(const int8_t *x, int8_t *y, const o2m_softmax_params *p) { o2m_softmax_row(x, 1, y, p); }
+#endif
+
 /* x [rows][C] -> y [rows][C] */
 void O2M_SYM(o2m_softmax_s8_mve)(const int8_t *x, void *y, int32_t rows, const o2m_softmax_params *p) {
   const int32_t dense = o2m_softmax_is_dense(p);
@@ -60,8 +72,7 @@ void O2M_SYM(o2m_softmax_s8_mve)(const int8_t *x, void *y, int32_t rows, const o
     const int8_t *const from = x + r * p->x_row;
     int8_t *const to = (int8_t *)y + r * p->y_row * p->y_bytes;
     if (dense) {
-      const int32_t *const e = p->low + 255 - largest_of(from, p->features);
-      write_row(from, to, e, o2m_softmax_factor(sum_of(from, p->features, e), p), p);
+      dense_row(from, to, p);
     } else {
       o2m_softmax_row(from, 1, to, p);
     }
