@@ -23,6 +23,17 @@ static inline uint32_t o2m_low_shift(int64_t x, int32_t shift) {
 /* floor(a * b / 2^32) */
 static inline int32_t o2m_high_product(int32_t a, int32_t b) { return (int32_t)(((int64_t)a * b) >> 32); }
 
+/* floor(a * b / 2^16) of an s16 b */
+static inline int32_t o2m_product_16(int32_t a, int32_t b) {
+#if defined(__ARM_FEATURE_DSP) && defined(__GNUC__)
+  int32_t product;
+  __asm__("smulwb %0, %1, %2" : "=r"(product) : "r"(a), "r"(b));
+  return product;
+#else
+  return o2m_high_product(a, (int32_t)((uint32_t)b << 16));
+#endif
+}
+
 /* floor(x / 2^shift + 1/2), 1 <= shift <= 62, |x| < 2^62 */
 static inline int64_t o2m_round_shift(int64_t x, int32_t shift) { return (x + ((int64_t)1 << (shift - 1))) >> shift; }
 

@@ -9,7 +9,7 @@ using namespace o2m;
 struct AddParams {
   int32_t a_sign, b_sign;  // 1 or -1
   int32_t a_multiplier, b_multiplier, shift;
-  int64_t bias;
+  int32_t bias;
   o2m_dtype constant_dtype;  // of operand 1, where that is a constant
   OwnQuant constant, y;
 };
@@ -43,23 +43,23 @@ void ChooseConstant(const o2m_node *node, AddParams &params) {
   params.constant = {SymmetricScale(b, params.constant_dtype, ScaleOf(*node->outputs[0])), 0};
 }
 
-// The finest shift with which the sum fits: 30 bits for s8, multipliers of 31 bits else.
+// The finest shift with which the sum fits 30 bits.
 o2m_status ChooseFactors(const o2m_host *host, const o2m_node *node, AddParams &params) {
   const o2m_tensor &a = *node->inputs[0], b = OperandsOf(node).b, &y = *node->outputs[0];
   const double y_scale = ScaleOf(y);
   const double ra = params.a_sign * (ScaleOf(a) / y_scale), rb = params.b_sign * (ScaleOf(b) / y_scale);
-  const bool narrow = KernelIndex(OperandsOf(node)) == 0;
   const double reach = std::fabs(ra) * Reach(a) + std::fabs(rb) * Reach(b) + std::abs(ZeroPointOf(y)) + 1;
-  const double largest = narrow ? reach : std::fmax(std::fabs(ra), std::fabs(rb));
-  params.shift = 40;
-  while (params.shift > 0 && std::ldexp(largest, params.shift) > 1073741824.0) --params.shift;
-  if (params.shift < 10)
+  params.shift = 30;
+  while (params.shift > 0 && std::ldexp(reach, params.shift) > 1073741824.0) --params.shift;
+  if (params.shift < (KernelIndex(OperandsOf(node)) == 0 ? 10 : 4))
     return Reject(host, Str("the output's scale, ", y_scale, ", is too small beside the inputs' ", ScaleOf(a), " and ",
                             ScaleOf(b), "; other calibration inputs would work"));
-  params.a_multiplier = RoundToInt(std::ldexp(ra, params.shift));
-  params.b_multiplier = RoundToInt(std::ldexp(rb, params.shift));
-  params.bias = int64_t{ZeroPointOf(y)} * (int64_t{1} << params.shift) + (int64_t{1} << (params.shift - 1)) -
-                int64_t{ZeroPointOf(a)} * params.a_multiplier - int64_t{ZeroPointOf(b)} * params.b_multiplier;
+  const int a_bits = a.dtype == O2M_S16 ? 16 : 0, b_bits = b.dtype == O2M_S16 ? 16 : 0;
+  params.a_multiplier = RoundToInt(std::ldexp(ra, params.shift + a_bits));
+  params.b_multiplier = RoundToInt(std::ldexp(rb, params.shift + b_bits));
+  params.bias = RoundToInt(std::ldexp(ZeroPointOf(y) + 0.5, params.shift) -
+                           std::ldexp(ZeroPointOf(a) * static_cast<double>(params.a_multiplier), -a_bits) -
+                           std::ldexp(ZeroPointOf(b) * static_cast<double>(params.b_multiplier), -b_bits));
   return O2M_OK;
 }
 
@@ -130,12 +130,16 @@ struct Add {
     RunBinary(node, call, OperandsOf(node), kKernels, KernelParams(node));
   }
 
-  static o2m_status Emit(const o2m_host *host, const o2m_target *, const o2m_node *node, const o2m_emitter *e) {
+  static o2m_status Emit(const o2m_host *host, const o2m_target *target, const o2m_node *node, const o2m_emitter *e) {
     const Binary operands = OperandsOf(node);
     const int kernel = KernelIndex(operands);
-    EmitBinaryCall(e, operands, kKernels[kernel].name, "o2m_add_params", ParamsText(KernelParams(node)));
+    const std::string file = kernel == 0 ? "o2m_add_s8" : "o2m_add_s16";
+    const std::string suffix = IsaSuffix(o2m_sources, O2M_SOURCE_COUNT, file, target);
+    const std::string header = "o2m_add" + suffix + ".h", source = file + suffix + ".c";
+    EmitBinaryCall(e, operands, (kKernels[kernel].name + suffix).c_str(), "o2m_add_params",
+                   ParamsText(KernelParams(node)));
     return EmitSources(host, e, o2m_sources, O2M_SOURCE_COUNT,
-                       {"o2m_fixedpoint.h", "o2m_add.h", kernel == 0 ? "o2m_add_s8.c" : "o2m_add_s16.c"});
+                       {"o2m_fixedpoint.h", "o2m_add.h", "o2m_add_loops.h", header.c_str(), source.c_str()});
   }
 
   static void Cost(const o2m_target *, const o2m_node *node, int32_t rows, o2m_cost *cost) {

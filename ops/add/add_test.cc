@@ -67,7 +67,7 @@ TEST(Add, InPlaceOverWhatIsNoNarrower) {
 
 // An s8 row over the s16 row it came from: the kernel walks upward.
 TEST(Add, NarrowerRowOverItsInput) {
-  const o2m_add_params p = {4, 4, 1, 4, 1, 4, 1, 1 << 12, 1 << 20, 20, 1 << 19};
+  const o2m_add_params p = {4, 4, 1, 4, 1, 4, 1, 1 << 28, 1 << 20, 20, 1 << 19};
   int16_t a[8], copy[8];
   int8_t b[8], y[8];
   for (int i = 0; i < 8; ++i) {

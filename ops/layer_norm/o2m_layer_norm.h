@@ -41,6 +41,10 @@ typedef struct o2m_layer_norm_params {
 
 void O2M_SYM(o2m_layer_norm_s8)(const int8_t *x, void *y, int32_t rows, const o2m_layer_norm_params *p);
 void O2M_SYM(o2m_layer_norm_s16)(const int16_t *x, void *y, int32_t rows, const o2m_layer_norm_params *p);
+void O2M_SYM(o2m_layer_norm_s8_dsp)(const int8_t *x, void *y, int32_t rows, const o2m_layer_norm_params *p);
+void O2M_SYM(o2m_layer_norm_s16_dsp)(const int16_t *x, void *y, int32_t rows, const o2m_layer_norm_params *p);
+void O2M_SYM(o2m_layer_norm_s8_mve)(const int8_t *x, void *y, int32_t rows, const o2m_layer_norm_params *p);
+void O2M_SYM(o2m_layer_norm_s16_mve)(const int16_t *x, void *y, int32_t rows, const o2m_layer_norm_params *p);
 
 /* Of a row, C <= 4096. */
 typedef struct o2m_layer_norm_moments {
@@ -110,7 +114,7 @@ static inline o2m_layer_norm_row o2m_layer_norm_row_s16(o2m_layer_norm_moments m
 
 /* t and y of one feature. */
 static inline int32_t o2m_layer_norm_t(int32_t x, o2m_layer_norm_row row) {
-  if (row.wide) return o2m_high_product((int32_t)((uint32_t)x << 16), row.factor) + row.addend;
+  if (row.wide) return o2m_product_16(row.factor, x) + row.addend;
   return (int32_t)((uint32_t)x * (uint32_t)row.factor + (uint32_t)row.addend);
 }
 static inline int32_t o2m_layer_norm_y(int32_t t, int32_t gain, int32_t offset, int32_t shift) {

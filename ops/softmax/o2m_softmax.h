@@ -32,6 +32,8 @@ typedef struct o2m_softmax_params {
 
 void O2M_SYM(o2m_softmax_s8)(const int8_t *x, void *y, int32_t rows, const o2m_softmax_params *p);
 void O2M_SYM(o2m_softmax_s16)(const int16_t *x, void *y, int32_t rows, const o2m_softmax_params *p);
+void O2M_SYM(o2m_softmax_s8_dsp)(const int8_t *x, void *y, int32_t rows, const o2m_softmax_params *p);
+void O2M_SYM(o2m_softmax_s8_mve)(const int8_t *x, void *y, int32_t rows, const o2m_softmax_params *p);
 
 /* v, below 2^31. sum: of Q23, at least 2^23. 1 / sum takes 16 bits by a division, the rest by a step of Newton's. */
 static inline int32_t o2m_softmax_factor(uint64_t sum, const o2m_softmax_params *p) {
