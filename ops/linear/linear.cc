@@ -89,7 +89,7 @@ struct Linear {
     if (o2m_status s = CheckLinearTypes(host, node)) return s;
     if (o2m_status s = ChooseShifts(host, target, LayerOf(node), &ParamsOf<LinearShifts>(node))) return s;
     const int64_t columns = Columns(node);
-    SetConstants(node, {{"weights", O2M_S8, WeightCount(Depth(node), columns), nullptr},
+    SetConstants(node, {{"weights", O2M_S8, LinearWeightBytes(IsaOf(target, node), Depth(node), columns), nullptr},
                         {"bias", O2M_S32, columns, nullptr},
                         {"multiplier", O2M_S32, columns, nullptr},
                         {"table", O2M_S8, node->epilogue ? 256 : 0, nullptr}});
@@ -98,12 +98,12 @@ struct Linear {
 
   static void Memory(const o2m_target *target, const o2m_node *node, int32_t rows, o2m_memory *memory) {
     RowMemory(node, memory);
-    memory->scratch_bytes = LinearScratch(IsaOf(target, node), Depth(node), RowsOf(node).RowCount(rows));
+    memory->scratch_bytes =
+        LinearScratch(IsaOf(target, node), Depth(node), Stride(*node->inputs[0], 1), RowsOf(node).RowCount(rows));
   }
 
   static o2m_status Pack(const o2m_host *, const o2m_target *, o2m_node *node) {
-    PackLayer(LayerOf(node), ParamsOf<LinearShifts>(node), ConstantData<int8_t>(node, kWeights),
-              ConstantData<int32_t>(node, kBias), ConstantData<int32_t>(node, kMultiplier));
+    PackLayer(LayerOf(node), ParamsOf<LinearShifts>(node), node, kWeights);
     if (node->epilogue) std::memcpy(node->constants[kTable].data, node->epilogue->table, 256);
     return O2M_OK;
   }

@@ -88,9 +88,11 @@ inline void PackColumn(const LinearLayer &layer, int64_t n, const LinearShifts &
   *multiplier = LayerMultiplier(unit / layer.y_scale * std::ldexp(1.0, shifts.acc_shift), shifts.shift);
 }
 
-inline void PackLayer(const LinearLayer &layer, const LinearShifts &shifts, int8_t *weights, int32_t *bias,
-                      int32_t *multiplier) {
-  std::memset(weights, 0, static_cast<size_t>(WeightCount(layer.depth, layer.columns)));
+// Into a node's constants `slot`, weights; then bias, multipliers.
+inline void PackLayer(const LinearLayer &layer, const LinearShifts &shifts, o2m_node *node, int32_t slot) {
+  auto *const weights = ConstantData<int8_t>(node, slot);
+  auto *const bias = ConstantData<int32_t>(node, slot + 1), *const multiplier = ConstantData<int32_t>(node, slot + 2);
+  std::memset(weights, 0, static_cast<size_t>(node->constants[slot].count));
   for (int64_t n = 0; n < layer.columns; ++n) {
     int8_t *const group = weights + n / 4 * WeightCount(layer.depth, 4);
     PackColumn(layer, n, shifts, group + 4 * (n % 4), bias + n, multiplier + n);
@@ -145,8 +147,14 @@ inline int32_t LinearTile(int64_t rows) {
   return static_cast<int32_t>(tile > 1 ? (tile + 1) & ~1 : 1);
 }
 
-// Bytes of scratch of the kernel for one instruction set, `isa` as in isa.hpp.
-inline int64_t LinearScratch(const std::string &isa, int64_t depth, int64_t rows) {
+// Bytes of packed weights for the kernel of one instruction set, `isa` as in isa.hpp: one reads 16 k at a time.
+inline int64_t LinearWeightBytes(const std::string &isa, int64_t depth, int64_t columns) {
+  return WeightCount(depth, columns) + (isa == "_mve" && (depth + 3) / 4 % 4 != 0 ? 48 : 0);
+}
+
+// Bytes of scratch; x_column: elements from one k to the next.
+inline int64_t LinearScratch(const std::string &isa, int64_t depth, int64_t x_column, int64_t rows) {
+  if (isa == "_mve") return x_column == 1 ? 0 : 2 * depth;
   if (isa != "_dsp") return 0;
   const int64_t blocks = (depth + 3) / 4, tile = LinearTile(rows);
   return (tile + 1) / 2 * 16 * blocks + (tile >= O2M_LINEAR_DSP_WIDEN ? 32 * blocks : 0);
@@ -154,6 +162,10 @@ inline int64_t LinearScratch(const std::string &isa, int64_t depth, int64_t rows
 
 // Instructions of one call of that kernel, by counting its code; negative where nobody did.
 inline int64_t LinearInstructions(const std::string &isa, const LinearLayer &layer, int64_t rows) {
+  if (isa == "_mve") {
+    const int64_t vectors = (layer.depth + 15) / 16, tile = 15 * vectors + 34;
+    return 60 + (layer.columns + 3) / 4 * (150 + (rows + 1) / 2 * tile + (rows % 2 ? 70 : 0));
+  }
   if (isa != "_dsp") return -1;
   const int64_t blocks = (layer.depth + 3) / 4, groups = (layer.columns + 3) / 4, tile = LinearTile(rows);
   int64_t total = 60;

@@ -37,6 +37,7 @@ typedef struct o2m_linear_params {
 void O2M_SYM(o2m_linear_s8)(const int8_t *x, void *y, int32_t rows, const o2m_linear_params *p, void *scratch);
 void O2M_SYM(o2m_linear_s16)(const int16_t *x, void *y, int32_t rows, const o2m_linear_params *p, void *scratch);
 void O2M_SYM(o2m_linear_s8_dsp)(const int8_t *x, void *y, int32_t rows, const o2m_linear_params *p, void *scratch);
+void O2M_SYM(o2m_linear_s8_mve)(const int8_t *x, void *y, int32_t rows, const o2m_linear_params *p, void *scratch);
 void O2M_SYM(o2m_linear_s16_dsp)(const int16_t *x, void *y, int32_t rows, const o2m_linear_params *p, void *scratch);
 
 /* The group of columns n .. n + 3, and in it the weight of its first column for k. */
@@ -58,9 +59,8 @@ static inline int32_t o2m_linear_acc(const o2m_linear_params *p, int64_t sum) {
   return p->acc_shift > 0 ? (int32_t)o2m_round_shift(sum, p->acc_shift) : (int32_t)sum;
 }
 
-/* Requantises the accumulator of column n and stores it at y[at]. */
-static inline void o2m_linear_store(const o2m_linear_params *p, void *y, int32_t at, int32_t n, int32_t acc) {
-  const int32_t q = p->y_zero + o2m_requantize(acc, p->multiplier[n], p->shift);
+/* Stores q at y[at]. */
+static inline void o2m_linear_store_q(const o2m_linear_params *p, void *y, int32_t at, int32_t q) {
   if (p->y_bytes == 1) {
     const int8_t s = o2m_saturate_s8(q);
     ((int8_t *)y)[at] = p->table ? p->table[s + 128] : s;
@@ -69,6 +69,11 @@ static inline void o2m_linear_store(const o2m_linear_params *p, void *y, int32_t
   } else {
     ((int32_t *)y)[at] = q;
   }
+}
+
+/* Requantises the accumulator of column n and stores it at y[at]. */
+static inline void o2m_linear_store(const o2m_linear_params *p, void *y, int32_t at, int32_t n, int32_t acc) {
+  o2m_linear_store_q(p, y, at, p->y_zero + o2m_requantize(acc, p->multiplier[n], p->shift));
 }
 
 #ifdef __cplusplus

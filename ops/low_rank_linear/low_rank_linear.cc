@@ -169,10 +169,10 @@ struct LowRankLinear {
     if (o2m_status s = ChooseShifts(host, target, FirstLayer(node), &params.first)) return s;
     if (o2m_status s = ChooseShifts(host, target, SecondLayer(node), &params.second)) return s;
     const int64_t rank = Rank(node), columns = Columns(node);
-    SetConstants(node, {{"u", O2M_S8, WeightCount(Depth(node), rank), nullptr},
+    SetConstants(node, {{"u", O2M_S8, LinearWeightBytes(FirstIsa(target, node), Depth(node), rank), nullptr},
                         {"u_bias", O2M_S32, rank, nullptr},
                         {"u_multiplier", O2M_S32, rank, nullptr},
-                        {"v", O2M_S8, WeightCount(rank, columns), nullptr},
+                        {"v", O2M_S8, LinearWeightBytes(SecondIsa(target), rank, columns), nullptr},
                         {"v_bias", O2M_S32, columns, nullptr},
                         {"v_multiplier", O2M_S32, columns, nullptr},
                         {"table", O2M_S8, node->epilogue ? 256 : 0, nullptr}});
@@ -187,16 +187,14 @@ struct LowRankLinear {
     memory->outputs[0] = {O2M_ANY_STRIDES, StepAxis(y), 1, 1, 0};
     const int64_t count = r.RowCount(rows);
     memory->scratch_bytes =
-        MiddleBytes(node, count) + std::max(LinearScratch(FirstIsa(target, node), Depth(node), count),
-                                            LinearScratch(SecondIsa(target), Rank(node), count));
+        MiddleBytes(node, count) + std::max(LinearScratch(FirstIsa(target, node), Depth(node), Stride(x, 1), count),
+                                            LinearScratch(SecondIsa(target), Rank(node), 1, count));
   }
 
   static o2m_status Pack(const o2m_host *, const o2m_target *, o2m_node *node) {
     const auto &params = ParamsOf<LowRankParams>(node);
-    PackLayer(FirstLayer(node), params.first, ConstantData<int8_t>(node, kUWeights),
-              ConstantData<int32_t>(node, kUBias), ConstantData<int32_t>(node, kUMultiplier));
-    PackLayer(SecondLayer(node), params.second, ConstantData<int8_t>(node, kVWeights),
-              ConstantData<int32_t>(node, kVBias), ConstantData<int32_t>(node, kVMultiplier));
+    PackLayer(FirstLayer(node), params.first, node, kUWeights);
+    PackLayer(SecondLayer(node), params.second, node, kVWeights);
     if (node->epilogue) std::memcpy(node->constants[kTable].data, node->epilogue->table, 256);
     return O2M_OK;
   }
