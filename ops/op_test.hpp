@@ -242,6 +242,91 @@ inline Accuracy Compare(const o2m_tensor &y, const Values &got, const std::vecto
   return accuracy;
 }
 
+// How far outputs are from the real values, in LSB, and from those correctly rounded. bench/errors prints them all.
+struct Errors {
+  double largest = 0, sum = 0;
+  int64_t elements = 0, not_nearest = 0;
+  int32_t steps = 0;  // from the correctly rounded value, at most
+  void Add(const o2m_tensor &y, const Values &got, const std::vector<double> &real) {
+    for (size_t i = 0; i < got.size(); ++i) {
+      const double low = LowOf(y.dtype), high = HighOf(y.dtype);
+      const double exact = std::fmin(std::fmax(real[i] / ScaleOf(y) + ZeroPointOf(y), low), high);
+      const double nearest = std::fmin(std::floor(exact + 0.5), high);
+      largest = std::fmax(largest, std::fabs(got[i] - exact));
+      sum += std::fabs(got[i] - exact);
+      steps = std::max(steps, static_cast<int32_t>(std::fabs(got[i] - nearest)));
+      not_nearest += got[i] != nearest;
+      ++elements;
+    }
+  }
+  void Print(const std::string &name) const {
+    const auto count = static_cast<double>(elements);
+    std::printf("error %-40s max %.4f mean %.4f LSB, %.4f %% of %.0f not the nearest, by %d at most\n", name.c_str(),
+                largest, sum / count, 100 * static_cast<double>(not_nearest) / count, count, steps);
+  }
+};
+
+// Rows of every spread around every centre.
+inline Values RandomRows(const o2m_tensor &t, std::mt19937 &random) {
+  const int32_t low = LowOf(t.dtype), high = HighOf(t.dtype), c = Dim(t, 1);
+  Values values(static_cast<size_t>(ElementCount(t)));
+  int32_t centre = 0, spread = 0;
+  for (size_t i = 0; i < values.size(); ++i) {
+    if (i % static_cast<size_t>(c) == 0) {
+      spread = static_cast<int32_t>(2u << random() % (t.dtype == O2M_S16 ? 16 : 8));
+      centre = low + static_cast<int32_t>(random() % static_cast<uint32_t>(high - low + 1));
+    }
+    const auto offset = static_cast<int32_t>(random() % static_cast<uint32_t>(spread)) - spread / 2;
+    values[i] = std::min(std::max(centre + offset, low), high);
+  }
+  return values;
+}
+
+// The case `name` over `rows` random rows, its errors printed; every output is within 1 of the correctly rounded.
+inline void CheckRandomRows(const std::string &id, const std::string &name, int64_t rows, const Oracle &oracle) {
+  const o2m_op *op = FindOp(id);
+  const auto *cases = static_cast<const o2m_cases *>(op->get_extension("o2m.cases/1"));
+  for (int32_t i = 0; i < cases->count; ++i) {
+    if (cases->get(i)->name != name) continue;
+    TestNode node(op, *cases->get(i));
+    ASSERT_TRUE(node.Prepare());
+    Errors errors;
+    std::mt19937 random(1);
+    for (int64_t done = 0; done < rows; done += ElementCount(node.input(0)) / Dim(node.input(0), 1)) {
+      const Sample sample = {&node, {RandomRows(node.input(0), random)}};
+      errors.Add(node.output(), node.Run(sample.inputs), oracle(sample));
+    }
+    errors.Print(id + " " + name);
+    EXPECT_LE(errors.steps, 1);
+    return;
+  }
+  FAIL() << "no case " << name;
+}
+
+// A case of an op that maps bytes to bytes: all 256 of them, at several scales, into an output with a scale of its own;
+// its errors printed, every output correctly rounded or at a tie.
+inline void CheckEveryByte(const std::string &id, const o2m_case &c, const Oracle &oracle) {
+  Errors errors;
+  for (const float scale : {0.004f, 0.02f, 0.05f, 0.11f}) {
+    for (const int32_t shift : {-128, -9, 0, 127}) {
+      TestNode node(FindOp(id), c);
+      o2m_tensor &x = node.input(0), &y = node.output();
+      const int32_t zero = x.dtype == O2M_S8 ? shift : 0;
+      SetShape(x, {1, 256});
+      y.quant = {};
+      y.dtype = O2M_ANY;
+      x.quant = PerTensor(&scale, &zero);
+      SetShape(y, {1, 256});
+      ASSERT_TRUE(node.Prepare());
+      Sample sample = {&node, {{}}};
+      for (int32_t i = 0; i < 256; ++i) sample.inputs[0].push_back(LowOf(x.dtype) + i);
+      errors.Add(y, node.Run(sample.inputs), oracle(sample));
+    }
+  }
+  errors.Print(id + " " + c.name);
+  EXPECT_LE(errors.largest, 0.5001);
+}
+
 // Every case of an op: whole, one row at a time, and three at a time give the same values, each within `bound` LSB of
 // the oracle's real value.
 inline void CheckCases(const std::string &id, double bound, const Oracle &oracle) {

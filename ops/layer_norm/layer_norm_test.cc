@@ -82,6 +82,12 @@ TEST(LayerNorm, AlmostAlwaysCorrectlyRounded) {
   EXPECT_LE(different, total / 5000);
 }
 
+TEST(LayerNorm, ErrorsOverRandomRows) {
+  for (const char *name : {"tokens", "features_256", "s16_to_s8", "s16_to_s16", "s8_to_s16", "rms", "rms_s16"}) {
+    CheckRandomRows("o2m.layer_norm", name, 20000, RealNorm);
+  }
+}
+
 TEST(LayerNorm, WritesOverItsInputWhereTheOutputIsNotWider) {
   TestNode same(FindOp("o2m.layer_norm"), CaseNamed("tokens")), wider(FindOp("o2m.layer_norm"), CaseNamed("s8_to_s16"));
   ASSERT_TRUE(same.Prepare());

@@ -43,6 +43,12 @@ TEST(Softmax, AlmostAlwaysCorrectlyRounded) {
   EXPECT_LE(different, total / 10000);
 }
 
+TEST(Softmax, ErrorsOverRandomRows) {
+  for (const char *name : {"long_rows", "rows", "sharp", "flat", "s16", "s8_to_s16", "s16_to_s16"}) {
+    CheckRandomRows("o2m.softmax", name, 20000, RealSoftmax);
+  }
+}
+
 // Without a preset the output takes scale 1/256 and zero point -128; probabilities of a row add up to one.
 TEST(Softmax, DefaultQuantCoversZeroToOne) {
   TestNode node(FindOp("o2m.softmax"), Case(1));

@@ -42,13 +42,18 @@ const std::map<std::string, Function> kFunctions = {
     {"relu, channels first to last", [](double x) { return x < 0 ? 0 : x; }},
 };
 
-TEST(Unary, CasesAreExactToRounding) {
-  CheckCases("o2m.unary", 0.5001, [](const Sample &s) {
-    const Function f = kFunctions.at(s.node->get()->name);
-    std::vector<double> values;
-    for (size_t i = 0; i < s.inputs[0].size(); ++i) values.push_back(f(s.Real(0, static_cast<int64_t>(i))));
-    return values;
-  });
+std::vector<double> RealValues(const Sample &s) {
+  const Function f = kFunctions.at(s.node->get()->name);
+  std::vector<double> values;
+  for (size_t i = 0; i < s.inputs[0].size(); ++i) values.push_back(f(s.Real(0, static_cast<int64_t>(i))));
+  return values;
+}
+
+TEST(Unary, CasesAreExactToRounding) { CheckCases("o2m.unary", 0.5001, RealValues); }
+
+TEST(Unary, ErrorsOfEveryByte) {
+  const auto *cases = static_cast<const o2m_cases *>(FindOp("o2m.unary")->get_extension("o2m.cases/1"));
+  for (int32_t i = 0; i < cases->count; ++i) CheckEveryByte("o2m.unary", *cases->get(i), RealValues);
 }
 
 // A graph in a few lines: nodes name their operands by tensor; tensor i is node i's output, inputs and scalars follow.
