@@ -101,4 +101,23 @@ o2m_status EmitRows(const o2m_host *host, const o2m_target *target, const o2m_no
   return O2M_OK;
 }
 
+// ---- Cost -----------------------------------------------------------------------------------------------------------
+
+// Instructions of a kernel, as counted: tenths per element, and per row on top.
+struct RowCount {
+  int64_t tenths, per_row;
+};
+struct RowCounts {
+  RowCount mve, dsp, rv32, scalar;  // scalar: Armv7-M; cores without a long multiply take the planner's own figures
+};
+inline int64_t InstructionsOf(const RowCounts &counts, const o2m_target *target, int64_t rows, int64_t elements) {
+  const auto has = [target](uint32_t feature) { return (target->features & feature) != 0; };
+  if (!has(O2M_FEATURE_LONG_MUL)) return -1;
+  const RowCount &c = has(O2M_FEATURE_MVE)    ? counts.mve
+                      : has(O2M_FEATURE_DSP)  ? counts.dsp
+                      : has(O2M_FEATURE_RV32) ? counts.rv32
+                                              : counts.scalar;
+  return rows * c.per_row + elements * c.tenths / 10;
+}
+
 }  // namespace o2m

@@ -16,6 +16,9 @@ struct LayerNormParams {
 enum Slot { kGain, kOffset };
 constexpr int32_t kMostFeatures = 4096;
 
+constexpr RowCounts kCountsS8 = {{28, 163}, {84, 175}, {168, 241}, {145, 198}};
+constexpr RowCounts kCountsS16 = {{35, 171}, {80, 200}, {200, 297}, {180, 245}};
+
 int32_t Features(const o2m_node *node) { return Dim(*node->inputs[0], 1); }
 bool HasBeta(const o2m_node *node) { return node->input_count > 2; }
 
@@ -167,13 +170,14 @@ struct LayerNorm {
         .text();
   }
 
-  static void Cost(const o2m_target *, const o2m_node *node, int32_t rows, o2m_cost *cost) {
+  static void Cost(const o2m_target *target, const o2m_node *node, int32_t rows, o2m_cost *cost) {
     const Rows r = RowsOf(node);
     const int64_t count = rows * (ElementCount(*node->outputs[0]) / Features(node) / r.steps);
     cost->kernel = node->inputs[0]->dtype == O2M_S8 ? "layer_norm_s8" : "layer_norm_s16";
     cost->outputs = cost->elements = count * Features(node);
     cost->flash_bytes_read = cost->outputs * 8;
-    cost->instructions = -1;
+    const bool s8 = node->inputs[0]->dtype == O2M_S8;
+    cost->instructions = InstructionsOf(s8 ? kCountsS8 : kCountsS16, target, count, cost->elements);
   }
 
   static void QuantRule(const o2m_node *, o2m_quant_rule *rule) { rule->s16_inputs = rule->s16_outputs = 1; }

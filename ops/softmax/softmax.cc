@@ -16,6 +16,8 @@ constexpr float kScale = 1.0f / 256;
 constexpr int32_t kZeroPoint = -128;
 constexpr int32_t kMostFeatures = 65536;
 
+constexpr RowCounts kCountsS8 = {{30, 97}, {97, 132}, {172, 162}, {160, 140}};
+
 int32_t Features(const o2m_node *node) { return Dim(*node->inputs[0], 1); }
 
 // exp(-d * scale_x) with `bits` fraction bits.
@@ -112,12 +114,13 @@ struct Softmax {
         .text();
   }
 
-  static void Cost(const o2m_target *, const o2m_node *node, int32_t rows, o2m_cost *cost) {
+  static void Cost(const o2m_target *target, const o2m_node *node, int32_t rows, o2m_cost *cost) {
     const Rows r = RowsOf(node);
     const int64_t count = rows * (ElementCount(*node->outputs[0]) / Features(node) / r.steps);
     cost->kernel = node->inputs[0]->dtype == O2M_S8 ? "softmax_s8" : "softmax_s16";
     cost->outputs = cost->elements = count * Features(node);
-    cost->instructions = -1;
+    const bool s8 = node->inputs[0]->dtype == O2M_S8;
+    cost->instructions = s8 ? InstructionsOf(kCountsS8, target, count, cost->elements) : -1;
   }
 
   static void QuantRule(const o2m_node *, o2m_quant_rule *rule) {
