@@ -123,7 +123,14 @@ typedef struct tiles {
   "  vpstt\n"
 
 /* r0: t. r0, r2, r4, r6: sums of row 0; r8, r10, r12, lr: of row 1; r7: y; r11: pairs left. */
-__attribute__((naked, noinline, used)) static void run_tiles(const tiles *t, const int32_t *offsets) {
+#ifdef __clang__
+#define NAKED __attribute__((naked, noinline))
+#else
+#define NAKED __attribute__((naked, noipa)) /* no clones: the parameters are in r0 and r1 */
+#endif
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wunused-parameter"
+NAKED static void run_tiles(const tiles *t, const int32_t *offsets) {
   __asm__ volatile(
       "push {r4-r11, lr}\n"
       "vpush {d8-d15}\n"
@@ -244,6 +251,8 @@ __attribute__((naked, noinline, used)) static void run_tiles(const tiles *t, con
       "vpop {d8-d15}\n"
       "pop {r4-r11, pc}\n");
 }
+
+#pragma GCC diagnostic pop
 
 /* VLD4 wants whole words. */
 static int32_t suits(const tiles *t) { return ((uintptr_t)t->weights & 3) == 0; }
