@@ -198,7 +198,8 @@ inline int32_t Multiplier(double factor, int32_t shift) {
 // Whether the target's kernels round acc * multiplier / 2^32 in one instruction. Layers whose factors are all below 1/2
 // take shift 32 there: 2 m / 2^32 for m / 2^31, the same bits.
 inline bool WantsShift32(const o2m_target *target) {
-  return (target->features & O2M_FEATURE_DSP) != 0 && (target->features & O2M_FEATURE_MVE) == 0;
+  const uint32_t which = O2M_FEATURE_DSP | O2M_FEATURE_ARMV7M | O2M_FEATURE_RV32;
+  return (target->features & which) != 0 && (target->features & O2M_FEATURE_MVE) == 0;
 }
 // The multiplier for a shift of up to 32.
 inline int32_t LayerMultiplier(double factor, int32_t shift) {

@@ -1,6 +1,7 @@
 // linear.cc - o2m.linear: y = x W + b, MatMul by a constant with the Add that may follow. See README.md.
 #include <random>
 
+#include "linear_host.hpp"
 #include "linear_layer.hpp"
 #include "o2m_sources.h"
 
@@ -114,8 +115,7 @@ struct Linear {
         kernel(x, y, rows, p, call->scratch);
       };
     };
-    RunRows(node, call, KernelParams(node), with_scratch(O2M_SYM(o2m_linear_s8)),
-            with_scratch(O2M_SYM(o2m_linear_s16)));
+    RunRows(node, call, KernelParams(node), with_scratch(LinearS8OnHost), with_scratch(O2M_SYM(o2m_linear_s16)));
   }
 
   static o2m_status Emit(const o2m_host *host, const o2m_target *target, const o2m_node *node, const o2m_emitter *e) {

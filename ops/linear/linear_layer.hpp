@@ -64,7 +64,8 @@ inline o2m_status ChooseShifts(const o2m_host *host, const o2m_target *target, c
                             "scale, ", layer.x_scale, "; calibrate with other images"));
   }
   shifts->shift = ShiftFor(factor * std::ldexp(1.0, shifts->acc_shift));
-  if (WantsShift32(target) && factor * std::ldexp(1.0, shifts->acc_shift) < 0.499) shifts->shift = 32;
+  const bool wants_32 = WantsShift32(target) && (!s16 || (target->features & O2M_FEATURE_DSP) != 0);
+  if (wants_32 && factor * std::ldexp(1.0, shifts->acc_shift) < 0.499) shifts->shift = 32;
   return O2M_OK;
 }
 
@@ -155,6 +156,8 @@ inline int64_t LinearWeightBytes(const std::string &isa, int64_t depth, int64_t 
 // Bytes of scratch; x_column: elements from one k to the next.
 inline int64_t LinearScratch(const std::string &isa, int64_t depth, int64_t x_column, int64_t rows) {
   if (isa == "_mve") return x_column == 1 ? 0 : 2 * depth;
+  if (isa == "_rv32") return (depth + 3) / 4 * 16;
+  if (isa == "_armv7m") return (depth + 3) / 4 * 32;
   if (isa != "_dsp") return 0;
   const int64_t blocks = (depth + 3) / 4, tile = LinearTile(rows);
   return (tile + 1) / 2 * 16 * blocks + (tile >= O2M_LINEAR_DSP_WIDEN ? 32 * blocks : 0);
@@ -165,6 +168,16 @@ inline int64_t LinearInstructions(const std::string &isa, const LinearLayer &lay
   if (isa == "_mve") {
     const int64_t vectors = (layer.depth + 15) / 16, tile = 15 * vectors + 34;
     return 60 + (layer.columns + 3) / 4 * (150 + (rows + 1) / 2 * tile + (rows % 2 ? 70 : 0));
+  }
+  if (isa == "_rv32") {
+    const int64_t blocks = (layer.depth + 3) / 4, direct = layer.columns / 4, rest = layer.columns % 4;
+    return (rows + 3) / 4 * (200 + 11 * layer.depth + direct * (163 * blocks + 185) + (rest ? 163 * blocks + 150 : 0)) +
+           rows * rest * 35;
+  }
+  if (isa == "_armv7m") {
+    const int64_t blocks = (layer.depth + 3) / 4, direct = layer.columns / 4, rest = layer.columns % 4;
+    const int64_t tile = 52 * blocks + 3 * ((blocks + 3) / 4);
+    return (rows + 1) / 2 * (150 + 8 * layer.depth + direct * (tile + 73) + (rest ? tile + 110 : 0)) + rows * rest * 30;
   }
   if (isa != "_dsp") return -1;
   const int64_t blocks = (layer.depth + 3) / 4, groups = (layer.columns + 3) / 4, tile = LinearTile(rows);

@@ -1,4 +1,5 @@
 // The linear kernels against a naive oracle, bit by bit, and against real arithmetic.
+#include "linear_host.hpp"
 #include "o2m_fixedpoint.h"
 #include "op_test.hpp"
 
@@ -43,6 +44,29 @@ TEST(Linear, EveryCaseEqualsTheOracleForEveryTile) {
       const Values x = RandomValues(node.input(0), seed), expected = Oracle(node, x);
       for (int32_t rows : {0, 1, 2, 4}) ASSERT_EQ(node.Run({x}, rows), expected) << "rows " << rows;
     }
+  }
+}
+
+// The machine that validates has a kernel of its own: the bytes of the one that is shipped.
+TEST(Linear, HostGivesTheBytesOfScalarC) {
+  std::mt19937 random(3);
+  const auto below = [&random](uint32_t n) { return static_cast<int32_t>(random() % n); };
+  for (int i = 0; i < 300; ++i) {
+    const int32_t depth = 1 + below(90), columns = 1 + below(30), rows = 1 + below(20), padded = (depth + 3) & ~3;
+    std::vector<int8_t> x(static_cast<size_t>(2 * depth * rows)), weights(static_cast<size_t>(padded * (columns + 3)));
+    std::vector<int32_t> bias(columns), multiplier(columns);
+    for (int8_t &v : x) v = static_cast<int8_t>(i % 9 == 0 ? -128 : below(256));
+    for (int8_t &v : weights) v = static_cast<int8_t>(i % 9 == 0 ? -127 : below(255) - 127);
+    for (int32_t &v : bias) v = below(200000) - 100000;
+    for (int32_t &v : multiplier) v = below(4000000) | 1;
+    o2m_linear_params p = {};
+    p.depth = depth, p.columns = columns, p.x_column = 1 + i % 2, p.x_row = depth * p.x_column;
+    p.y_row = i % 3 ? columns : 1, p.y_column = i % 3 ? 1 : rows, p.y_bytes = 1 << i % 3, p.shift = 31;
+    p.weights = weights.data(), p.bias = bias.data(), p.multiplier = multiplier.data(), p.y_zero = below(20);
+    std::vector<int32_t> host(rows * columns, 7), scalar = host;
+    LinearS8OnHost(x.data(), host.data(), rows, &p, nullptr);
+    O2M_SYM(o2m_linear_s8)(x.data(), scalar.data(), rows, &p, nullptr);
+    ASSERT_EQ(host, scalar) << depth << " " << columns << " " << rows;
   }
 }
 

@@ -1,4 +1,5 @@
 // low_rank_linear.cc - o2m.low_rank_linear: y = (x U) V + b, with the product of rank r in s16 scratch. See README.md.
+#include "linear_host.hpp"
 #include "linear_layer.hpp"
 #include "o2m_sources.h"
 
@@ -208,7 +209,7 @@ struct LowRankLinear {
     int8_t *rest = static_cast<int8_t *>(call->scratch) + MiddleBytes(node, count);
     ForEachRowBlock(rows, call->rows, [&](const int64_t *offsets) {
       if (x.dtype == O2M_S8) {
-        O2M_SYM(o2m_linear_s8)(In<int8_t>(call, kX) + offsets[0], middle, count, &first, rest);
+        LinearS8OnHost(In<int8_t>(call, kX) + offsets[0], middle, count, &first, rest);
       } else {
         O2M_SYM(o2m_linear_s16)(In<int16_t>(call, kX) + offsets[0], middle, count, &first, rest);
       }

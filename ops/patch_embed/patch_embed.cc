@@ -152,7 +152,9 @@ struct PatchEmbed {
     SetShape(y, {1, w.dims[0], (x.dims[2] - w.dims[2]) / params.stride_h + 1,
                  (x.dims[3] - w.dims[3]) / params.stride_w + 1});
     if (o2m_status s = SettleConvOutput(host, node, params.y)) return s;
-    if (o2m_status s = ChooseChannelShift(host, ChannelsOf(node), &params.shift, WantsShift32(target))) return s;
+    if (o2m_status s =
+            ChooseChannelShift(host, ChannelsOf(node), &params.shift, *IsaOf(target) && WantsShift32(target)))
+      return s;
     SetConvConstants(node);
     node->constants[kConvWeights].count = WeightBytes(node);
     return O2M_OK;
