@@ -1,5 +1,6 @@
 // attention.cc - o2m.attention: MatMul(Softmax(scale q kt + mask), v), heads included, as one op. See README.md.
 #include "attention_heads.hpp"
+#include "attention_variants.hpp"
 #include "o2m_sources.h"
 #include "op.hpp"
 
@@ -71,8 +72,11 @@ o2m_status ChooseMultipliers(const o2m_host *host, o2m_node *node) {
                           ScaleOf(*node->inputs[kV])));
 }
 
-// ---- Kernel
-// -----------------------------------------------------------------------------------------------------------
+// ---- Kernel ---------------------------------------------------------------------------------------------------------
+
+std::string Variant(const o2m_target *target) {
+  return IsaSuffix(o2m_sources, O2M_SOURCE_COUNT, "o2m_attention_s8", target);
+}
 
 o2m_attention_params KernelParams(const o2m_node *node) {
   const o2m_tensor *const *in = node->inputs;
@@ -214,14 +218,14 @@ struct Attention {
     return O2M_OK;
   }
 
-  // One step is one query of every head. Scratch: two query rows and their scores, s16.
-  static void Memory(const o2m_target *, const o2m_node *node, int32_t rows, o2m_memory *memory) {
+  // One step is one query of every head.
+  static void Memory(const o2m_target *target, const o2m_node *node, int32_t rows, o2m_memory *memory) {
     const o2m_tensor &q = *node->inputs[kQ], &y = *node->outputs[0];
     memory->steps = Queries(node);
     memory->inputs[kQ] = {O2M_ANY_STRIDES, q.rank - 2, 1, 1, 0};
     memory->outputs[0] = {O2M_ANY_STRIDES, y.rank - 2, 1, 1, 0};
     memory->inputs[kK] = memory->inputs[kV] = {O2M_ANY_STRIDES, 0, 0, 0, 0};
-    memory->scratch_bytes = int64_t{2} * std::min(rows, 2) * (Depth(node) + Keys(node));
+    memory->scratch_bytes = Variant(target) == "_dsp" ? DspScratch(node, rows) : ScalarScratch(node, rows);
     // A head's query is read before its row of y is written; the rows must coincide head by head.
     const o2m_attention_params p = KernelParams(node);
     const bool coincide = p.q.group == p.y.group && p.q.head == p.y.head && p.q.row == p.y.row &&
@@ -241,12 +245,15 @@ struct Attention {
      call->scratch, &p);
   }
 
-  static o2m_status Emit(const o2m_host *host, const o2m_target *, const o2m_node *node, const o2m_emitter *e) {
-    if (o2m_status s = EmitSources(host, e, o2m_sources, O2M_SOURCE_COUNT,
-                                   {"o2m_fixedpoint.h", "o2m_attention_s8.h", "o2m_attention_s8.c"})) {
+  static o2m_status Emit(const o2m_host *host, const o2m_target *target, const o2m_node *node, const o2m_emitter *e) {
+    const std::string variant = Variant(target), kernel = "o2m_attention_s8" + variant, source = kernel + ".c";
+    const std::string tiles = variant.empty() ? "o2m_attention_exp.h" : "o2m_attention" + variant + ".h";
+    if (o2m_status s = EmitSources(
+            host, e, o2m_sources, O2M_SOURCE_COUNT,
+            {"o2m_fixedpoint.h", "o2m_attention_exp.h", "o2m_attention_s8.h", tiles.c_str(), source.c_str()})) {
       return s;
     }
-    Line(e, Call("O2M_SYM(o2m_attention_s8)",
+    Line(e, Call(Str("O2M_SYM(", kernel, ")"),
                  {Operand(e, kQ), Operand(e, kK), Operand(e, kV), Operand(e, node->input_count), e->first(e),
                   RowsName(e), ScratchName(e), Object(e, "o2m_attention_params", ParamsText(node, e))}));
     return O2M_OK;
@@ -305,14 +312,14 @@ struct Attention {
     return O2M_OK;
   }
 
-  static void Cost(const o2m_target *, const o2m_node *node, int32_t rows, o2m_cost *cost) {
+  static void Cost(const o2m_target *target, const o2m_node *node, int32_t rows, o2m_cost *cost) {
     const o2m_attention_params p = KernelParams(node);
-    const int64_t queries = int64_t{rows} * p.groups * p.heads, pairs = (int64_t{rows} + 1) / 2 * p.groups * p.heads;
+    const int64_t heads = int64_t{p.groups} * p.heads, pairs = (int64_t{rows} + 1) / 2 * heads;
     cost->kernel = "attention_s8";
     cost->macs = 2 * pairs * p.keys * (p.depth + p.columns);
-    cost->elements = queries * p.keys;
-    cost->outputs = queries * p.columns;
-    cost->instructions = -1;
+    cost->elements = heads * rows * p.keys;
+    cost->outputs = heads * rows * p.columns;
+    cost->instructions = Variant(target) == "_dsp" ? DspInstructions(node, heads, rows) : -1;
   }
 
   static void QuantRule(const o2m_node *, o2m_quant_rule *rule) { rule->s16_outputs = 1; }

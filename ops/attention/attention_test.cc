@@ -172,6 +172,23 @@ TEST(Attention, ScratchIsTwoRowsAtMost) {
   EXPECT_EQ(node.Memory(3).scratch_bytes, 2 * 2 * (32 + 197));
 }
 
+TEST(Attention, ScratchOfTheDspKernelGrowsToSixteenRows) {
+  TestNode node(Op(), CaseNamed("long_rows"));  // P 32, M 197
+  ASSERT_TRUE(node.Prepare());
+  const o2m_target target = {sizeof target, "cortex-m4", O2M_FEATURE_DSP};
+  const auto scratch = [&](int32_t rows) {
+    o2m_memory memory = {};
+    memory.struct_size = sizeof memory;
+    Op()->memory(&target, node.get(), rows, &memory);
+    return memory.scratch_bytes;
+  };
+  EXPECT_EQ(scratch(1), 4 * (208 + 2 * 200));
+  EXPECT_EQ(scratch(2), scratch(1));
+  EXPECT_EQ(scratch(15), 4 * (8 * 208 + 2 * 200));
+  EXPECT_EQ(scratch(16), scratch(15));
+  EXPECT_EQ(scratch(197), scratch(16));
+}
+
 TEST(Attention, SplitsOverHeads) {
   const auto *splitter = static_cast<const o2m_splitter *>(Op()->get_extension("o2m.split/1"));
   TestNode node(Op(), CaseNamed("shared_keys")), none(Op(), CaseNamed("no_heads"));
