@@ -182,7 +182,7 @@ TEST(Attention, ScratchOfTheDspKernelGrowsToSixteenRows) {
     Op()->memory(&target, node.get(), rows, &memory);
     return memory.scratch_bytes;
   };
-  EXPECT_EQ(scratch(1), 4 * (208 + 2 * 200));
+  EXPECT_EQ(scratch(1), 4 * (208 + 34 + 2 * 32));
   EXPECT_EQ(scratch(2), scratch(1));
   EXPECT_EQ(scratch(15), 4 * (8 * 208 + 2 * 200));
   EXPECT_EQ(scratch(16), scratch(15));

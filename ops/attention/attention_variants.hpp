@@ -19,11 +19,11 @@ inline int64_t ScalarScratch(const o2m_node *node, int32_t rows) {
 }
 
 // Pairs of rows of exponentials, each with 8 words for its epilogue; beside them pairs of queries, each with 2 words,
-// and four keys, or, after them, four columns of v. All s16.
+// and four keys, or, after them, four columns of v, piece by piece where there is one pair. All s16.
 inline int64_t DspScratch(const o2m_node *node, int32_t rows) {
   const int64_t pairs = (std::min(rows, kDspTileRows) + 1) / 2;
   const int64_t keys = RoundUp4(Keys(node)), depth = RoundUp4(Depth(node));
-  return 4 * (pairs * (keys + 8) + std::max(pairs * (depth + 2) + 2 * depth, 2 * keys));
+  return 4 * (pairs * (keys + 8) + std::max(pairs * (depth + 2) + 2 * depth, pairs > 1 ? 2 * keys : 0));
 }
 
 // Of one head and one tile of rows; fitted to counts on the emulated core over shapes, within 2 %.
@@ -35,7 +35,7 @@ inline int64_t DspTileInstructions(const o2m_node *node, int64_t rows) {
   };
   const int64_t scores = keys * (16 * depth + 85 + tile(depth, 29)) + pairs * (9 * depth + 45);
   const int64_t exponentials = pairs * (47 * keys + 190);
-  const int64_t rows_of_y = columns * (26 * keys + 110 + tile(keys, 40));
+  const int64_t rows_of_y = columns * (26 * keys + (pairs > 1 ? 110 : 500) + tile(keys, 40));
   return scores + exponentials + rows_of_y + 150;
 }
 

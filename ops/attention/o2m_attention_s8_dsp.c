@@ -258,25 +258,44 @@ static NOINLINE void dot_rows_tile(uint32_t *blocks, const uint32_t *lines, int3
       "strd r1, r2, [r0], #8\n");
 }
 
-/* Where dot_rows_tile() does not do: some last columns, other layouts, s16, odd scales. */
-static void general_columns(const tile *t, int32_t c, int32_t columns, void *y, const o2m_attention_params *p) {
-  for (int32_t pair = 0; pair < t->pairs; ++pair) {
-    const row_end *const end = end_of(t, pair);
-    int32_t sums[8];
-    dot_sums_tile(scores_of(t, pair), t->lines, t->key_groups, sums);
-    for (int32_t r = 0; r < 2; ++r) {
-      for (int32_t i = 0; i < columns; ++i) {
-        const int32_t at = row_of(t, pair, r) * p->y.row + (c + i) * p->y.column;
-        const int32_t value =
-            p->y_zero + o2m_requantize(sums[4 * r + i], end->row[r].multiplier, end->row[r].shift + 32);
-        if (p->y_bytes == 1) {
-          ((int8_t *)y)[at] = o2m_saturate_s8(value);
-        } else {
-          ((int16_t *)y)[at] = o2m_saturate_s16(value);
-        }
+/* Columns c .. c + columns - 1 of both rows of a block, from their sums. */
+static void store_sums(const tile *t, int32_t pair, const int32_t sums[8], int32_t c, int32_t columns, void *y,
+                       const o2m_attention_params *p) {
+  const row_end *const end = end_of(t, pair);
+  for (int32_t r = 0; r < 2; ++r) {
+    for (int32_t i = 0; i < columns; ++i) {
+      const int32_t at = row_of(t, pair, r) * p->y.row + (c + i) * p->y.column;
+      const int32_t value = p->y_zero + o2m_requantize(sums[4 * r + i], end->row[r].multiplier, end->row[r].shift + 32);
+      if (p->y_bytes == 1) {
+        ((int8_t *)y)[at] = o2m_saturate_s8(value);
+      } else {
+        ((int16_t *)y)[at] = o2m_saturate_s16(value);
       }
     }
   }
+}
+
+/* Where dot_rows_tile() does not do: some last columns, other layouts, s16, odd scales. */
+static void general_columns(const tile *t, int32_t c, int32_t columns, void *y, const o2m_attention_params *p) {
+  for (int32_t pair = 0; pair < t->pairs; ++pair) {
+    int32_t sums[8];
+    dot_sums_tile(scores_of(t, pair), t->lines, t->key_groups, sums);
+    store_sums(t, pair, sums, c, columns, y, p);
+  }
+}
+
+/* One block alone: as many keys at a time as lines fit where queries and keys lay, so that its scratch stays small. */
+static void columns_of_one(const tile *t, const int8_t *v, int32_t c, int32_t columns, void *y,
+                           const o2m_attention_params *p) {
+  const int32_t most = (query_words(t) + 8 * t->depth_groups) / 8 * 4;
+  int32_t sums[8] = {0}, part[8];
+  for (int32_t m = 0; m < p->keys; m += most) {
+    const int32_t keys = o2m_min(most, p->keys - m);
+    o2m_dot_widen(v + m * p->v.row, p->v.column, p->v.row, keys, columns, p->v_zero, t->lines);
+    dot_sums_tile(scores_of(t, 0) + m, t->lines, (keys + 3) / 4, part);
+    for (int32_t i = 0; i < 8; ++i) sums[i] += part[i];
+  }
+  store_sums(t, 0, sums, c, columns, y, p);
 }
 
 /* Whether dot_rows_tile() can do: its shifts lie in 33 .. 54, whatever the sums. */
@@ -292,7 +311,12 @@ static NOINLINE void dot_rows(const tile *t, const int8_t *v, void *y, const o2m
   }
   for (int32_t c = 0; c < p->columns; c += 4) {
     const int32_t columns = o2m_min(4, p->columns - c);
-    o2m_dot_widen(v + c * p->v.column, p->v.column, p->v.row, p->keys, columns, p->v_zero, t->lines);
+    const int8_t *const column = v + c * p->v.column;
+    if (t->pairs == 1) {
+      columns_of_one(t, column, c, columns, y, p);
+      continue;
+    }
+    o2m_dot_widen(column, p->v.column, p->v.row, p->keys, columns, p->v_zero, t->lines);
     if (fast && columns == 4) {
       dot_rows_tile(t->scores, t->lines, t->key_groups, scores_of(t, t->pairs));
     } else {
