@@ -225,7 +225,7 @@ struct Attention {
     memory->inputs[kQ] = {O2M_ANY_STRIDES, q.rank - 2, 1, 1, 0};
     memory->outputs[0] = {O2M_ANY_STRIDES, y.rank - 2, 1, 1, 0};
     memory->inputs[kK] = memory->inputs[kV] = {O2M_ANY_STRIDES, 0, 0, 0, 0};
-    memory->scratch_bytes = Variant(target) == "_dsp" ? DspScratch(node, rows) : ScalarScratch(node, rows);
+    memory->scratch_bytes = ScratchOf(Variant(target), node, rows);
     // A head's query is read before its row of y is written; the rows must coincide head by head.
     const o2m_attention_params p = KernelParams(node);
     const bool coincide = p.q.group == p.y.group && p.q.head == p.y.head && p.q.row == p.y.row &&
@@ -317,7 +317,7 @@ struct Attention {
     cost->macs = 2 * pairs * p.keys * (p.depth + p.columns);
     cost->elements = heads * rows * p.keys;
     cost->outputs = heads * rows * p.columns;
-    cost->instructions = Variant(target) == "_dsp" ? DspInstructions(node, heads, rows) : -1;
+    cost->instructions = InstructionsOf(Variant(target), node, heads, rows);
   }
 
   static void QuantRule(const o2m_node *, o2m_quant_rule *rule) { rule->s16_outputs = 1; }

@@ -9,24 +9,26 @@
 
 namespace o2m {
 
-constexpr int32_t kDspTileRows = 16;  // as in o2m_attention_s8_dsp.c
-
-inline int64_t RoundUp4(int64_t x) { return (x + 3) / 4 * 4; }
+constexpr int32_t kTileRows = 16;  // as in the kernels
 
 // int16_t [min(rows, 2)][P + M]
 inline int64_t ScalarScratch(const o2m_node *node, int32_t rows) {
   return int64_t{2} * std::min(rows, 2) * (Depth(node) + Keys(node));
 }
 
+// ---- Armv7E-M with DSP: groups of four ------------------------------------------------------------------------------
+
+inline int64_t RoundUp4(int64_t x) { return (x + 3) / 4 * 4; }
+
 // Pairs of rows of exponentials, each with 8 words for its epilogue; beside them pairs of queries, each with 2 words,
 // and four keys, or, after them, four columns of v, piece by piece where there is one pair. All s16.
 inline int64_t DspScratch(const o2m_node *node, int32_t rows) {
-  const int64_t pairs = (std::min(rows, kDspTileRows) + 1) / 2;
+  const int64_t pairs = (std::min(rows, kTileRows) + 1) / 2;
   const int64_t keys = RoundUp4(Keys(node)), depth = RoundUp4(Depth(node));
   return 4 * (pairs * (keys + 8) + std::max(pairs * (depth + 2) + 2 * depth, pairs > 1 ? 2 * keys : 0));
 }
 
-// Of one head and one tile of rows; fitted to counts on the emulated core over shapes, within 2 %.
+// Instructions of one head and one tile of rows, after counts on the emulated cores.
 inline int64_t DspTileInstructions(const o2m_node *node, int64_t rows) {
   const int64_t keys = (Keys(node) + 3) / 4, depth = (Depth(node) + 3) / 4, columns = (Columns(node) + 3) / 4;
   const int64_t pairs = (rows + 1) / 2;
@@ -39,10 +41,39 @@ inline int64_t DspTileInstructions(const o2m_node *node, int64_t rows) {
   return scores + exponentials + rows_of_y + 150;
 }
 
-inline int64_t DspInstructions(const o2m_node *node, int64_t heads, int32_t rows) {
+// ---- Helium: blocks of 16 -------------------------------------------------------------------------------------------
+
+inline int64_t RoundUp16(int64_t x) { return (x + 15) / 16 * 16; }
+
+// Pairs of rows of s16 scores, in place of which come exponentials and 20 bytes for their epilogue; beside them queries
+// with 16 bytes each, and four keys, or, after them, four columns of v.
+inline int64_t MveScratch(const o2m_node *node, int32_t rows) {
+  const int64_t padded = (std::min(rows, kTileRows) + 1) / 2 * 2;
+  const int64_t keys = RoundUp16(Keys(node)), depth = RoundUp16(Depth(node));
+  return padded * (keys + std::max<int64_t>(keys, 32)) + std::max(padded * (depth + 16) + 4 * depth, 4 * keys);
+}
+
+inline int64_t MveTileInstructions(const o2m_node *node, int64_t rows) {
+  const int64_t keys = RoundUp16(Keys(node)) / 16, depth = RoundUp16(Depth(node)) / 16;
+  const int64_t four_keys = (Keys(node) + 3) / 4, four_columns = (Columns(node) + 3) / 4, pairs = (rows + 1) / 2;
+  const int64_t scores = four_keys * (15 * depth + 100 + pairs * (16 * depth + 26)) + 110 * pairs;
+  const int64_t exponentials = 2 * pairs * (11 * ((Keys(node) + 7) / 8) + 68);
+  return scores + exponentials + four_columns * (47 * keys + 400 + pairs * (16 * keys + 31)) + 150;
+}
+
+// ---- By suffix ------------------------------------------------------------------------------------------------------
+
+inline int64_t ScratchOf(const std::string &variant, const o2m_node *node, int32_t rows) {
+  if (variant == "_dsp") return DspScratch(node, rows);
+  return variant == "_mve" ? MveScratch(node, rows) : ScalarScratch(node, rows);
+}
+
+// Below 0: nothing is known.
+inline int64_t InstructionsOf(const std::string &variant, const o2m_node *node, int64_t heads, int32_t rows) {
+  const auto tile = variant == "_dsp" ? DspTileInstructions : variant == "_mve" ? MveTileInstructions : nullptr;
+  if (!tile) return -1;
   int64_t head = 0;
-  for (int32_t done = 0; done < rows; done += kDspTileRows)
-    head += DspTileInstructions(node, std::min(rows - done, kDspTileRows));
+  for (int32_t done = 0; done < rows; done += kTileRows) head += tile(node, std::min(rows - done, kTileRows));
   return heads * head;
 }
 

@@ -1,7 +1,9 @@
-/* o2m_attention_exp.h - the table of exponentials that every attention kernel reads. */
+/* o2m_attention_exp.h - what attention kernels share: the table of exponentials, and the reciprocal of their sum. */
 #ifndef O2M_ATTENTION_EXP_H_
 #define O2M_ATTENTION_EXP_H_
 #include <stdint.h>
+
+#include "o2m_fixedpoint.h"
 
 /* floor(255 exp(-i / 64) + 1/2); zero from O2M_EXPONENTIALS on. The size is a power of two: a saturating instruction
  * then keeps an index within it. */
@@ -26,4 +28,20 @@ static const uint8_t o2m_exponential[O2M_EXPONENTIALS_SIZE] = {
     1,   1,   1,   1,   1,   1,   1,   1,   1,   1,   1,   1,   1,   1,   1,   1,   1,   1,   1,   1,   1,   1,   1,
     1,   1,   1,   1,   1,   1,   1,   1,   1,
 };
+
+/* Bits of x > 0: the n with 2^(n-1) <= x < 2^n. */
+static inline int32_t o2m_bits32(uint32_t x) { return 32 - __builtin_clz(x); }
+
+/* round(numerator * 2^bits / denominator), numerator < 2^31, denominator < 2^23, result < 2^31: digit by digit. */
+static inline int32_t o2m_divide_scaled(uint32_t numerator, int32_t bits, uint32_t denominator) {
+  uint32_t quotient = numerator / denominator, rest = numerator % denominator;
+  while (bits > 0) {
+    const int32_t digit = o2m_min(bits, 32 - o2m_bits32(denominator));
+    rest <<= digit;
+    quotient = (quotient << digit) + rest / denominator;
+    rest %= denominator;
+    bits -= digit;
+  }
+  return (int32_t)(quotient + (2 * rest >= denominator));
+}
 #endif

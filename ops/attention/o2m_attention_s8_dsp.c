@@ -202,23 +202,10 @@ static int32_t drop(uint32_t *group, int32_t count) {
   return count * e;
 }
 
-/* round(numerator * 2^bits / denominator), numerator < 2^31, denominator < 2^23, result < 2^31: digit by digit. */
-static int32_t divide_scaled(uint32_t numerator, int32_t bits, uint32_t denominator) {
-  uint32_t quotient = numerator / denominator, rest = numerator % denominator;
-  while (bits > 0) {
-    const int32_t digit = o2m_min(bits, __builtin_clz(denominator));
-    rest <<= digit;
-    quotient = (quotient << digit) + rest / denominator;
-    rest %= denominator;
-    bits -= digit;
-  }
-  return (int32_t)(quotient + (2 * rest >= denominator));
-}
-
 /* One row's epilogue of A V, as average_of() of the scalar kernel has it. */
 static void finish_row(row_end *end, int32_t r, int32_t sum, const o2m_attention_params *p) {
-  const int32_t bits = 32 - __builtin_clz((uint32_t)sum), shift = p->y_shift + bits - 1;
-  end->row[r].multiplier = divide_scaled((uint32_t)p->y_multiplier, bits - 1, (uint32_t)sum);
+  const int32_t bits = o2m_bits32((uint32_t)sum), shift = p->y_shift + bits - 1;
+  end->row[r].multiplier = o2m_divide_scaled((uint32_t)p->y_multiplier, bits - 1, (uint32_t)sum);
   end->row[r].shift = shift - 32;
   end->row[r].start = shift >= 33 && shift < 55 ? (1 << (shift - 33)) + p->y_zero * (1 << (shift - 32)) : 0;
 }
@@ -300,7 +287,7 @@ static void columns_of_one(const tile *t, const int8_t *v, int32_t c, int32_t co
 
 /* Whether dot_rows_tile() can do: its shifts lie in 33 .. 54, whatever the sums. */
 static int whole_words(const o2m_attention_params *p) {
-  const int32_t most_bits = 32 - __builtin_clz(255u * (uint32_t)p->keys);
+  const int32_t most_bits = o2m_bits32(255u * (uint32_t)p->keys);
   return p->y.column == 1 && p->y_bytes == 1 && p->y_shift + 7 >= 33 && p->y_shift + most_bits - 1 <= 54;
 }
 
