@@ -340,6 +340,52 @@ void AddMasked(CaseList &list, const std::string &name, std::vector<int32_t> mas
            {S8({1, 3, 6, 8})}, AttentionParams{0.35f, {1, 0}, 0, 0, 0, 0});
 }
 
+// Shapes with every kind of tail, layouts, zero points, scales and masks, the same everywhere.
+class RandomCases {
+ public:
+  void AddTo(CaseList &list, int32_t count) {
+    for (int32_t i = 0; i < count; ++i) Add(list, Str("random_", i));
+  }
+
+ private:
+  int32_t Below(int32_t bound) {
+    seed_ = seed_ * 6364136223846793005u + 1442695040888963407u;
+    return static_cast<int32_t>((seed_ >> 33) % static_cast<uint64_t>(bound));
+  }
+  int32_t ZeroPoint() { return Below(3) == 0 ? 0 : Below(256) - 128; }
+  // [1, heads, rows, columns]: dense, columns of all heads side by side, transposed, or with gaps.
+  CaseOperand Matrix(int32_t heads, int32_t rows, int32_t columns, int kind, float scale) {
+    const int64_t h = heads, r = rows, c = columns;
+    const std::vector<int64_t> strides[] = {{h * r * c, r * c, c, 1},
+                                            {h * r * c, c, h * c, 1},
+                                            {h * r * c, r * c, 1, r},
+                                            {h * r * (2 * c + 1), r * (2 * c + 1), 2 * c + 1, 2}};
+    return {O2M_S8, {1, heads, rows, columns}, scale, ZeroPoint(), {}, strides[kind]};
+  }
+  void Add(CaseList &list, const std::string &name) {
+    const int32_t heads = 1 + Below(3), queries = 1 + Below(21), keys = 1 + Below(Below(4) == 0 ? 70 : 24);
+    const int32_t depth = Below(2) == 0 ? 4 * (1 + Below(9)) : 1 + Below(37);
+    const int32_t columns = Below(2) == 0 ? 4 * (1 + Below(5)) : 1 + Below(19);
+    const float y_scales[] = {0.03f, 0.01f, 0.3f, 0.0004f}, factors[] = {0.35f, 1.1f, 0.05f, 12.0f};
+    CaseOperand y = Matrix(heads, queries, columns, Below(4), y_scales[Below(4)]);
+    if (Below(4) == 0) y.dtype = O2M_S16, y.scale /= 100;
+    std::vector<CaseOperand> inputs = {Matrix(heads, queries, depth, Below(4), 0.03f),
+                                       Matrix(heads, depth, keys, Below(4), 0.03f),
+                                       Matrix(heads, keys, columns, Below(4), 0.03f)};
+    if (Below(3) == 0) inputs.push_back(Mask({1, Below(2) == 0 ? heads : 1, Below(2) == 0 ? queries : 1, keys}));
+    const float factor = factors[Below(4)];  // the last one makes scores beyond 512
+    list.Add(factor > 2 ? "saturating_" + name : name, inputs, {y}, AttentionParams{factor, {1, 0}, 0, 0, 0, 0});
+  }
+  CaseOperand Mask(std::vector<int32_t> dims) {
+    int64_t count = 1;
+    for (int32_t d : dims) count *= d;
+    std::vector<float> mask = RandomFloats(count, static_cast<uint64_t>(Below(1000)), 3.0f);
+    for (float &m : mask) m = Below(4) == 0 ? -INFINITY : m;
+    return {O2M_F32, std::move(dims), 0, 0, mask};
+  }
+  uint64_t seed_ = 7;
+};
+
 void Attention::Cases(CaseList &list) {
   const AttentionParams params = {0.35f, {1, 1}, 0, 0, 0, 0};
   list.Add("heads", {S8({1, 3, 9, 8}, 4), S8({1, 3, 8, 9}, -5), S8({1, 3, 9, 8}, 6)}, {S8({1, 3, 9, 8}, -7)}, params);
@@ -380,6 +426,7 @@ void Attention::Cases(CaseList &list) {
   AddMasked(list, "mask", {6, 10}, -INFINITY);
   AddMasked(list, "mask_per_head", {1, 3, 6, 10}, -100.0f);
   AddMasked(list, "mask_of_keys", {1, 1, 1, 10}, -1e9f);
+  RandomCases().AddTo(list, 60);
 }
 
 }  // namespace

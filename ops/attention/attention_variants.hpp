@@ -61,16 +61,32 @@ inline int64_t MveTileInstructions(const o2m_node *node, int64_t rows) {
   return scores + exponentials + four_columns * (47 * keys + 400 + pairs * (16 * keys + 31)) + 150;
 }
 
+// ---- RV32IM: four rows at a time ------------------------------------------------------------------------------------
+
+// int16_t [M][4] scores, in place of which come exponentials, and [P][4] queries
+inline int64_t Rv32Scratch(const o2m_node *node) { return int64_t{8} * (Keys(node) + Depth(node)); }
+
+inline int64_t Rv32TileInstructions(const o2m_node *node, int64_t rows) {
+  const int64_t keys = Keys(node), depth = Depth(node), columns = Columns(node);
+  const int64_t four_keys = (keys + 3) / 4, four_columns = (columns + 3) / 4;
+  const int64_t scores = four_keys * (42 * depth + 420) + 36 * depth, exponentials = 4 * (16 * keys + 200);
+  return (rows + 3) / 4 * (scores + exponentials + four_columns * (42 * keys + 320) + 200);
+}
+
 // ---- By suffix ------------------------------------------------------------------------------------------------------
 
 inline int64_t ScratchOf(const std::string &variant, const o2m_node *node, int32_t rows) {
   if (variant == "_dsp") return DspScratch(node, rows);
-  return variant == "_mve" ? MveScratch(node, rows) : ScalarScratch(node, rows);
+  if (variant == "_mve") return MveScratch(node, rows);
+  return variant == "_rv32" ? Rv32Scratch(node) : ScalarScratch(node, rows);
 }
 
 // Below 0: nothing is known.
 inline int64_t InstructionsOf(const std::string &variant, const o2m_node *node, int64_t heads, int32_t rows) {
-  const auto tile = variant == "_dsp" ? DspTileInstructions : variant == "_mve" ? MveTileInstructions : nullptr;
+  const auto tile = variant == "_dsp"    ? DspTileInstructions
+                    : variant == "_mve"  ? MveTileInstructions
+                    : variant == "_rv32" ? Rv32TileInstructions
+                                         : nullptr;
   if (!tile) return -1;
   int64_t head = 0;
   for (int32_t done = 0; done < rows; done += kTileRows) head += tile(node, std::min(rows - done, kTileRows));
