@@ -248,7 +248,8 @@ struct Attention {
   static o2m_status Emit(const o2m_host *host, const o2m_target *target, const o2m_node *node, const o2m_emitter *e) {
     const std::string variant = Variant(target), kernel = "o2m_attention_s8" + variant, source = kernel + ".c";
     if (o2m_status s = EmitSources(host, e, o2m_sources, O2M_SOURCE_COUNT,
-                                   {"o2m_fixedpoint.h", "o2m_attention_exp.h", "o2m_attention_s8.h", source.c_str()})) {
+                                   {"o2m_fixedpoint.h", "o2m_attention_exp.h", "o2m_attention_s8.h",
+                                    "o2m_attention_scalar.h", source.c_str()})) {
       return s;
     }
     Line(e, Call(Str("O2M_SYM(", kernel, ")"),

@@ -29,9 +29,6 @@ static const uint8_t o2m_exponential[O2M_EXPONENTIALS_SIZE] = {
     1,   1,   1,   1,   1,   1,   1,   1,   1,
 };
 
-/* Bits of x > 0: the n with 2^(n-1) <= x < 2^n. */
-static inline int32_t o2m_bits32(uint32_t x) { return 32 - __builtin_clz(x); }
-
 /* round(numerator * 2^bits / denominator), numerator < 2^31, denominator < 2^23, result < 2^31: digit by digit. */
 static inline int32_t o2m_divide_scaled(uint32_t numerator, int32_t bits, uint32_t denominator) {
   uint32_t quotient = numerator / denominator, rest = numerator % denominator;

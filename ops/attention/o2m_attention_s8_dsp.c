@@ -1,8 +1,10 @@
 /* o2m_attention_s8_dsp.c - softmax(q k^T factor + mask) v, s8 operands, for Armv7E-M with DSP. A tile of query rows at
  * a time: four keys, or four columns of v, are widened once for all rows of the tile. */
+#include "o2m_attention_s8.h"
+
+#if defined(__ARM_FEATURE_DSP) && defined(__thumb2__)
 #include "o2m_attention_dsp.h"
 #include "o2m_attention_exp.h"
-#include "o2m_attention_s8.h"
 
 #define NOINLINE __attribute__((noinline)) /* scores, exponentials and rows show up apart in a profile */
 
@@ -341,3 +343,12 @@ void O2M_SYM(o2m_attention_s8_dsp)(const int8_t *q, const int8_t *k, const int8_
     }
   }
 }
+
+#else /* not compiled for such a core: the same bytes from C */
+#include "o2m_attention_scalar.h"
+
+void O2M_SYM(o2m_attention_s8_dsp)(const int8_t *q, const int8_t *k, const int8_t *v, void *y, int32_t first,
+                                   int32_t rows, void *scratch, const o2m_attention_params *p) {
+  o2m_attention_scalar(q, k, v, y, first, rows, scratch, p);
+}
+#endif

@@ -1,10 +1,12 @@
 /* o2m_attention_s8_mve.c - softmax(q k^T factor + mask) v, s8 operands, for Helium (Cortex-M55). A tile of query rows
  * at a time: four keys, or four columns of v, are laid into scratch once for all rows of the tile, as lines of bytes in
  * blocks of 16, and every VMLADAVA makes 16 products. */
+#include "o2m_attention_s8.h"
+
+#if defined(__ARM_FEATURE_MVE)
 #include <arm_mve.h>
 
 #include "o2m_attention_exp.h"
-#include "o2m_attention_s8.h"
 
 #define NOINLINE __attribute__((noinline)) /* scores, exponentials and rows show up apart in a profile */
 
@@ -465,3 +467,12 @@ void O2M_SYM(o2m_attention_s8_mve)(const int8_t *q, const int8_t *k, const int8_
     }
   }
 }
+
+#else /* not compiled for such a core: the same bytes from C */
+#include "o2m_attention_scalar.h"
+
+void O2M_SYM(o2m_attention_s8_mve)(const int8_t *q, const int8_t *k, const int8_t *v, void *y, int32_t first,
+                                   int32_t rows, void *scratch, const o2m_attention_params *p) {
+  o2m_attention_scalar(q, k, v, y, first, rows, scratch, p);
+}
+#endif

@@ -1,7 +1,9 @@
 /* o2m_attention_s8_rv32.c - softmax(q k^T factor + mask) v, s8 operands, for RV32IM. Four query rows at a time: they
  * lie side by side in scratch, element by element, and meet four keys, or four columns of v, where those are. */
-#include "o2m_attention_exp.h"
 #include "o2m_attention_s8.h"
+
+#if defined(__riscv_mul) && __riscv_xlen == 32
+#include "o2m_attention_exp.h"
 
 #define NOINLINE __attribute__((noinline)) /* scores, exponentials and rows show up apart in a profile */
 
@@ -290,3 +292,12 @@ void O2M_SYM(o2m_attention_s8_rv32)(const int8_t *q, const int8_t *k, const int8
     }
   }
 }
+
+#else /* not compiled for such a core: the same bytes from C */
+#include "o2m_attention_scalar.h"
+
+void O2M_SYM(o2m_attention_s8_rv32)(const int8_t *q, const int8_t *k, const int8_t *v, void *y, int32_t first,
+                                    int32_t rows, void *scratch, const o2m_attention_params *p) {
+  o2m_attention_scalar(q, k, v, y, first, rows, scratch, p);
+}
+#endif
