@@ -14,6 +14,8 @@
 
 #include "o2m_fixedpoint.h"
 
+#if defined(__ARM_FEATURE_DSP) && defined(__thumb2__)
+
 /* ---- Words ---- */
 
 static inline uint32_t o2m_load_word(const int8_t *at) {
@@ -276,4 +278,5 @@ enum { O2M_UNROLLED_GROUPS = 4, O2M_GROUP_BYTES = 88 };
                    : "+r"(block)                                    \
                    : "r"(line), "r"(line_end), "r"(skip), "r"(last) \
                    : "r12", "cc", "memory")
+#endif
 #endif
