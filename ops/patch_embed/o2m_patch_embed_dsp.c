@@ -8,7 +8,7 @@
 typedef struct pair { /* of patches, side by side; `count` is 2 or 1 */
   const uint8_t *x;
   int32_t count, y_at;
-  int32_t *acc; /* [count][outputs] */
+  int32_t *acc; /* [outputs / 4][2 patches][4], as the tile leaves them */
   uint32_t *panel;
   uint8_t *pixels; /* [count][h][w][C] */
 } pair;
@@ -37,10 +37,10 @@ static void make_panel(const pair *a, int32_t depth, const o2m_patch_embed_param
   }
 }
 
-/* acc[patch][o] += the products of a piece. */
+/* acc += the products of a piece. */
 static void add_piece(const pair *a, int32_t depth, const int8_t *weights, const o2m_patch_embed_params *p) {
   static const int32_t zeros[4] = {0, 0, 0, 0};
-  int32_t sums[8];
+  int32_t sums[8], *acc = a->acc;
   o2m_dot_dsp d;
   memset(&d, 0, sizeof d);
   d.blocks = o2m_dot_dsp_blocks(depth);
@@ -50,19 +50,21 @@ static void add_piece(const pair *a, int32_t depth, const int8_t *weights, const
   d.row_bytes = 16;
   d.column_bytes = 4;
   d.store = O2M_DOT_DSP_RAW;
-  for (int32_t o = 0; o < p->outputs; o += 4, weights += 16 * d.blocks) {
-    const int32_t valid = o2m_min(4, p->outputs - o);
+  for (int32_t o = 0; o < p->outputs; o += 4, weights += 16 * d.blocks, acc += 8) {
     d.weights = weights;
     O2M_SYM(o2m_dot_dsp_tiles)(a->panel, 1, &d);
-    for (int32_t i = 0; i < 4 * a->count; ++i) {
-      if (i % 4 < valid) a->acc[i / 4 * p->outputs + o + i % 4] += sums[i];
-    }
+    for (int32_t i = 0; i < 8; ++i) acc[i] += sums[i];
   }
 }
 
+/* Where the sum of output o of a patch lies. */
+static int32_t acc_at(int32_t patch, int32_t o) { return 2 * (o & ~3) + 4 * patch + (o & 3); }
+
 static void sum_pieces(const pair *a, const o2m_patch_embed_params *p) {
   const int8_t *weights = p->weights;
-  for (int32_t i = 0; i < a->count * p->outputs; ++i) a->acc[i] = p->bias[i % p->outputs];
+  for (int32_t o = 0; o < ((p->outputs + 3) & ~3); ++o) {
+    a->acc[acc_at(0, o)] = a->acc[acc_at(1, o)] = o < p->outputs ? p->bias[o] : 0;
+  }
   for (int32_t i = 0; i < p->kernel_h; i += p->piece_h) {
     for (int32_t j = 0; j < p->kernel_w; j += p->piece_w) {
       const int32_t depth = gather(a, i, j, p);
@@ -77,7 +79,7 @@ static void store_sums(const pair *a, void *y, const o2m_patch_embed_params *p) 
   for (int32_t patch = 0; patch < a->count; ++patch) {
     const int32_t at = a->y_at + patch * p->y_column;
     for (int32_t o = 0; o < p->outputs; ++o) {
-      o2m_patch_embed_store(p, y, at + o * p->y_channel, o, a->acc[patch * p->outputs + o]);
+      o2m_patch_embed_store(p, y, at + o * p->y_channel, o, a->acc[acc_at(patch, o)]);
     }
   }
 }
@@ -118,7 +120,7 @@ void O2M_SYM(o2m_patch_embed_dsp)(const void *x, void *y, int32_t rows, void *sc
   const int32_t direct = is_direct(p);
   pair a;
   a.acc = (int32_t *)scratch;
-  a.panel = (uint32_t *)a.acc + 2 * p->outputs;
+  a.panel = (uint32_t *)a.acc + 2 * ((p->outputs + 3) & ~3);
   a.pixels = (uint8_t *)(a.panel + o2m_dot_dsp_row_words(p->piece_h * p->piece_w * p->channels));
   for (int32_t r = 0; r < rows; ++r) {
     for (int32_t t = 0; t < p->columns; t += 2) {

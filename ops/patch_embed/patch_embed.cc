@@ -74,7 +74,7 @@ int64_t Instructions(const o2m_node *node, int64_t tokens) {
   const int64_t blocks = (int64_t{params.piece_h} * params.piece_w * channels + 3) / 4, pairs = (tokens + 1) / 2;
   const int64_t pieces = int64_t{(KernelH(node) + params.piece_h - 1) / params.piece_h} *
                          ((KernelW(node) + params.piece_w - 1) / params.piece_w);
-  const int64_t tile = 34 * blocks + 3 * ((blocks + 1) / 2) + 110, add = pieces > 1 ? 60 : 0;
+  const int64_t tile = 34 * blocks + 3 * ((blocks + 1) / 2) + 110, add = pieces > 1 ? 30 : 0;
   const int64_t piece = 8 * 9 * blocks + 9 * blocks + 200 + (outputs + 3) / 4 * (tile + add);
   return pairs * (100 + pieces * piece + (pieces > 1 ? 70 * outputs : 0));
 }
@@ -169,7 +169,7 @@ struct PatchEmbed {
     memory->outputs[0] = {O2M_ANY_STRIDES, 2, 1, 1, 0};
     const int64_t piece = int64_t{params.piece_h} * params.piece_w * node->inputs[0]->dims[1];
     memory->scratch_bytes =
-        *IsaOf(target) ? 8 * y.dims[1] + 16 * ((piece + 3) / 4) + 2 * piece : 4 * y.dims[1] + 2 * piece;
+        *IsaOf(target) ? 8 * ((y.dims[1] + 3) & ~3) + 16 * ((piece + 3) / 4) + 2 * piece : 4 * y.dims[1] + 2 * piece;
   }
 
   static o2m_status Pack(const o2m_host *, const o2m_target *, o2m_node *node) {
