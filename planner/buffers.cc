@@ -39,9 +39,15 @@ struct Builder {
   const o2m_target &target;
   Contracts &contracts;
   Plan &plan;
+  const Border &border;
   Timeline timeline;
   std::vector<Uses> uses;  // by buffer
 };
+
+bool Has(const std::vector<TensorId> &bases, TensorId base) {
+  return std::find(bases.begin(), bases.end(), base) != bases.end();
+}
+bool Outlives(const Builder &b, const Buffer &buffer) { return Has(b.border.out, buffer.id); }
 
 Buffer &BufferOf(Builder &b, TensorId base, int32_t time) {
   int32_t &index = b.plan.buffer_of[base];
@@ -87,14 +93,18 @@ void FinishTensors(Builder &b) {
   for (Buffer &buffer : b.plan.buffers) {
     const Stage &first = b.plan.stages[buffer.first_stage], &last = b.plan.stages[buffer.last_stage];
     const int64_t stride = b.contracts.tile_stride[buffer.id];
+    const bool inside = !Has(b.border.in, buffer.id) && !Outlives(b, buffer);
     const bool written = !b.uses[b.plan.buffer_of[buffer.id]].writes.empty();
-    if (buffer.first_stage == buffer.last_stage && Iterates(first) && stride > 0 && written) {
+    if (buffer.first_stage == buffer.last_stage && Iterates(first) && stride > 0 && written && inside) {
       buffer.tile = true;
       buffer.bytes = std::min(buffer.bytes, first.rows * stride);
       continue;
     }
     if (Iterates(first)) buffer.first = b.timeline.begin[buffer.first_stage];
     if (Iterates(last)) buffer.last = b.timeline.end[buffer.last_stage] - 1;
+    if (Has(b.border.in, buffer.id)) buffer.first = buffer.first_stage = 0;
+    if (!Outlives(b, buffer)) continue;
+    buffer.last = b.timeline.end.back() - 1, buffer.last_stage = static_cast<int32_t>(b.timeline.end.size()) - 1;
   }
 }
 
@@ -161,17 +171,25 @@ void AddOverwrites(Builder &b) {
   const int32_t tensors = static_cast<int32_t>(b.uses.size());
   for (int32_t y = 0; y < tensors; y++)
     for (int32_t x = 0; x < tensors; x++)
-      if (x != y && b.plan.buffers[x].last_stage >= b.plan.buffers[y].first_stage)
+      if (x != y && !Outlives(b, b.plan.buffers[x]) && b.plan.buffers[x].last_stage >= b.plan.buffers[y].first_stage)
         AddOverwrite(b, x, y, b.plan.buffers[x].last_stage);
 }
 
 }  // namespace
 
-void AddBuffers(const Graph &graph, const o2m_target &target, Contracts &contracts, Plan &plan) {
+int64_t WrittenEnd(const Contracts &contracts, TensorId base) {
+  int64_t end = 0;
+  for (const Contract &contract : contracts.nodes)
+    for (const Touch &touch : contract.touches)
+      if (touch.write && touch.base == base) end = std::max(end, EndByte(touch));
+  return end;
+}
+
+void AddBuffers(const Graph &graph, const o2m_target &target, Contracts &contracts, Plan &plan, const Border &border) {
   plan.buffer_of.assign(graph.tensors.size(), kNone);
   plan.scratch_of.assign(graph.nodes.size(), kNone);
   plan.state_of.assign(graph.nodes.size(), kNone);
-  Builder b{graph, target, contracts, plan, TimelineOf(plan), {}};
+  Builder b{graph, target, contracts, plan, border, TimelineOf(plan), {}};
   AddTensors(b);
   FinishInputs(b);
   FinishTensors(b);

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "absl/strings/str_cat.h"
+#include "planner/answers.h"
 
 namespace onnx2mcu {
 
@@ -182,6 +183,8 @@ bool SameButScratch(const o2m_memory &a, const o2m_memory &b) {
   return true;
 }
 
+}  // namespace
+
 absl::StatusOr<Contract> ContractOf(const Graph &graph, const Node &node, const o2m_target &target) {
   if (node.inputs.size() > O2M_MAX_OPERANDS || node.outputs.size() > O2M_MAX_OPERANDS)
     return Nonsense(graph, node, absl::StrCat("covers ", O2M_MAX_OPERANDS, " operands, the node has more"));
@@ -204,6 +207,21 @@ absl::StatusOr<Contract> ContractOf(const Graph &graph, const Node &node, const 
   for (size_t i = 0; i < node.inputs.size(); i++) add(node.inputs[i], memory.inputs[i], false, static_cast<int32_t>(i));
   for (size_t i = 0; i < node.outputs.size(); i++)
     add(node.outputs[i], memory.outputs[i], true, static_cast<int32_t>(i));
+  return contract;
+}
+
+namespace {
+
+// What was said of a node that looks like this one.
+absl::StatusOr<Contract> KnownContract(Answers &known, const Graph &graph, const Node &node, const o2m_target &target,
+                                       std::vector<int32_t> &kinds) {
+  O2M_ASSIGN_OR_RETURN(const Answer *answer, AnswerOf(known, graph, node, target));
+  Contract contract = answer->contract;
+  for (Touch &touch : contract.touches) {
+    touch.tensor = (touch.write ? node.outputs : node.inputs)[touch.operand];
+    touch.base = BaseOf(graph, touch.tensor);
+  }
+  kinds.push_back(answer->kind);
   return contract;
 }
 
@@ -249,12 +267,14 @@ void FindTiles(const Graph &graph, Contracts &contracts) {
 
 }  // namespace
 
-absl::StatusOr<Contracts> ContractsOf(const Graph &graph, const o2m_target &target) {
+absl::StatusOr<Contracts> ContractsOf(const Graph &graph, const o2m_target &target, Answers *known) {
   Contracts contracts;
+  contracts.nodes.reserve(graph.nodes.size());
   contracts.base_bytes.assign(graph.tensors.size(), 0);
   contracts.homes.resize(graph.tensors.size());
   for (const Node &node : graph.nodes) {
-    O2M_ASSIGN_OR_RETURN(Contract contract, ContractOf(graph, node, target));
+    O2M_ASSIGN_OR_RETURN(Contract contract, known ? KnownContract(*known, graph, node, target, contracts.kinds)
+                                                  : ContractOf(graph, node, target));
     for (const Touch &touch : contract.touches) {
       int64_t &bytes = contracts.base_bytes[touch.base];
       if (bytes == 0) bytes = BytesOf(graph.tensors[touch.base]);

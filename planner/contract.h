@@ -74,14 +74,18 @@ struct Contracts {
   std::vector<int64_t> base_bytes;              // by TensorId: memory of a base that op nodes touch, views included
   std::vector<Home> homes;                      // by TensorId of a base
   std::vector<std::vector<NodeId>> reads_from;  // by node: the earlier nodes whose bytes it reads
+  std::vector<int32_t> kinds;                   // by node: Answer::kind; empty where no answers were kept
   // By TensorId of a base: bytes of one step if every node that touches it does so in one loop in step order, so that
   // it may shrink to a tile when all of them share a stage; 0 if not.
   std::vector<int64_t> tile_stride;
 };
 
-// Asks every op. InvalidArgument names the op whose answer makes no sense (negative extents, an axis that is not there,
-// rows that no step writes, a contract that changes with the rows per call).
-absl::StatusOr<Contracts> ContractsOf(const Graph &graph, const o2m_target &target);
+// Asks every op, or looks into `known` first and keeps there what is new. InvalidArgument names the op whose answer
+// makes no sense (negative extents, an axis that is not there, rows that no step writes, a contract that changes with
+// the rows per call).
+struct Answers;
+absl::StatusOr<Contracts> ContractsOf(const Graph &graph, const o2m_target &target, Answers *known = nullptr);
+absl::StatusOr<Contract> ContractOf(const Graph &graph, const Node &node, const o2m_target &target);
 // Scratch for calls of `rows` steps, asked once per value.
 int64_t ScratchOf(const Graph &graph, const o2m_target &target, Contracts &contracts, NodeId node, int32_t rows);
 

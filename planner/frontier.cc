@@ -97,6 +97,7 @@ absl::Status Merge(const SegmentSearch &search, Option &option) {
     O2M_ASSIGN_OR_RETURN(const StageSpace space, SpaceOf(search, graph));
     SetPrice(space, CutStages(space, limit), option);
   }
+  option.graph = std::move(graph);
   return absl::OkStatus();
 }
 

@@ -6,29 +6,26 @@
 #include "planner/buffers.h"
 #include "planner/loops.h"
 #include "planner/order.h"
-#include "planner/place.h"
 
 namespace onnx2mcu {
-namespace {
-
-Problem ProblemOf(const Plan &plan) {
+Problem ProblemOf(const std::vector<Buffer> &buffers, const std::vector<Overwrite> &overwrites) {
   Problem problem;
-  problem.lower_bound = plan.lower_bound_bytes;
-  for (const Buffer &buffer : plan.buffers) {
+  problem.blocks.reserve(buffers.size());
+  for (const Buffer &buffer : buffers) {
     const int64_t align = buffer.kind == BufferKind::kTensor ? kTensorAlign : kBlockAlign;
     problem.blocks.push_back({"", buffer.bytes, align, buffer.first, buffer.last});
   }
-  for (const Overwrite &o : plan.overwrites) problem.distances.push_back({o.x, o.y, o.distance});
+  for (const Overwrite &o : overwrites) problem.distances.push_back({o.x, o.y, o.distance});
   return problem;
 }
 
-}  // namespace
-
-void PlaceBuffers(Plan &plan) {
+void PlaceBuffers(Plan &plan, Placements *known) {
   plan.lower_bound_bytes = LowerBound(plan.buffers, plan.overwrites);
-  const Solution solution = Place(ProblemOf(plan));
+  Problem problem = ProblemOf(plan.buffers, plan.overwrites);
+  problem.lower_bound = plan.lower_bound_bytes;
+  const Solution solution = Place(problem, known);
   for (size_t i = 0; i < plan.buffers.size(); i++) plan.buffers[i].offset = solution.offsets[i];
-  plan.arena_bytes = solution.bytes;
+  plan.arena_bytes = solution.bytes, plan.arena_optimal = solution.optimal;
 }
 
 Plan PlanStages(const Graph &graph, const o2m_target &target, Contracts &contracts, std::vector<Stage> stages) {

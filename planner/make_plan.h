@@ -3,12 +3,14 @@
 #include <vector>
 
 #include "planner/contract.h"
+#include "planner/place.h"
 #include "planner/plan.h"
 
 namespace onnx2mcu {
 
-// Lower bound, offsets and arena for given buffers and distances.
-void PlaceBuffers(Plan &plan);
+// Lower bound, offsets and arena for given buffers and distances. `known` saves time only.
+void PlaceBuffers(Plan &plan, Placements *known = nullptr);
+Problem ProblemOf(const std::vector<Buffer> &buffers, const std::vector<Overwrite> &overwrites);
 
 // Lifetimes, distances and placement for given stages.
 Plan PlanStages(const Graph &graph, const o2m_target &target, Contracts &contracts, std::vector<Stage> stages);

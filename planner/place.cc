@@ -7,6 +7,7 @@
 #include <tuple>
 #include <utility>
 
+#include "planner/place_parts.h"
 #include "planner/place_search.h"
 
 namespace onnx2mcu {
@@ -235,9 +236,13 @@ void SearchOn(Search &s, int64_t work) {
   s.best.bytes = std::max(s.best.bytes, s.fixed_top);
 }
 
-}  // namespace
+// A search that stays near the bound is ended there; a little more may still prove that nothing is better.
+void Prove(Search &s, int64_t work) {
+  SearchExactly(s.problem, s.conflicts, s.bound, work, s.best);
+  s.best.bytes = std::max(s.best.bytes, s.fixed_top);
+}
 
-Solution Place(const Problem &problem) {
+Search Begin(const Problem &problem) {
   Search s{problem, ConflictsOf(problem), problem.lower_bound, 0, 0, {}, {}, {}, {}};
   s.offsets.resize(problem.blocks.size());
   for (const Block &block : problem.blocks)
@@ -246,12 +251,74 @@ Solution Place(const Problem &problem) {
   for (const Kind kind : kKinds)
     if (s.best.offsets.empty() || !Met(s)) PlaceInOrder(s, OrderOf(problem, kind));
   s.work = 0;
+  return s;
+}
+
+}  // namespace
+
+Solution PlaceGreedily(const Problem &problem) {
+  Search s = Begin(problem);
+  s.best.optimal = Met(s);
+  return s.best;
+}
+
+Solution PlaceAlone(const Problem &problem) {
+  Search s = Begin(problem);
   for (const Kind kind : kKinds)
     if (!Close(s) && !Small(problem)) Improve(s, OrderOf(problem, kind), problem.work_limit / (16 * std::size(kKinds)));
   if (!Close(s) && !Small(problem)) Shuffle(s, problem.work_limit / 2);
   if (!Close(s)) SearchOn(s, problem.work_limit - s.work);
+  if (!Met(s) && !s.best.optimal) Prove(s, problem.work_limit / 16);
   s.best.optimal |= Met(s);
   return s.best;
+}
+
+namespace {
+
+struct Fitted {
+  std::vector<Part> parts;
+  std::vector<Link> links;
+};
+
+Solution OffsetsOf(const Problem &problem, const Fitted &fitted, const ChainSolution &chain) {
+  Solution solution{std::vector<int64_t>(problem.blocks.size()), chain.bytes, chain.optimal};
+  for (size_t p = 0; p < fitted.parts.size(); p++)
+    for (size_t i = 0; i < fitted.parts[p].blocks.size(); i++)
+      solution.offsets[fitted.parts[p].blocks[i]] = chain.parts[p]->offsets[i];
+  return solution;
+}
+
+int64_t BoundOf(const Placements &known, const Fitted &fitted, int64_t bound) {
+  for (const Link &link : fitted.links) bound = std::max(bound, known.entries[link.part].problem.lower_bound);
+  return bound;
+}
+
+// The parts do not fit together as they lie best alone.
+Solution PlaceLoose(const Problem &problem, Placements &known, const Solution &best, int64_t enough) {
+  if (best.bytes <= enough) return best;
+  const Link whole{IdOf(known, problem)};
+  const Solution &searched = *PlaceChain(known, {&whole, 1}, problem.lower_bound).parts[0];
+  return searched.bytes <= best.bytes ? searched : best;  // it may be proven
+}
+
+}  // namespace
+
+// Greedy orders of the whole first: where they meet the bound, nothing needs to be put together.
+Solution Place(const Problem &problem, Placements *caller) {
+  const auto fixed = [](const Block &block) { return block.fixed >= 0; };
+  if (std::any_of(problem.blocks.begin(), problem.blocks.end(), fixed)) return PlaceAlone(problem);
+  Placements own, &known = caller ? *caller : own;
+  Fitted fitted{CutInTime(problem, -1, -1), {}};
+  for (const Part &part : fitted.parts) fitted.links.push_back({IdOf(known, part.problem), part.in, part.out});
+  Problem bounded = problem;
+  bounded.lower_bound = BoundOf(known, fitted, problem.lower_bound);
+  Solution greedy = PlaceGreedily(bounded);
+  if (greedy.optimal) return greedy;
+  const ChainSolution chain = PlaceChain(known, fitted.links, problem.lower_bound);
+  Solution best = chain.bytes < greedy.bytes || chain.optimal ? OffsetsOf(problem, fitted, chain) : std::move(greedy);
+  if (chain.loose) best = PlaceLoose(bounded, known, best, chain.enough);
+  best.optimal |= chain.proven && best.bytes <= chain.enough;
+  return best;
 }
 
 }  // namespace onnx2mcu

@@ -37,9 +37,11 @@ struct Solution {
   bool optimal = false;  // nothing less is possible: a lower bound was met, or the exact search ended
 };
 
-// Greedy by size in several orders, blocks of the peak moved forward; where the best is more than 1 % over the lower
-// bound, an exact search up to the work limit. Deterministic.
-Solution Place(const Problem &problem);
+// Part by part where the problem falls apart in time (place_parts.h), as a whole where the parts do not fit together.
+// Each by greedy orders, blocks of the peak moved forward, and where the best is more than 1 % over the lower bound, an
+// exact search up to the work limit. Deterministic: `known` saves time only.
+struct Placements;
+Solution Place(const Problem &problem, Placements *known = nullptr);
 
 // minimalloc's format: a header line that names the columns, then a line per block: id,lower,upper,size (upper
 // exclusive), alignment where one is not 1, offset with a solution. Two columns are our own, where they are needed:

@@ -26,6 +26,10 @@ struct Conflicts {
 // A sweep over time: as much work as there are pairs alive together. Blocks of no bytes have no conflicts.
 Conflicts ConflictsOf(const Problem &problem);
 
+// The problem as one: greedy orders alone, or all that is known. Both mind blocks that are fixed.
+Solution PlaceGreedily(const Problem &problem);
+Solution PlaceAlone(const Problem &problem);
+
 using Intervals = std::vector<std::pair<int64_t, int64_t>>;
 
 // The lowest multiple of align >= from in none of the open intervals, which are sorted.

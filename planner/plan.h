@@ -45,6 +45,7 @@ struct Plan {
   std::vector<int32_t> scratch_of, state_of;  // by NodeId; kNone: none
   int64_t arena_bytes = 0;
   int64_t lower_bound_bytes = 0;  // max over time of live bytes, from the lifetimes alone
+  bool arena_optimal = false;     // no placement of these buffers needs less: the bound is met, or a search has ended
 };
 
 struct PlanOptions {
@@ -70,9 +71,11 @@ struct Alternative {
 absl::StatusOr<Plan> MakePlan(const Graph &graph, const o2m_target &target, const PlanOptions &options);
 
 // Prices every rewrite and tile and returns the non-dominated ones (arena, instructions), the chosen one first.
-// ResourceExhausted names the stage that needs most and what would help.
+// ResourceExhausted names the stage that needs most and what would help. `cache` (plan_cache.h) saves time only; for
+// prices without graphs see price.h.
+struct PlanCache;
 absl::StatusOr<std::vector<Alternative>> ChooseSchedule(const Graph &graph, Host &host, const o2m_target &target,
-                                                        const PlanOptions &options);
+                                                        const PlanOptions &options, PlanCache *cache = nullptr);
 
 // The O(n^2) check of a finished plan; shares no code with the placer.
 absl::Status ValidatePlan(const Graph &graph, const o2m_target &target, const Plan &plan);

@@ -33,6 +33,15 @@ bool Mergeable(const Graph &graph, const Node &node) {
 
 }  // namespace
 
+Tensor WithoutData(const Tensor &tensor) {
+  Tensor light;
+  light.name = tensor.name, light.dtype = tensor.dtype, light.dims = tensor.dims;
+  light.is_constant = tensor.is_constant, light.quant = tensor.quant;
+  light.base = tensor.base, light.view_offset = tensor.view_offset, light.strides = tensor.strides;
+  light.in_arena = tensor.in_arena;
+  return light;
+}
+
 Graph WithoutData(const Graph &graph) {
   Graph light;
   light.name = graph.name, light.file = graph.file, light.opset = graph.opset;
@@ -40,13 +49,7 @@ Graph WithoutData(const Graph &graph) {
   light.nodes = graph.nodes;
   for (Node &node : light.nodes)
     for (Constant &constant : node.constants) constant.data.clear();
-  for (const Tensor &tensor : graph.tensors) {
-    Tensor &copy = light.tensors.emplace_back();
-    copy.name = tensor.name, copy.dtype = tensor.dtype, copy.dims = tensor.dims;
-    copy.is_constant = tensor.is_constant, copy.quant = tensor.quant;
-    copy.base = tensor.base, copy.view_offset = tensor.view_offset, copy.strides = tensor.strides;
-    copy.in_arena = tensor.in_arena;
-  }
+  for (const Tensor &tensor : graph.tensors) light.tensors.push_back(WithoutData(tensor));
   return light;
 }
 

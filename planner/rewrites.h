@@ -43,6 +43,7 @@ std::vector<std::pair<int32_t, int32_t>> PartChoices(const Graph &graph, const R
 
 // The graph without what only execution needs: constants' data and the float half. Ids stay.
 Graph WithoutData(const Graph &graph);
+Tensor WithoutData(const Tensor &tensor);
 
 // By node: the first node that computes the same from the same operands, or itself. Clones of a clone count as well.
 std::vector<NodeId> FirstOfDuplicates(const Graph &graph);

@@ -1,16 +1,14 @@
 #include "planner/segments.h"
 
 #include <algorithm>
-#include <numeric>
 #include <utility>
 
-#include "absl/strings/str_cat.h"
-#include "planner/cost.h"
+#include "planner/answers.h"
+#include "planner/rewrites.h"
 
 namespace onnx2mcu {
-namespace {
 
-// Positions at which a segment begins: one base lives across, and it would be whole even in one run.
+// One base lives across, and it would be whole even in one run.
 std::vector<int32_t> CutPoints(const Spans &spans) {
   const int32_t count = static_cast<int32_t>(spans.order.size());
   std::vector<int32_t> across(count + 1), loose(count + 1);  // by position: bases alive before and at it
@@ -23,9 +21,12 @@ std::vector<int32_t> CutPoints(const Spans &spans) {
   return cuts;
 }
 
+namespace {
+
 struct Extractor {
   const Graph &graph;
   Segment &segment;
+  bool data;
   std::vector<TensorId> local;  // by TensorId of the graph
 };
 
@@ -34,18 +35,22 @@ TensorId Take(Extractor &e, TensorId id) {
   const TensorId base = Take(e, e.graph.tensors[id].base);
   e.local[id] = static_cast<TensorId>(e.segment.whole.size());
   e.segment.whole.push_back(id);
-  e.segment.graph.tensors.push_back(e.graph.tensors[id]);
+  e.segment.graph.tensors.push_back(e.data ? e.graph.tensors[id] : WithoutData(e.graph.tensors[id]));
   e.segment.graph.tensors.back().base = base;
   return e.local[id];
 }
 
-Segment Extract(const Graph &graph, const Spans &spans, int32_t begin, int32_t end) {
+}  // namespace
+
+Segment Extract(const Graph &graph, const Spans &spans, int32_t begin, int32_t end, bool data) {
   Segment segment;
   segment.begin = begin, segment.end = end;
   segment.graph.name = graph.name, segment.graph.file = graph.file, segment.graph.opset = graph.opset;
-  Extractor e{graph, segment, std::vector<TensorId>(graph.tensors.size(), kNone)};
+  Extractor e{graph, segment, data, std::vector<TensorId>(graph.tensors.size(), kNone)};
   for (int32_t k = begin; k < end; k++) {
-    Node node = graph.nodes[k];
+    Node node = graph.nodes[spans.order[k]];
+    for (Constant &constant : node.constants)
+      if (!data) constant.data.clear();
     for (TensorId &id : node.inputs) id = Take(e, id);
     for (TensorId &id : node.outputs) id = Take(e, id);
     segment.graph.nodes.push_back(std::move(node));
@@ -62,15 +67,11 @@ Segment Extract(const Graph &graph, const Spans &spans, int32_t begin, int32_t e
   return segment;
 }
 
-}  // namespace
-
 std::vector<Segment> CutIntoSegments(const Graph &graph, const Contracts &contracts) {
-  std::vector<NodeId> order(graph.nodes.size());
-  std::iota(order.begin(), order.end(), 0);
-  const Spans spans = SpansOf(contracts, std::move(order), {});
+  const Spans spans = SpansOfAll(graph, contracts, {});
   const std::vector<int32_t> cuts = CutPoints(spans);
   std::vector<Segment> segments;
-  for (size_t i = 0; i + 1 < cuts.size(); i++) segments.push_back(Extract(graph, spans, cuts[i], cuts[i + 1]));
+  for (size_t i = 0; i + 1 < cuts.size(); i++) segments.push_back(Extract(graph, spans, cuts[i], cuts[i + 1], true));
   return segments;
 }
 
@@ -94,60 +95,44 @@ std::vector<TensorId> AppendSegment(Graph &graph, const Segment &segment) {
 
 namespace {
 
-template <class... Values>
-void Put(std::string &text, const Values &...values) {
-  (..., text.append(reinterpret_cast<const char *>(&values), sizeof values));
+struct Signer {
+  const Graph &graph;
+  const Contracts &contracts;
+  std::vector<TensorId> local;  // by TensorId of the graph: numbered as they are met
+  int32_t met = 0;
+  std::string text;
+};
+
+bool IsInput(const Graph &graph, TensorId id) {
+  return std::find(graph.inputs.begin(), graph.inputs.end(), id) != graph.inputs.end();
 }
 
-void PutTouch(std::string &text, const Contracts &contracts, const Touch &touch) {
-  Put(text, touch.tensor, touch.base, touch.write, touch.whole, touch.operand, touch.offset, touch.element, touch.rows,
-      touch.row_stride, touch.step, touch.extent, touch.before, contracts.base_bytes[touch.base],
-      contracts.homes[touch.base].place, touch.inner.size());
-  for (const ByteAxis &axis : touch.inner) Put(text, axis.dim, axis.stride);
-}
-
-// What "o2m.split/1" offers, since a rewrite depends on it.
-void PutSplits(std::string &text, const Graph &graph, const Node &node) {
-  const std::vector<o2m_split> splits = SplitsOf(graph, node);
-  Put(text, splits.size());
-  for (const o2m_split &split : splits) Put(text, split);
-}
-
-void PutNode(std::string &text, const Graph &graph, const Contract &contract, const Node &node,
-             const o2m_target &target) {
-  const Work one = WorkOf(graph, node, target, contract.steps, 1);
-  const Work all = WorkOf(graph, node, target, contract.steps, std::max(contract.steps, 1));
-  Put(text, node.op, node.variant, contract.steps, contract.state_bytes, one.instructions, one.flash_bytes_read,
-      all.instructions, all.flash_bytes_read, all.macs, contract.scratch.size(), node.inputs.size());
-  for (const auto &[rows, bytes] : contract.scratch) Put(text, rows, bytes);
-  for (bool in_place : contract.in_place) Put(text, in_place);
-  for (TensorId id : node.inputs) {
-    Put(text, id);
-    if (id == kNone) continue;
-    const Tensor &tensor = graph.tensors[id];
-    Put(text, tensor.is_constant, tensor.dtype, tensor.dims.size());
-    for (int64_t dim : tensor.dims) Put(text, dim);
-  }
-  PutSplits(text, graph, node);
+int32_t Sign(Signer &s, TensorId id) {
+  if (id == kNone || s.local[id] != kNone) return id == kNone ? kNone : s.local[id];
+  const Tensor &tensor = s.graph.tensors[id];
+  const int32_t base = Sign(s, tensor.base);
+  PutBytes(s.text, base, tensor.dims.size(), s.contracts.base_bytes[id], s.contracts.homes[id].place,
+           IsInput(s.graph, id));
+  for (const int64_t dim : tensor.dims) PutBytes(s.text, dim);
+  return s.local[id] = s.met++;
 }
 
 }  // namespace
 
-std::string SignatureOf(const Segment &segment, const Contracts &contracts, const o2m_target &target) {
-  std::string text;
-  for (const Tensor &tensor : segment.graph.tensors) {
-    Put(text, tensor.base, tensor.dims.size());
-    for (int64_t dim : tensor.dims) Put(text, dim);
+std::string SignatureOf(const Graph &graph, const Contracts &contracts, const Spans &spans, int32_t begin,
+                        int32_t end) {
+  Signer s{graph, contracts, std::vector<TensorId>(graph.tensors.size(), kNone), 0, {}};
+  for (int32_t k = begin; k < end; k++) {
+    const Node &node = graph.nodes[spans.order[k]];
+    PutBytes(s.text, contracts.kinds[spans.order[k]]);
+    for (const auto *operands : {&node.inputs, &node.outputs})
+      for (const TensorId id : *operands) PutBytes(s.text, Sign(s, id));
   }
-  for (size_t i = 0; i < segment.graph.nodes.size(); i++) {
-    const Contract &contract = contracts.nodes[i];
-    PutNode(text, segment.graph, contract, segment.graph.nodes[i], target);
-    for (const Touch &touch : contract.touches) PutTouch(text, contracts, touch);
+  for (const Span &span : spans.all) {
+    if (s.local[span.base] == kNone || (span.first >= begin && span.last < end)) continue;
+    PutBytes(s.text, s.local[span.base], span.first < begin, span.last >= end);
   }
-  for (TensorId id : segment.border.in) Put(text, id);
-  Put(text, kNone);
-  for (TensorId id : segment.border.out) Put(text, id);
-  return text;
+  return s.text;
 }
 
 }  // namespace onnx2mcu

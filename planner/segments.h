@@ -18,6 +18,10 @@ struct Segment {
   int32_t begin = 0, end = 0;
 };
 
+// Positions of `spans` at which segments begin, and the last one's end.
+std::vector<int32_t> CutPoints(const Spans &spans);
+// Positions [begin, end) of `spans`. Constants keep the data they have, or none.
+Segment Extract(const Graph &graph, const Spans &spans, int32_t begin, int32_t end, bool data);
 // Nodes in their order; constants keep the data they have.
 std::vector<Segment> CutIntoSegments(const Graph &graph, const Contracts &contracts);
 
@@ -25,7 +29,8 @@ std::vector<Segment> CutIntoSegments(const Graph &graph, const Contracts &contra
 // graph that it changed are changed. Returns by TensorId of the segment: the id in `graph`.
 std::vector<TensorId> AppendSegment(Graph &graph, const Segment &segment);
 
-// All that the planner can learn of a segment, names, weights and scales left out: equal signatures, equal schedules.
-std::string SignatureOf(const Segment &segment, const Contracts &contracts, const o2m_target &target);
+// All that the planner can learn of positions [begin, end), names, weights and scales left out: equal signatures, equal
+// schedules. Precondition: contracts.kinds.
+std::string SignatureOf(const Graph &graph, const Contracts &contracts, const Spans &spans, int32_t begin, int32_t end);
 
 }  // namespace onnx2mcu

@@ -1,6 +1,7 @@
 #include "planner/spans.h"
 
 #include <algorithm>
+#include <numeric>
 #include <utility>
 
 namespace onnx2mcu {
@@ -75,6 +76,12 @@ Spans SpansOf(const Contracts &contracts, std::vector<NodeId> order, const Borde
   AddBarriers(contracts, s);
   FindOneLoopSpans(contracts, s);
   return s;
+}
+
+Spans SpansOfAll(const Graph &graph, const Contracts &contracts, const Border &border) {
+  std::vector<NodeId> order(graph.nodes.size());
+  std::iota(order.begin(), order.end(), 0);
+  return SpansOf(contracts, std::move(order), border);
 }
 
 }  // namespace onnx2mcu

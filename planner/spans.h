@@ -30,5 +30,7 @@ struct Spans {
 };
 
 Spans SpansOf(const Contracts &contracts, std::vector<NodeId> order, const Border &border);
+// Over all nodes as they are listed.
+Spans SpansOfAll(const Graph &graph, const Contracts &contracts, const Border &border);
 
 }  // namespace onnx2mcu

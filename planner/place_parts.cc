@@ -1,0 +1,224 @@
+#include "planner/place_parts.h"
+
+#include <algorithm>
+#include <limits>
+#include <numeric>
+#include <utility>
+
+#include "planner/lower_bound.h"
+#include "planner/place_search.h"
+
+namespace onnx2mcu {
+namespace {
+
+constexpr int64_t kHeldPart = 16;  // of the work: there are many parts, and the whole may be searched after them
+constexpr int64_t kFree = -1, kImpossible = std::numeric_limits<int64_t>::max();
+
+// The births at which all that was alive before, but one block, is gone. `in` is alive before the first of them.
+std::vector<int32_t> CutTimes(const Problem &problem, int32_t in) {
+  std::vector<int32_t> births, alive, cuts;
+  for (int32_t i = 0; i < static_cast<int32_t>(problem.blocks.size()); i++)
+    if (i != in && problem.blocks[i].bytes > 0) births.push_back(i);
+  const auto first = [&](int32_t i) { return problem.blocks[i].first; };
+  std::stable_sort(births.begin(), births.end(), [&](int32_t a, int32_t b) { return first(a) < first(b); });
+  if (in >= 0) alive.push_back(in);
+  for (size_t i = 0; i < births.size(); i++) {
+    const int32_t now = first(births[i]);
+    if (i == 0 || now != first(births[i - 1])) {
+      std::erase_if(alive, [&](int32_t other) { return problem.blocks[other].last < now; });
+      if (alive.size() <= 1) cuts.push_back(now);
+    }
+    alive.push_back(births[i]);
+  }
+  return cuts;
+}
+
+// Times as the number of births before, so that parts do not differ by what lies between them.
+void CountTime(Part &part) {
+  std::vector<int32_t> births;
+  for (int32_t i = 0; i < static_cast<int32_t>(part.blocks.size()); i++)
+    if (i != part.in) births.push_back(part.problem.blocks[i].first);
+  std::sort(births.begin(), births.end());
+  births.erase(std::unique(births.begin(), births.end()), births.end());
+  const auto past = [&](int32_t time) {
+    return static_cast<int32_t>(std::upper_bound(births.begin(), births.end(), time) - births.begin());
+  };
+  for (int32_t i = 0; i < static_cast<int32_t>(part.blocks.size()); i++) {
+    Block &block = part.problem.blocks[i];
+    block.last = i == part.out ? static_cast<int32_t>(births.size()) - 1 : past(block.last) - 1;
+    block.first = i == part.in ? 0 : past(block.first) - 1;
+  }
+}
+
+// Two blocks that meet do so in one part: at most one of them is alive at its ends.
+void AddDistances(const Problem &problem, std::vector<Part> &parts) {
+  std::vector<std::vector<std::pair<int32_t, int32_t>>> places(problem.blocks.size());  // (part, index), in order
+  for (int32_t p = 0; p < static_cast<int32_t>(parts.size()); p++)
+    for (int32_t i = 0; i < static_cast<int32_t>(parts[p].blocks.size()); i++)
+      places[parts[p].blocks[i]].emplace_back(p, i);
+  for (const Distance &d : problem.distances)
+    for (const auto &[p, x] : places[d.x])
+      for (const auto &[q, y] : places[d.y])
+        if (p == q) parts[p].problem.distances.push_back({x, y, d.distance});
+}
+
+}  // namespace
+
+std::vector<Part> CutInTime(const Problem &problem, int32_t in, int32_t out) {
+  const std::vector<int32_t> cuts = CutTimes(problem, in);
+  std::vector<Part> parts(cuts.size());
+  const auto past = [&](int32_t time) {
+    return static_cast<int32_t>(std::upper_bound(cuts.begin(), cuts.end(), time) - cuts.begin());
+  };
+  for (int32_t i = 0; i < static_cast<int32_t>(problem.blocks.size()); i++) {
+    const Block &block = problem.blocks[i];
+    if (block.bytes <= 0) continue;
+    const int32_t begin = i == in ? 0 : past(block.first) - 1;
+    const int32_t end = i == out ? static_cast<int32_t>(parts.size()) : past(block.last);
+    for (int32_t p = begin; p < end; p++) {
+      const int32_t index = static_cast<int32_t>(parts[p].blocks.size());
+      if (p > begin || i == in) parts[p].in = index;
+      if (p + 1 < end || i == out) parts[p].out = index;
+      parts[p].blocks.push_back(i);
+      parts[p].problem.blocks.push_back({"", block.bytes, block.align, block.first, block.last});
+    }
+  }
+  for (Part &part : parts) {
+    CountTime(part);
+    part.problem.work_limit = problem.work_limit;
+  }
+  AddDistances(problem, parts);
+  return parts;
+}
+
+namespace {
+
+int64_t BoundOf(const Problem &problem) {
+  std::vector<Buffer> buffers;
+  std::vector<Overwrite> overwrites;
+  int64_t align = 0;
+  for (const Block &block : problem.blocks) {
+    Buffer &buffer = buffers.emplace_back();
+    buffer.bytes = block.bytes, buffer.first = block.first, buffer.last = block.last;
+    align = std::gcd(align, block.align);
+  }
+  for (const Distance &d : problem.distances) overwrites.push_back({d.x, d.y, d.distance});
+  return buffers.empty() ? 0 : LowerBound(buffers, overwrites, align);
+}
+
+}  // namespace
+
+PartId IdOf(Placements &known, const Problem &part) {
+  std::string key;
+  const auto put = [&](int64_t value) { key.append(reinterpret_cast<const char *>(&value), sizeof value); };
+  put(part.work_limit), put(static_cast<int64_t>(part.blocks.size()));
+  for (const Block &b : part.blocks) put(b.bytes), put(b.align), put(b.first), put(b.last);
+  for (const Distance &d : part.distances) put(d.x), put(d.y), put(d.distance);
+  const auto [it, fresh] = known.ids.try_emplace(std::move(key), static_cast<PartId>(known.entries.size()));
+  if (!fresh) return it->second;
+  Placements::Entry &entry = known.entries.emplace_back();
+  entry.problem = part;
+  entry.problem.lower_bound = BoundOf(part);
+  return it->second;
+}
+
+namespace {
+
+// What is held keeps clear of each other.
+bool Possible(const Problem &problem, int32_t in, int32_t out) {
+  const Block &a = problem.blocks[in], &b = problem.blocks[out];
+  if (a.first > b.last || b.first > a.last) return true;
+  if (a.fixed + a.bytes <= b.fixed || b.fixed + b.bytes <= a.fixed) return true;
+  return std::any_of(problem.distances.begin(), problem.distances.end(), [&](const Distance &d) {
+    const int64_t distance = std::max<int64_t>(d.distance, 0);
+    return (d.x == in && d.y == out && a.fixed - b.fixed >= distance) ||
+           (d.x == out && d.y == in && b.fixed - a.fixed >= distance);
+  });
+}
+
+Solution Hold(const Problem &part, const Link &link, int64_t in, int64_t out, bool search) {
+  Problem problem = part;
+  if (in >= 0) problem.blocks[link.in].fixed = in;
+  if (out >= 0) problem.blocks[link.out].fixed = out;
+  if (in >= 0 && out >= 0 && link.in != link.out && !Possible(problem, link.in, link.out)) return {{}, kImpossible};
+  if (in >= 0 || out >= 0) problem.work_limit /= kHeldPart;
+  return search ? PlaceAlone(problem) : PlaceGreedily(problem);
+}
+
+const Solution &Held(Placements &known, const Link &link, int64_t in, int64_t out, bool search) {
+  Placements::Entry &entry = known.entries[link.part];
+  const int32_t a = in >= 0 ? link.in : -1, b = out >= 0 ? link.out : -1;
+  const auto [it, fresh] = entry.solutions.try_emplace({a, in, b, out, search});
+  if (fresh) it->second = Hold(entry.problem, link, in, out, search);
+  return it->second;
+}
+
+// Greedy does where it needs no more than `enough`.
+const Solution &Best(Placements &known, const Link &link, int64_t in, int64_t out, int64_t enough) {
+  const Solution &greedy = Held(known, link, in, out, false);
+  return greedy.bytes <= enough || greedy.bytes == kImpossible ? greedy : Held(known, link, in, out, true);
+}
+
+// With the block it shares with the part before at 0, or where it must be.
+const Solution &Fit(Placements &known, const Link &link, int64_t out, int64_t enough) {
+  if (link.in == link.out && link.in >= 0) out = std::max<int64_t>(out, 0);
+  const int64_t low = link.in < 0 ? kFree : link.in == link.out ? out : 0;
+  const Solution *best = &Held(known, link, low, out, false);
+  const auto attempt = [&](int64_t in, bool thorough) {
+    if (best->bytes <= enough) return;
+    const Solution &found = Held(known, link, in, out, thorough);
+    if (found.bytes < best->bytes) best = &found;
+  };
+  const bool movable = link.in != link.out && link.in >= 0;
+  if (movable) attempt(kFree, false);
+  if (best->bytes != kImpossible) attempt(low, true);
+  if (movable) attempt(kFree, true);
+  return *best;
+}
+
+}  // namespace
+
+namespace {
+
+// The most that a part needs where nothing is held. The worst first: then others need no search.
+int64_t MostAlone(Placements &known, std::span<const Link> links, int64_t bound, bool &proven) {
+  std::vector<std::pair<int64_t, PartId>> parts;
+  for (const Link &link : links) {
+    const int64_t bytes = Held(known, link, kFree, kFree, false).bytes;
+    if (bytes > bound) parts.emplace_back(-bytes, link.part);
+  }
+  std::sort(parts.begin(), parts.end());
+  int64_t most = bound;
+  for (const auto &[bytes, part] : parts) {
+    const Solution &alone = Best(known, {part}, kFree, kFree, most);
+    if (alone.bytes > most) most = alone.bytes, proven = alone.optimal;
+  }
+  return most;
+}
+
+}  // namespace
+
+ChainSolution PlaceChain(Placements &known, std::span<const Link> links, int64_t bound) {
+  ChainSolution chain;
+  for (const Link &link : links)
+    chain.lower_bound = std::max(chain.lower_bound, known.entries[link.part].problem.lower_bound);
+  bound = std::max(bound, chain.lower_bound);
+  chain.proven = true;
+  chain.enough = MostAlone(known, links, bound, chain.proven);
+  chain.parts.resize(links.size());
+  int64_t out = kFree;
+  for (size_t i = links.size(); i-- > 0;) {
+    const Link &link = links[i];
+    const bool last = i + 1 == links.size() || links[i + 1].in < 0 || link.out < 0;
+    const Solution &solution = Fit(known, link, last ? kFree : out, chain.enough);
+    chain.parts[i] = &solution;
+    chain.bytes = std::max(chain.bytes, solution.bytes);
+    if (solution.bytes == kImpossible) break;
+    if (link.in >= 0) out = solution.offsets[link.in];
+  }
+  chain.loose = chain.bytes > chain.enough;
+  chain.optimal = !chain.loose && chain.proven;
+  return chain;
+}
+
+}  // namespace onnx2mcu
