@@ -236,6 +236,8 @@ void SearchOn(Search &s, int64_t work) {
   s.best.bytes = std::max(s.best.bytes, s.fixed_top);
 }
 
+constexpr int64_t kProof = 200000;  // of the work limit
+
 // A search that stays near the bound is ended there; a little more may still prove that nothing is better.
 void Prove(Search &s, int64_t work) {
   SearchExactly(s.problem, s.conflicts, s.bound, work, s.best);
@@ -268,7 +270,7 @@ Solution PlaceAlone(const Problem &problem) {
     if (!Close(s) && !Small(problem)) Improve(s, OrderOf(problem, kind), problem.work_limit / (16 * std::size(kKinds)));
   if (!Close(s) && !Small(problem)) Shuffle(s, problem.work_limit / 2);
   if (!Close(s)) SearchOn(s, problem.work_limit - s.work);
-  if (!Met(s) && !s.best.optimal) Prove(s, problem.work_limit / 16);
+  if (!Met(s) && !s.best.optimal) Prove(s, std::min(problem.work_limit, kProof));
   s.best.optimal |= Met(s);
   return s.best;
 }
@@ -297,8 +299,11 @@ int64_t BoundOf(const Placements &known, const Fitted &fitted, int64_t bound) {
 Solution PlaceLoose(const Problem &problem, Placements &known, const Solution &best, int64_t enough) {
   if (best.bytes <= enough) return best;
   const Link whole{IdOf(known, problem)};
-  const Solution &searched = *PlaceChain(known, {&whole, 1}, problem.lower_bound).parts[0];
-  return searched.bytes <= best.bytes ? searched : best;  // it may be proven
+  const ChainSolution searched = PlaceChain(known, {&whole, 1}, problem.lower_bound);
+  if (searched.bytes > best.bytes) return best;
+  Solution solution = *searched.parts[0];
+  solution.optimal = searched.optimal;
+  return solution;
 }
 
 }  // namespace

@@ -124,6 +124,8 @@ PartId IdOf(Placements &known, const Problem &part) {
 
 namespace {
 
+bool Aligned(const Block &block) { return block.fixed < 0 || block.fixed % block.align == 0; }
+
 // What is held keeps clear of each other.
 bool Possible(const Problem &problem, int32_t in, int32_t out) {
   const Block &a = problem.blocks[in], &b = problem.blocks[out];
@@ -140,6 +142,7 @@ Solution Hold(const Problem &part, const Link &link, int64_t in, int64_t out, bo
   Problem problem = part;
   if (in >= 0) problem.blocks[link.in].fixed = in;
   if (out >= 0) problem.blocks[link.out].fixed = out;
+  if (in >= 0 && !Aligned(problem.blocks[link.in])) return {{}, kImpossible};
   if (in >= 0 && out >= 0 && link.in != link.out && !Possible(problem, link.in, link.out)) return {{}, kImpossible};
   if (in >= 0 || out >= 0) problem.work_limit /= kHeldPart;
   return search ? PlaceAlone(problem) : PlaceGreedily(problem);
@@ -159,10 +162,10 @@ const Solution &Best(Placements &known, const Link &link, int64_t in, int64_t ou
   return greedy.bytes <= enough || greedy.bytes == kImpossible ? greedy : Held(known, link, in, out, true);
 }
 
-// With the block it shares with the part before at 0, or where it must be.
-const Solution &Fit(Placements &known, const Link &link, int64_t out, int64_t enough) {
-  if (link.in == link.out && link.in >= 0) out = std::max<int64_t>(out, 0);
-  const int64_t low = link.in < 0 ? kFree : link.in == link.out ? out : 0;
+// With the block it shares with the part before at `level`, or where it must be.
+const Solution &Fit(Placements &known, const Link &link, int64_t level, int64_t out, int64_t enough) {
+  if (link.in == link.out && link.in >= 0 && out < 0) out = level;
+  const int64_t low = link.in < 0 ? kFree : link.in == link.out ? out : level;
   const Solution *best = &Held(known, link, low, out, false);
   const auto attempt = [&](int64_t in, bool thorough) {
     if (best->bytes <= enough) return;
@@ -180,20 +183,38 @@ const Solution &Fit(Placements &known, const Link &link, int64_t out, int64_t en
 
 namespace {
 
-// The most that a part needs where nothing is held. The worst first: then others need no search.
-int64_t MostAlone(Placements &known, std::span<const Link> links, int64_t bound, bool &proven) {
-  std::vector<std::pair<int64_t, PartId>> parts;
-  for (const Link &link : links) {
-    const int64_t bytes = Held(known, link, kFree, kFree, false).bytes;
-    if (bytes > bound) parts.emplace_back(-bytes, link.part);
-  }
+// The part that needs most where nothing is held, and how much; -1: none needs more than the bound. The worst first:
+// then others need no search.
+struct Worst {
+  int64_t bytes = 0;
+  const Solution *alone = nullptr;
+  Link link;
+};
+Worst WorstAlone(Placements &known, std::span<const Link> links, int64_t bound) {
+  std::vector<std::pair<int64_t, size_t>> parts;
+  for (size_t i = 0; i < links.size(); i++) parts.emplace_back(-Held(known, links[i], kFree, kFree, false).bytes, i);
   std::sort(parts.begin(), parts.end());
-  int64_t most = bound;
-  for (const auto &[bytes, part] : parts) {
-    const Solution &alone = Best(known, {part}, kFree, kFree, most);
-    if (alone.bytes > most) most = alone.bytes, proven = alone.optimal;
+  Worst worst{bound, nullptr, {}};
+  for (const auto &[bytes, i] : parts) {
+    const Solution &alone = Best(known, links[i], kFree, kFree, worst.bytes);
+    if (alone.bytes > worst.bytes || (!worst.alone && alone.bytes == bound)) worst = {alone.bytes, &alone, links[i]};
   }
-  return most;
+  return worst;
+}
+
+void PlaceAt(Placements &known, std::span<const Link> links, int64_t level, ChainSolution &chain) {
+  chain.parts.assign(links.size(), nullptr);
+  chain.bytes = 0;
+  int64_t out = kFree;
+  for (size_t i = links.size(); i-- > 0;) {
+    const Link &link = links[i];
+    const bool last = i + 1 == links.size() || links[i + 1].in < 0 || link.out < 0;
+    const Solution &solution = Fit(known, link, level, last ? kFree : out, chain.enough);
+    chain.parts[i] = &solution;
+    chain.bytes = std::max(chain.bytes, solution.bytes);
+    if (solution.bytes == kImpossible) return;
+    if (link.in >= 0) out = solution.offsets[link.in];
+  }
 }
 
 }  // namespace
@@ -202,19 +223,15 @@ ChainSolution PlaceChain(Placements &known, std::span<const Link> links, int64_t
   ChainSolution chain;
   for (const Link &link : links)
     chain.lower_bound = std::max(chain.lower_bound, known.entries[link.part].problem.lower_bound);
-  bound = std::max(bound, chain.lower_bound);
-  chain.proven = true;
-  chain.enough = MostAlone(known, links, bound, chain.proven);
-  chain.parts.resize(links.size());
-  int64_t out = kFree;
-  for (size_t i = links.size(); i-- > 0;) {
-    const Link &link = links[i];
-    const bool last = i + 1 == links.size() || links[i + 1].in < 0 || link.out < 0;
-    const Solution &solution = Fit(known, link, last ? kFree : out, chain.enough);
-    chain.parts[i] = &solution;
-    chain.bytes = std::max(chain.bytes, solution.bytes);
-    if (solution.bytes == kImpossible) break;
-    if (link.in >= 0) out = solution.offsets[link.in];
+  const Worst worst = WorstAlone(known, links, std::max(bound, chain.lower_bound));
+  chain.enough = worst.bytes;
+  chain.proven = !worst.alone || worst.alone->optimal;
+  PlaceAt(known, links, 0, chain);
+  for (const int32_t shared : {worst.link.in, worst.link.out}) {  // as the part that binds would have them
+    if (chain.bytes <= chain.enough || !worst.alone || shared < 0) continue;
+    ChainSolution other = chain;
+    PlaceAt(known, links, worst.alone->offsets[shared], other);
+    if (other.bytes < chain.bytes) chain = other;
   }
   chain.loose = chain.bytes > chain.enough;
   chain.optimal = !chain.loose && chain.proven;
