@@ -96,6 +96,7 @@ std::string EmitReport(const ProgramText &program, const Compilation &compilatio
   report["macs"] = graph.macs;
   report["arena_bytes"] = plan.arena_bytes;
   report["arena_lower_bound_bytes"] = plan.lower_bound_bytes;
+  report["arena_optimal"] = plan.arena_optimal;
   report["ram"] = {{"arena", plan.arena_bytes}, {"data", 0}, {"bss", 0}, {"stack", kStackAllowance}};
   // Code and the parameter structs are known once compiled: `validate` measures them.
   report["flash"] = {{"weights", WeightBytes(program)}, {"code", nullptr}, {"constants", nullptr}};

@@ -11,7 +11,7 @@ def need(where, value, keys):
 
 
 need("report", report, "schema_version model target onnx2mcu_version input outputs macs arena_bytes "
-     "arena_lower_bound_bytes ram flash instructions_estimate schedule tensors quantization alternatives warnings")
+     "arena_lower_bound_bytes arena_optimal ram flash instructions_estimate schedule tensors quantization alternatives warnings")
 need("input", report["input"], "shape dtype bytes")
 need("output", report["outputs"][0], "shape dtype bytes scale zero_point")
 need("ram", report["ram"], "arena data bss stack")
@@ -26,6 +26,7 @@ for tensor in report["tensors"]:
     assert tensor["first_stage"] <= tensor["last_stage"], tensor
 assert any("scale" in t and "zero_point" in t for t in report["tensors"])
 assert report["arena_lower_bound_bytes"] <= report["arena_bytes"] == report["ram"]["arena"]
+assert report["arena_optimal"] is True or report["arena_lower_bound_bytes"] < report["arena_bytes"]
 assert max(row["live_bytes"] for row in report["schedule"]) <= report["arena_bytes"]
 assert report["ram"]["data"] == report["ram"]["bss"] == 0
 assert report["input"]["dtype"] == "u8" and report["input"]["bytes"] == 784
