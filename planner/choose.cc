@@ -28,24 +28,25 @@ absl::Status OtherWithData(const Graph &graph) {
   return absl::InternalError(absl::StrCat(graph.file, ": a rewrite does other things where constants have data"));
 }
 
-// The layout, done to a graph with its data.
+// The layout, done to a graph with its data, which is not copied but where it changes.
 absl::StatusOr<Graph> Arranged(const Search &search, Graph graph, const Layout &layout) {
   KeepNodes(graph, layout.order);
-  const auto changed = [](const Layout::Run &run) { return run.unit->changed; };
-  if (std::none_of(layout.runs.begin(), layout.runs.end(), changed)) return graph;
   O2M_ASSIGN_OR_RETURN(const Contracts contracts, ContractsOf(graph, search.tools.target, &search.cache.answers));
   const Spans spans = SpansOfAll(graph, contracts, {});
-  Graph arranged = graph;
-  arranged.nodes.clear();
+  std::vector<Segment> changed;
   for (const Layout::Run &run : layout.runs) {
-    Segment segment = Extract(graph, spans, run.begin, run.end, true);
+    if (!run.unit->changed) continue;
+    Segment &segment = changed.emplace_back(Extract(graph, spans, run.begin, run.end, true));
     const RewriteTools tools{search.tools.host, search.tools.target, search.tools.copy, &segment.border};
-    if (changed(run)) {
-      O2M_ASSIGN_OR_RETURN(segment.graph, DropUnreadRows(segment.graph, tools));
-    }
-    AppendSegment(arranged, segment);
+    O2M_ASSIGN_OR_RETURN(segment.graph, DropUnreadRows(segment.graph, tools));
   }
-  return arranged;
+  std::vector<Node> nodes = std::exchange(graph.nodes, {});
+  size_t next = 0;
+  for (const Layout::Run &run : layout.runs) {
+    if (run.unit->changed) AppendSegment(graph, changed[next++]);
+    for (int32_t k = run.begin; k < run.end && !run.unit->changed; k++) graph.nodes.push_back(std::move(nodes[k]));
+  }
+  return graph;
 }
 
 // The segments of an arranged graph. It must consist of the kinds that were priced.
@@ -87,21 +88,21 @@ void SetName(const Search &search, const Picks &picks, Alternative &alternative)
       absl::StrCat(names.empty() ? "as written" : absl::StrJoin(names, ", "), " ", RowsOf(alternative.plan));
 }
 
-// The graph and the plan of a schedule; `from`, arranged, and its segments say whether constants have data.
-absl::StatusOr<Alternative> Make(const Search &search, const PricedSchedule &schedule, const Graph &from,
-                                 const std::vector<Segment> &segments) {
+// The graph and the plan of a schedule, of an arranged graph and its segments, with data or without.
+absl::StatusOr<Alternative> Make(const Search &search, const PricedSchedule &schedule, Graph graph,
+                                 std::vector<Segment> segments) {
   Alternative alternative;
-  alternative.graph = from;
+  alternative.graph = std::move(graph);
   alternative.graph.nodes.clear();
   std::vector<const Piece *> pieces;
   std::vector<std::vector<TensorId>> ids;
   for (size_t i = 0; i < segments.size(); i++) {
     const SegmentKind &kind = KindAt(search, i);
     const Option &option = kind.options[schedule.picks[i]];
-    O2M_ASSIGN_OR_RETURN(const Segment realized, Realize(segments[i], option, search.tools));
+    O2M_ASSIGN_OR_RETURN(const Segment realized, Realize(std::exchange(segments[i], {}), option, search.tools));
     const bool same = realized.graph.nodes.size() == option.graph.nodes.size() &&
                       realized.graph.tensors.size() == option.graph.tensors.size();
-    if (!same) return OtherWithData(from);
+    if (!same) return OtherWithData(alternative.graph);
     pieces.push_back(&kind.pieces[schedule.picks[i]]);
     ids.push_back(AppendSegment(alternative.graph, realized));
   }
@@ -110,7 +111,7 @@ absl::StatusOr<Alternative> Make(const Search &search, const PricedSchedule &sch
   alternative.instructions = schedule.price.instructions;
   SetName(search, schedule.picks, alternative);
   if (alternative.plan.arena_bytes == schedule.price.arena_bytes) return alternative;
-  return absl::InternalError(absl::StrCat(from.file, ": the arena of ", alternative.plan.arena_bytes,
+  return absl::InternalError(absl::StrCat(alternative.graph.file, ": the arena of ", alternative.plan.arena_bytes,
                                           " B is not the one that was priced, ", schedule.price.arena_bytes, " B"));
 }
 
@@ -131,9 +132,9 @@ absl::StatusOr<std::vector<Alternative>> ChooseSchedule(const Graph &graph, Host
     O2M_ASSIGN_OR_RETURN(const Alternative least, Make(search, search.frontier[0], search.light, light));
     return OverBudget(least, options);
   }
-  O2M_ASSIGN_OR_RETURN(const std::vector<Segment> full, SegmentsOf(search, search.full));
+  O2M_ASSIGN_OR_RETURN(std::vector<Segment> full, SegmentsOf(search, search.full));
   std::vector<Alternative> alternatives(1);
-  O2M_ASSIGN_OR_RETURN(alternatives[0], Make(search, search.frontier[chosen], search.full, full));
+  O2M_ASSIGN_OR_RETURN(alternatives[0], Make(search, search.frontier[chosen], std::move(search.full), std::move(full)));
   for (size_t i = 0; i < search.frontier.size(); i++) {
     if (i == chosen) continue;
     O2M_ASSIGN_OR_RETURN(Alternative other, Make(search, search.frontier[i], search.light, light));

@@ -64,12 +64,11 @@ void KeepFrontier(std::vector<Option> &options) {
   options = std::move(kept);
 }
 
-absl::StatusOr<Graph> Apply(const Graph &graph, const std::vector<Rewrite> &chain, const RewriteTools &tools) {
-  Graph rewritten = graph;
+absl::StatusOr<Graph> Apply(Graph graph, const std::vector<Rewrite> &chain, const RewriteTools &tools) {
   for (const Rewrite &rewrite : chain) {
-    O2M_ASSIGN_OR_RETURN(rewritten, rewrite.apply(rewritten, tools));
+    O2M_ASSIGN_OR_RETURN(graph, rewrite.apply(graph, tools));
   }
-  return rewritten;
+  return graph;
 }
 
 absl::Status AddChain(SegmentSearch &search, const std::vector<Rewrite> &chain) {
@@ -114,14 +113,13 @@ absl::StatusOr<std::vector<Option>> FrontierOf(const Segment &segment, const Rew
   return search.options;
 }
 
-absl::StatusOr<Segment> Realize(const Segment &segment, const Option &option, const RewriteTools &all) {
+absl::StatusOr<Segment> Realize(Segment segment, const Option &option, const RewriteTools &all) {
   const RewriteTools tools{all.host, all.target, all.copy, &segment.border};
-  Segment realized = segment;
-  O2M_ASSIGN_OR_RETURN(realized.graph, Apply(segment.graph, option.chain, tools));
+  O2M_ASSIGN_OR_RETURN(segment.graph, Apply(std::move(segment.graph), option.chain, tools));
   bool changed = false;
   for (const std::vector<Stage> &stages : option.merges)
-    realized.graph = MergeDuplicates(realized.graph, stages, &changed);
-  return realized;
+    segment.graph = MergeDuplicates(segment.graph, stages, &changed);
+  return segment;
 }
 
 }  // namespace onnx2mcu

@@ -21,6 +21,6 @@ struct Option {
 absl::StatusOr<std::vector<Option>> FrontierOf(const Segment &segment, const RewriteTools &tools, int32_t rows);
 
 // The segment after the option's rewrites: its stages name the nodes of the result.
-absl::StatusOr<Segment> Realize(const Segment &segment, const Option &option, const RewriteTools &tools);
+absl::StatusOr<Segment> Realize(Segment segment, const Option &option, const RewriteTools &tools);
 
 }  // namespace onnx2mcu

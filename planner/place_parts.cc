@@ -179,10 +179,6 @@ const Solution &Fit(Placements &known, const Link &link, int64_t level, int64_t 
   return *best;
 }
 
-}  // namespace
-
-namespace {
-
 // The part that needs most where nothing is held, and how much; -1: none needs more than the bound. The worst first:
 // then others need no search.
 struct Worst {
