@@ -179,13 +179,13 @@ const Solution &Fit(Placements &known, const Link &link, int64_t level, int64_t 
   return *best;
 }
 
-// The part that needs most where nothing is held, and how much; -1: none needs more than the bound. The worst first:
-// then others need no search.
+// The part that needs most where nothing is held, and how much, or the bound where all need less.
 struct Worst {
   int64_t bytes = 0;
   const Solution *alone = nullptr;
   Link link;
 };
+// The worst first: then others need no search.
 Worst WorstAlone(Placements &known, std::span<const Link> links, int64_t bound) {
   std::vector<std::pair<int64_t, size_t>> parts;
   for (size_t i = 0; i < links.size(); i++) parts.emplace_back(-Held(known, links[i], kFree, kFree, false).bytes, i);
@@ -219,9 +219,10 @@ ChainSolution PlaceChain(Placements &known, std::span<const Link> links, int64_t
   ChainSolution chain;
   for (const Link &link : links)
     chain.lower_bound = std::max(chain.lower_bound, known.entries[link.part].problem.lower_bound);
-  const Worst worst = WorstAlone(known, links, std::max(bound, chain.lower_bound));
+  bound = std::max(bound, chain.lower_bound);
+  const Worst worst = WorstAlone(known, links, bound);
   chain.enough = worst.bytes;
-  chain.proven = !worst.alone || worst.alone->optimal;
+  chain.proven = worst.bytes <= bound || worst.alone->optimal;
   PlaceAt(known, links, 0, chain);
   for (const int32_t shared : {worst.link.in, worst.link.out}) {  // as the part that binds would have them
     if (chain.bytes <= chain.enough || !worst.alone || shared < 0) continue;
