@@ -123,6 +123,12 @@ std::optional<Region> FlashForWeights(const Board &board, int64_t weights, int64
   return std::nullopt;
 }
 
+int32_t FlashWait(const Board &board, int64_t weights) {
+  const std::optional<Region> region = FlashForWeights(board, weights, 0);
+  if (!region || region->bytes_per_second == 0) return 0;
+  return static_cast<int32_t>(1000 * board.clock_hz / region->bytes_per_second);
+}
+
 std::string FlashText(const Board &board) {
   std::string text;
   for (size_t i = 0; i < board.flash.size(); i++) {

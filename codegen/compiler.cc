@@ -126,6 +126,7 @@ void NumberEqualNames(std::vector<Alternative> &alternatives) {
 // Prices every schedule and keeps the chosen one. Afterwards strides, variants and epilogues are final.
 absl::Status Schedule(Graph graph, const CompileOptions &options, const Registry &registry, Host &host,
                       Compilation *compilation) {
+  compilation->target.flash_wait = FlashWait(compilation->board, ConstantBytes(graph));
   const o2m_target target = compilation->target.abi();
   PlanOptions plan_options;
   plan_options.rows = options.rows;

@@ -36,7 +36,8 @@ struct Target {
   std::string id;        // "cortex-m4"
   std::string compiler;  // "arm-none-eabi-gcc"
   std::vector<std::string> flags;
-  uint32_t features = 0;  // O2M_FEATURE_*
+  uint32_t features = 0;   // O2M_FEATURE_*
+  int32_t flash_wait = 0;  // of a board whose weights lie in external flash: see o2m_target
   Emulator emulator;
   o2m_target abi() const;  // id stays owned by this
 };
@@ -60,6 +61,8 @@ Region MainFlash(const Board &board);
 // Where weights lie beside `other` bytes of code, constants and .data: the first flash region that holds them. Nothing
 // where they or the others fit nowhere; MainFlash() where the board names no flash.
 std::optional<Region> FlashForWeights(const Board &board, int64_t weights, int64_t other);
+// o2m_target.flash_wait of a network on a board: a read of external flash takes its time, one of the core's own none.
+int32_t FlashWait(const Board &board, int64_t weights);
 // "1048576 B", or "1048576 B + 16777216 B of QSPI" of a board with external flash beside.
 std::string FlashText(const Board &board);
 

@@ -110,7 +110,13 @@ typedef struct o2m_memory {
   int64_t state_bytes;              /* kept from the first step to the last (sums, partial results); zero at first */
 } o2m_memory;
 
-typedef struct o2m_target { uint32_t struct_size; const char *id; uint32_t features; } o2m_target; /* "cortex-m4" */
+typedef struct o2m_target {
+  uint32_t struct_size;
+  const char *id;                   /* "cortex-m4" */
+  uint32_t features;
+  int32_t flash_wait;               /* thousandths of an instruction that the core waits per byte of constants, where
+                                       those lie in external flash; 0: it does not */
+} o2m_target;
 enum { O2M_FEATURE_DSP = 1u << 0, O2M_FEATURE_MVE = 1u << 1, O2M_FEATURE_FPU = 1u << 2, O2M_FEATURE_LONG_MUL = 1u << 3,
        O2M_FEATURE_UNALIGNED = 1u << 4, O2M_FEATURE_RV32 = 1u << 5, O2M_FEATURE_DUAL_ISSUE = 1u << 6,
        O2M_FEATURE_ARMV6M = 1u << 7, O2M_FEATURE_ARMV7M = 1u << 8 }; /* a core has those of the sets it contains */

@@ -66,6 +66,10 @@ Work WorkOf(const Graph &graph, const Node &node, const o2m_target &target, int3
   return work;
 }
 
+int64_t TimeOf(int64_t instructions, int64_t flash_bytes_read, const o2m_target &target) {
+  return instructions + flash_bytes_read * target.flash_wait / 1000;
+}
+
 int64_t FlashBytesRead(const Graph &graph, const Plan &plan, const o2m_target &target) {
   int64_t total = 0;
   for (const Stage &stage : plan.stages)

@@ -26,6 +26,10 @@ struct Work {
 };
 Work WorkOf(const Graph &graph, const Node &node, const o2m_target &target, int32_t steps, int32_t rows);
 
+// What schedules are compared by, in instructions: those they take, and those the core could take while it waits for
+// constants (o2m_target.flash_wait).
+int64_t TimeOf(int64_t instructions, int64_t flash_bytes_read, const o2m_target &target);
+
 // Bytes that all calls of a plan read from flash: every loop reads its weights once per iteration.
 int64_t FlashBytesRead(const Graph &graph, const Plan &plan, const o2m_target &target);
 

@@ -14,7 +14,7 @@ struct Option {
   std::vector<std::vector<Stage>> merges;  // the stages of each round of MergeDuplicates()
   std::vector<Stage> stages;               // of the graph after all that
   Graph graph;                             // the segment that was searched, after all that
-  int64_t live = 0, instructions = 0;      // the peak of the stages' live bytes, an estimate; the sum
+  int64_t live = 0, instructions = 0;      // the peak of the stages' live bytes, an estimate; the sum of TimeOf()
 };
 
 // Options by live bytes upward, each with fewer instructions than those before it; never empty.

@@ -40,12 +40,13 @@ void AddTotals(Builder &b) {
   }
 }
 
+// TimeOf() a node: all of this file's instructions are those that it takes and those that waiting for flash costs.
 int64_t InstructionsAt(Builder &b, int32_t k, int32_t rows) {
   const auto [it, fresh] = b.instructions.try_emplace({k, rows}, 0);
+  if (!fresh) return it->second;
   const NodeId node = b.spans.order[k];
-  if (fresh)
-    it->second = WorkOf(b.graph, b.graph.nodes[node], b.target, b.contracts.nodes[node].steps, rows).instructions;
-  return it->second;
+  const Work work = WorkOf(b.graph, b.graph.nodes[node], b.target, b.contracts.nodes[node].steps, rows);
+  return it->second = TimeOf(work.instructions, work.flash_bytes_read, b.target);
 }
 
 std::vector<Use> Within(const std::vector<Use> &uses, int32_t begin, int32_t end) {

@@ -39,6 +39,7 @@ Price PriceKinds(PlanCache &cache, const Kinds &kinds, const Picks &picks) {
     const Piece &piece = kinds[i]->pieces[picks[i]];
     pieces.push_back(&piece);
     price.instructions += piece.instructions, price.flash_bytes_read += piece.flash_bytes_read;
+    price.time += piece.time;
     price.constant_bytes += piece.constant_bytes;
   }
   PlacePieces(cache, pieces, price);
@@ -74,16 +75,15 @@ int64_t InstructionsOf(const Kinds &kinds, const Picks &picks) {
   return total;
 }
 
-// By arena upward, each with noticeably fewer instructions than all before it: the estimate is not good to less than
+// By arena upward, each noticeably faster than all before it: the estimate is not good to less than
 // one in 2000, and RAM is not to be spent for nothing.
 std::vector<PricedSchedule> NonDominated(std::vector<PricedSchedule> all) {
   std::stable_sort(all.begin(), all.end(), [](const PricedSchedule &a, const PricedSchedule &b) {
-    return std::tie(a.price.arena_bytes, a.price.instructions) < std::tie(b.price.arena_bytes, b.price.instructions);
+    return std::tie(a.price.arena_bytes, a.price.time) < std::tie(b.price.arena_bytes, b.price.time);
   });
   std::vector<PricedSchedule> kept;
   for (PricedSchedule &schedule : all)
-    if (kept.empty() || schedule.price.instructions * 2000 < kept.back().price.instructions * 1999)
-      kept.push_back(std::move(schedule));
+    if (kept.empty() || schedule.price.time * 2000 < kept.back().price.time * 1999) kept.push_back(std::move(schedule));
   return kept;
 }
 

@@ -16,6 +16,7 @@ struct Price {
   int64_t arena_bytes = 0, lower_bound_bytes = 0;
   bool arena_optimal = false;
   int64_t instructions = 0, flash_bytes_read = 0;  // estimates, per inference
+  int64_t time = 0;                                // TimeOf() both: what schedules are compared by
   int64_t constant_bytes = 0;                      // weights and what else ops keep in flash, dense
 };
 
@@ -33,7 +34,7 @@ absl::StatusOr<std::vector<SegmentId>> KindsOf(PlanCache &cache, const Graph &gr
 // One schedule: the arena that ChooseSchedule() comes to. Preconditions: kinds from KindsOf(), picks in range.
 Price PriceOf(PlanCache &cache, std::span<const SegmentId> kinds, const Picks &picks);
 
-// Every schedule that no other one beats, by arena upward, instructions downward. Never empty.
+// Every schedule that no other one beats, by arena upward, time downward. Never empty.
 std::vector<PricedSchedule> PriceSchedules(PlanCache &cache, std::span<const SegmentId> kinds,
                                            const PlanOptions &options);
 

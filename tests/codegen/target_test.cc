@@ -74,6 +74,14 @@ TEST(Targets, WeightsGoToTheFirstFlashThatHoldsThem) {
   EXPECT_EQ(FlashText(board), "1048576 B + 16777216 B of QSPI");
 }
 
+TEST(Targets, ReadsOfExternalFlashTakeTheirTime) {
+  const Board discovery = FindBoard("stm32f746").value();
+  EXPECT_EQ(FlashWait(discovery, 1000), 0);                       // in the core's own
+  EXPECT_EQ(FlashWait(discovery, 2000000), 4000);                 // 216 MHz, 54 MB/s
+  EXPECT_EQ(FlashWait(FindBoard("rp2040").value(), 1000), 4000);  // it has no other
+  EXPECT_EQ(FlashWait(Board{}, 2000000), 0);
+}
+
 TEST(Targets, UnknownNamesGetTheNearest) {
   const auto target = FindTarget("cortexm4");
   EXPECT_EQ(target.status().code(), absl::StatusCode::kNotFound);

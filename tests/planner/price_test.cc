@@ -118,11 +118,31 @@ TEST(PriceSchedules, IsWhatTheWholePlanComesTo) {
   EXPECT_GT(optimal, 100 / kSlow);
 }
 
+// Where reads of flash take time, schedules read less of it, and pay in RAM or instructions.
+TEST(Price, WaitingForFlashCounts) {
+  const o2m_target slow = {sizeof(o2m_target), kTarget.id, kTarget.features, 20000};
+  Host host;
+  int fewer = 0;
+  for (const Graph &graph : Graphs()) {
+    PlanCache cache, waiting;
+    const auto kinds = *KindsOf(cache, graph, host, kTarget, {}), others = *KindsOf(waiting, graph, host, slow, {});
+    const Price fast = PriceSchedules(cache, kinds, {}).back().price;
+    const std::vector<PricedSchedule> frontier = PriceSchedules(waiting, others, {});
+    for (const PricedSchedule &schedule : frontier)
+      EXPECT_EQ(schedule.price.time, TimeOf(schedule.price.instructions, schedule.price.flash_bytes_read, slow));
+    const Price saving = frontier.back().price;
+    EXPECT_EQ(fast.time, fast.instructions);
+    EXPECT_LE(saving.flash_bytes_read, fast.flash_bytes_read + fast.flash_bytes_read / 100);
+    fewer += saving.flash_bytes_read < fast.flash_bytes_read;
+  }
+  EXPECT_GT(fewer, 3 / kSlow);
+}
+
 TEST(PlanCache, ServesOneTargetOnly) {
   PlanCache cache;
   Host host;
   const Graph graph = fake::Vit({});
-  const o2m_target other = {sizeof(o2m_target), "cortex-m3", 0};
+  const o2m_target other = {sizeof(o2m_target), "cortex-m3", 0, 0};
   EXPECT_TRUE(KindsOf(cache, graph, host, kTarget, {}).ok());
   EXPECT_TRUE(KindsOf(cache, graph, host, kTarget, {}).ok());
   EXPECT_EQ(KindsOf(cache, graph, host, other, {}).status().code(), absl::StatusCode::kFailedPrecondition);
