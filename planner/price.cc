@@ -124,7 +124,7 @@ size_t ChosenOf(const std::vector<PricedSchedule> &frontier, const PlanOptions &
   const int64_t least = frontier.front().price.arena_bytes;
   int64_t limit = options.arena_budget > 0 ? options.arena_budget : INT64_MAX;
   if (options.optimize == "ram") limit = std::min(limit, least);
-  if (options.optimize == "balanced" && options.arena_budget == 0) limit = least * 110 / 100;
+  if (options.optimize == "balanced" && options.arena_budget == 0) limit = least * 106 / 100;
   size_t chosen = frontier.size();
   for (size_t i = 0; i < frontier.size(); i++)
     if (frontier[i].price.arena_bytes <= limit) chosen = i;
