@@ -20,8 +20,26 @@ static inline uint32_t o2m_low_shift(int64_t x, int32_t shift) {
   return (uint32_t)x >> shift | (uint32_t)((uint64_t)x >> 32) << 1 << (31 - shift);
 }
 
-/* floor(a * b / 2^32) */
+/* The same products by four short multiplications, for cores without a long one: fewer instructions than a call. */
+static inline int32_t o2m_high_product_by_halves(int32_t a, int32_t b) {
+  const int32_t a1 = a >> 16, a0 = a & 0xffff, b1 = b >> 16, b0 = b & 0xffff;
+  const int32_t m1 = a1 * b0 + (int32_t)((uint32_t)a0 * (uint32_t)b0 >> 16), m0 = a0 * b1 + (m1 & 0xffff);
+  return a1 * b1 + (m1 >> 16) + (m0 >> 16);
+}
+static inline uint64_t o2m_long_product_by_halves(uint32_t a, uint32_t b) {
+  const uint32_t a1 = a >> 16, a0 = a & 0xffff, b1 = b >> 16, b0 = b & 0xffff, low = a0 * b0;
+  const uint32_t m1 = a1 * b0 + (low >> 16), m0 = a0 * b1 + (m1 & 0xffff);
+  return (uint64_t)(a1 * b1 + (m1 >> 16) + (m0 >> 16)) << 32 | m0 << 16 | (low & 0xffff);
+}
+
+/* floor(a * b / 2^32), and a * b */
+#if defined(__ARM_ARCH_6M__)
+static inline int32_t o2m_high_product(int32_t a, int32_t b) { return o2m_high_product_by_halves(a, b); }
+static inline uint64_t o2m_long_product(uint32_t a, uint32_t b) { return o2m_long_product_by_halves(a, b); }
+#else
 static inline int32_t o2m_high_product(int32_t a, int32_t b) { return (int32_t)(((int64_t)a * b) >> 32); }
+static inline uint64_t o2m_long_product(uint32_t a, uint32_t b) { return (uint64_t)a * b; }
+#endif
 
 /* floor(a * b / 2^16) of an s16 b */
 static inline int32_t o2m_product_16(int32_t a, int32_t b) {
@@ -114,10 +132,10 @@ static inline uint32_t o2m_sqrt(uint64_t x) {
 /* 2^45 / sqrt(x) for 2^30 <= x < 2^32: a result in (2^29, 2^30], relative error below 2^-27. A linear seed for
  * y ~ 1/sqrt(t), t = x / 2^30 in [1, 4), at most 8.7 % off, then Newton's y += y * (1 - t * y^2) / 2, all in Q30. */
 static inline uint32_t o2m_rsqrt(uint32_t x) {
-  uint32_t y = 1144608784u - (uint32_t)(((uint64_t)x * 163208757u) >> 30);
+  uint32_t y = 1144608784u - (uint32_t)(o2m_long_product(x, 163208757u) >> 30);
   for (int32_t i = 0; i < 4; ++i) {
-    const uint32_t y2 = (uint32_t)(((uint64_t)y * y) >> 30), t_y2 = (uint32_t)(((uint64_t)y2 * x) >> 30);
-    y = (uint32_t)(((uint64_t)y * (3221225472u - t_y2)) >> 31);
+    const uint32_t y2 = (uint32_t)(o2m_long_product(y, y) >> 30), t_y2 = (uint32_t)(o2m_long_product(y2, x) >> 30);
+    y = (uint32_t)(o2m_long_product(y, 3221225472u - t_y2) >> 31);
   }
   return y;
 }

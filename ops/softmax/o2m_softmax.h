@@ -40,10 +40,10 @@ static inline int32_t o2m_softmax_factor(uint64_t sum, const o2m_softmax_params 
   const int32_t bits = o2m_bits(sum);
   const uint32_t d = (uint32_t)(bits > 32 ? sum >> (bits - 32) : sum << (32 - bits)); /* [2^31, 2^32) */
   uint32_t r = (0xffffffffu / (d >> 16)) << 14;                                       /* 2^62 / d */
-  const int32_t error = (int32_t)(0x40000000u - (uint32_t)(((uint64_t)r * d) >> 32));
+  const int32_t error = (int32_t)(0x40000000u - (uint32_t)(o2m_long_product(r, d) >> 32));
   r += (uint32_t)(int32_t)o2m_floor_shift((int64_t)r * error, 30);
-  const int32_t product = (int32_t)(((uint64_t)r * (uint32_t)p->multiplier) >> 32); /* v = product / 2^drop */
-  const int32_t drop = p->shift + bits - 38;                                        /* 0 to 33 */
+  const int32_t product = (int32_t)(o2m_long_product(r, (uint32_t)p->multiplier) >> 32); /* v = product / 2^drop */
+  const int32_t drop = p->shift + bits - 38;                                             /* 0 to 33 */
   if (drop > 30) return 0;
   return o2m_min(drop > 0 ? (product + (1 << (drop - 1))) >> drop : product, p->most);
 }

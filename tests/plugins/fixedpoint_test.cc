@@ -3,6 +3,7 @@
 
 #include <cmath>
 #include <random>
+#include <vector>
 
 #include "ops/o2m_fixedpoint.h"
 
@@ -40,6 +41,31 @@ TEST(FixedPoint, Saturates) {
   EXPECT_EQ(o2m_saturate_s16(-40000), -32768);
   EXPECT_EQ(o2m_saturate_s32(int64_t{1} << 40), INT32_MAX);
   EXPECT_EQ(o2m_saturate_s32(-(int64_t{1} << 40)), INT32_MIN);
+}
+
+TEST(FixedPoint, ProductsByHalvesAreThoseOfLongMultiplication) {
+  std::mt19937 random(1);
+  const std::vector<int32_t> ends = {INT32_MIN, INT32_MAX, -1, 0, 1, 65535, 65536, -65535, -65536, 0x7fff8000};
+  const auto check = [](int32_t a, int32_t b) {
+    ASSERT_EQ(o2m_high_product_by_halves(a, b), static_cast<int32_t>((static_cast<int64_t>(a) * b) >> 32));
+    const auto ua = static_cast<uint32_t>(a), ub = static_cast<uint32_t>(b);
+    ASSERT_EQ(o2m_long_product_by_halves(ua, ub), uint64_t{ua} * ub);
+  };
+  for (int32_t a : ends) {
+    for (int32_t b : ends) check(a, b);
+    check(a, static_cast<int32_t>(random()));
+  }
+  for (int i = 0; i < 1000000; ++i) check(static_cast<int32_t>(random()), static_cast<int32_t>(random()));
+}
+
+TEST(FixedPoint, ProductOf16BitsIsTheFloor) {
+  std::mt19937 random(2);
+  for (int i = 0; i < 100000; ++i) {
+    const auto a = static_cast<int32_t>(random());
+    const int32_t b = static_cast<int32_t>(random() % 65536) - 32768;
+    ASSERT_EQ(o2m_product_16(a, b), std::floor(static_cast<double>(a) * b / 65536));
+    ASSERT_EQ(o2m_low_shift(int64_t{a} * b * 9999, i % 32), static_cast<uint32_t>((int64_t{a} * b * 9999) >> (i % 32)));
+  }
 }
 
 TEST(FixedPoint, BitsCountsThem) {
