@@ -73,20 +73,33 @@ inline int64_t Rv32TileInstructions(const o2m_node *node, int64_t rows) {
   return (rows + 3) / 4 * (scores + exponentials + four_columns * (42 * keys + 320) + 200);
 }
 
+// ---- Armv7-M: two rows at a time ------------------------------------------------------------------------------------
+
+// int16_t [M][2] scores, in place of which come exponentials, and [P][2] queries
+inline int64_t Armv7mScratch(const o2m_node *node) { return int64_t{4} * (Keys(node) + Depth(node)); }
+
+inline int64_t Armv7mTileInstructions(const o2m_node *node, int64_t rows) {
+  const int64_t keys = Keys(node), depth = Depth(node), columns = Columns(node);
+  const int64_t scores = (keys + 2) / 3 * (12 * depth + 160) + 20 * depth, exponentials = 2 * (18 * keys + 150);
+  return (rows + 1) / 2 * (scores + exponentials + (columns + 3) / 4 * (16 * keys + 250) + 100);
+}
+
 // ---- By suffix ------------------------------------------------------------------------------------------------------
 
 inline int64_t ScratchOf(const std::string &variant, const o2m_node *node, int32_t rows) {
   if (variant == "_dsp") return DspScratch(node, rows);
   if (variant == "_mve") return MveScratch(node, rows);
-  return variant == "_rv32" ? Rv32Scratch(node) : ScalarScratch(node, rows);
+  if (variant == "_rv32") return Rv32Scratch(node);
+  return variant == "_armv7m" ? Armv7mScratch(node) : ScalarScratch(node, rows);
 }
 
 // Below 0: nothing is known.
 inline int64_t InstructionsOf(const std::string &variant, const o2m_node *node, int64_t heads, int32_t rows) {
-  const auto tile = variant == "_dsp"    ? DspTileInstructions
-                    : variant == "_mve"  ? MveTileInstructions
-                    : variant == "_rv32" ? Rv32TileInstructions
-                                         : nullptr;
+  const auto tile = variant == "_dsp"      ? DspTileInstructions
+                    : variant == "_mve"    ? MveTileInstructions
+                    : variant == "_rv32"   ? Rv32TileInstructions
+                    : variant == "_armv7m" ? Armv7mTileInstructions
+                                           : nullptr;
   if (!tile) return -1;
   int64_t head = 0;
   for (int32_t done = 0; done < rows; done += kTileRows) head += tile(node, std::min(rows - done, kTileRows));

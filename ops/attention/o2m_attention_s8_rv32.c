@@ -190,6 +190,14 @@ static int32_t score_of(int32_t acc, const scale *s, const int16_t *mask, const 
   return *mask == -32768 ? -32768 : o2m_saturate_s16(score + *mask);
 }
 
+/* A row's scores of some keys, without a mask, where the upper word of a product is all it takes. */
+static inline void put_scores(int16_t *to, const int32_t *sums, int32_t start, int32_t keys, const scale *s) {
+  const int32_t multiplier = s->multiplier, half = s->half, shift = s->shift;
+  for (const int32_t *const end = sums + keys; sums != end; ++sums, to += ROWS) {
+    *to = o2m_saturate_s16(o2m_floor_shift32(upper_product(*sums + start, multiplier) + half, shift));
+  }
+}
+
 static NOINLINE void dot_scores(const tile *t, const int8_t *k, const o2m_attention_params *p) {
   const scale s = scale_of(p);
   for (int32_t m = 0; m < p->keys; m += LINES) {
@@ -197,7 +205,11 @@ static NOINLINE void dot_scores(const tile *t, const int8_t *k, const o2m_attent
     int32_t sums[SUMS];
     dot(t->queries, k + m * p->k.row, p->k.row, p->k.column, p->depth, keys, sums);
     for (int32_t r = 0; r < ROWS; ++r) {
-      const int16_t *mask = t->mask[r] ? t->mask[r] + m : 0;
+      const int16_t *const mask = t->mask[r] ? t->mask[r] + m : 0;
+      if (s.shift != 0 && !mask) {
+        put_scores(t->scores + ROWS * m + r, sums + LINES * r, t->start[r], keys, &s);
+        continue;
+      }
       for (int32_t i = 0; i < keys; ++i) {
         const int32_t score = score_of(sums[LINES * r + i] + t->start[r], &s, mask ? mask + i : 0, p);
         t->scores[ROWS * (m + i) + r] = (int16_t)score;
@@ -208,17 +220,22 @@ static NOINLINE void dot_scores(const tile *t, const int8_t *k, const o2m_attent
 
 /* ---- Exponentials ---- */
 
-/* One row's scores become exponentials in place; returns their sum. */
+static inline int16_t exponential_of(int32_t below) { return below < O2M_EXPONENTIALS ? o2m_exponential[below] : 0; }
+
+/* One row's scores become exponentials in place, four a round; returns their sum. */
 static int32_t exponentiate(int16_t *scores, int32_t keys) {
   const int16_t *const end = scores + ROWS * keys;
   int32_t largest = -32768, sum = 0;
-  for (const int16_t *s = scores; s != end; s += ROWS) largest = *s > largest ? *s : largest;
-  for (int16_t *s = scores; s != end; s += ROWS) {
-    const int32_t below = largest - *s;
-    const int32_t e = below < O2M_EXPONENTIALS ? o2m_exponential[below] : 0;
-    *s = (int16_t)e;
-    sum += e;
+  const int16_t *s = scores;
+  for (; keys >= 4; keys -= 4, s += 4 * ROWS) {
+    largest = o2m_max(o2m_max(largest, s[0]), s[ROWS]);
+    largest = o2m_max(o2m_max(largest, s[2 * ROWS]), s[3 * ROWS]);
   }
+  for (; s != end; s += ROWS) largest = o2m_max(largest, *s);
+  for (; end - scores >= 4 * ROWS; scores += 4 * ROWS) {
+    for (int32_t i = 0; i < 4; ++i) sum += scores[ROWS * i] = exponential_of(largest - scores[ROWS * i]);
+  }
+  for (; scores != end; scores += ROWS) sum += *scores = exponential_of(largest - *scores);
   return sum;
 }
 
