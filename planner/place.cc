@@ -296,8 +296,11 @@ int64_t BoundOf(const Placements &known, const Fitted &fitted, int64_t bound) {
 }
 
 // The parts do not fit together as they lie best alone.
-Solution PlaceLoose(const Problem &problem, Placements &known, const Solution &best, int64_t enough) {
-  if (best.bytes <= enough) return best;
+Solution PlaceLoose(const Problem &problem, const Fitted &fitted, Placements &known, const ChainSolution &chain) {
+  Solution best = PlaceGreedily(problem);
+  if (chain.bytes < best.bytes) best = OffsetsOf(problem, fitted, chain);
+  best.optimal |= chain.proven && best.bytes <= chain.enough;
+  if (best.bytes <= chain.enough) return best;
   const Link whole{IdOf(known, problem)};
   const ChainSolution searched = PlaceChain(known, {&whole, 1}, problem.lower_bound);
   if (searched.bytes > best.bytes) return best;
@@ -308,7 +311,7 @@ Solution PlaceLoose(const Problem &problem, Placements &known, const Solution &b
 
 }  // namespace
 
-// Greedy orders of the whole first: where they meet the bound, nothing needs to be put together.
+// Greedy orders of the whole first, where no part says that they cannot meet the bound: they put nothing together.
 Solution Place(const Problem &problem, Placements *caller) {
   const auto fixed = [](const Block &block) { return block.fixed >= 0; };
   if (std::any_of(problem.blocks.begin(), problem.blocks.end(), fixed)) return PlaceAlone(problem);
@@ -317,13 +320,12 @@ Solution Place(const Problem &problem, Placements *caller) {
   for (const Part &part : fitted.parts) fitted.links.push_back({IdOf(known, part.problem), part.in, part.out});
   Problem bounded = problem;
   bounded.lower_bound = BoundOf(known, fitted, problem.lower_bound);
-  Solution greedy = PlaceGreedily(bounded);
-  if (greedy.optimal) return greedy;
+  if (NeededAlone(known, fitted.links, bounded.lower_bound) <= bounded.lower_bound) {
+    Solution greedy = PlaceGreedily(bounded);
+    if (greedy.optimal) return greedy;
+  }
   const ChainSolution chain = PlaceChain(known, fitted.links, problem.lower_bound);
-  Solution best = chain.bytes < greedy.bytes || chain.optimal ? OffsetsOf(problem, fitted, chain) : std::move(greedy);
-  if (chain.loose) best = PlaceLoose(bounded, known, best, chain.enough);
-  best.optimal |= chain.proven && best.bytes <= chain.enough;
-  return best;
+  return chain.loose ? PlaceLoose(bounded, fitted, known, chain) : OffsetsOf(problem, fitted, chain);
 }
 
 }  // namespace onnx2mcu

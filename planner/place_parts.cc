@@ -215,6 +215,10 @@ void PlaceAt(Placements &known, std::span<const Link> links, int64_t level, Chai
 
 }  // namespace
 
+int64_t NeededAlone(Placements &known, std::span<const Link> links, int64_t bound) {
+  return WorstAlone(known, links, bound).bytes;
+}
+
 ChainSolution PlaceChain(Placements &known, std::span<const Link> links, int64_t bound) {
   ChainSolution chain;
   for (const Link &link : links)

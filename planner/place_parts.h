@@ -57,4 +57,7 @@ struct ChainSolution {
 // nothing. `bound`: bytes known to be needed.
 ChainSolution PlaceChain(Placements &known, std::span<const Link> links, int64_t bound);
 
+// The most that a part needs by itself, or the bound: ChainSolution::enough.
+int64_t NeededAlone(Placements &known, std::span<const Link> links, int64_t bound);
+
 }  // namespace onnx2mcu

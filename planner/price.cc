@@ -17,14 +17,14 @@ Kinds Resolve(const PlanCache &cache, std::span<const SegmentId> ids) {
   return kinds;
 }
 
-// The pieces in a row, where their parts prove that nothing less is possible; else the plan as a whole.
+// The pieces in a row, where they fit together; else the plan as a whole, as Place() would.
 void PlacePieces(PlanCache &cache, const std::vector<const Piece *> &pieces, Price &price) {
   if (Plain(pieces)) {
     std::vector<Link> links;
     for (const Piece *piece : pieces) links.insert(links.end(), piece->links.begin(), piece->links.end());
     const ChainSolution chain = PlaceChain(cache.placements, links, 0);
-    price.arena_bytes = chain.bytes, price.lower_bound_bytes = chain.lower_bound, price.arena_optimal = true;
-    if (chain.optimal) return;
+    price.arena_bytes = chain.bytes, price.lower_bound_bytes = chain.lower_bound, price.arena_optimal = chain.optimal;
+    if (!chain.loose) return;
   }
   Plan plan = Join(pieces, {}, 0);
   PlaceBuffers(plan, &cache.placements);
