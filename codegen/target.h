@@ -36,9 +36,9 @@ struct Target {
   std::string id;        // "cortex-m4"
   std::string compiler;  // "arm-none-eabi-gcc"
   std::vector<std::string> flags;
-  uint32_t features = 0;   // O2M_FEATURE_*
-  int32_t flash_wait = 0;  // of a board whose weights lie in external flash: see o2m_target
+  uint32_t features = 0;  // O2M_FEATURE_*
   Emulator emulator;
+  int32_t flash_wait = 0;  // of a board whose weights lie in external flash: see o2m_target
   o2m_target abi() const;  // id stays owned by this
 };
 

@@ -23,11 +23,11 @@ static void put_block(const void *x, int32_t k, int32_t type, int32_t b, int32_t
 }
 
 #if defined(__ARM_FEATURE_DSP) && defined(__thumb2__)
-/* The parameters are in r0 .. r3 whatever the callers pass: no clones. */
+/* The parameters are in r0 .. r3 whatever the callers pass: no clones. Aligned: ADR counts from a multiple of 4. */
 #ifdef __clang__
-#define NAKED __attribute__((naked, noinline))
+#define NAKED __attribute__((naked, noinline, aligned(4)))
 #else
-#define NAKED __attribute__((naked, noipa))
+#define NAKED __attribute__((naked, noipa, aligned(4)))
 #endif
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wunused-parameter"

@@ -177,7 +177,7 @@ TEST(Attention, ScratchIsTwoRowsAtMost) {
 TEST(Attention, ScratchOfTheDspKernelGrowsToSixteenRows) {
   TestNode node(Op(), CaseNamed("long_rows"));  // P 32, M 197
   ASSERT_TRUE(node.Prepare());
-  const o2m_target target = {sizeof target, "cortex-m4", O2M_FEATURE_DSP};
+  const o2m_target target = {sizeof target, "cortex-m4", O2M_FEATURE_DSP, 0};
   const auto scratch = [&](int32_t rows) {
     o2m_memory memory = {};
     memory.struct_size = sizeof memory;

@@ -107,9 +107,9 @@ typedef struct tiles {
   "  str r12, " Y "\n"
 
 #ifdef __clang__
-#define NAKED __attribute__((naked, noinline))
+#define NAKED __attribute__((naked, noinline, aligned(4)))
 #else
-#define NAKED __attribute__((naked, noipa)) /* no clones: the parameter is in r0 */
+#define NAKED __attribute__((naked, noipa, aligned(4))) /* no clones: the parameter is in r0; ADR: aligned */
 #endif
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wunused-parameter"

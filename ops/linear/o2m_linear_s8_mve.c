@@ -124,9 +124,9 @@ typedef struct tiles {
 
 /* r0: t. r0, r2, r4, r6: sums of row 0; r8, r10, r12, lr: of row 1; r7: y; r11: pairs left. */
 #ifdef __clang__
-#define NAKED __attribute__((naked, noinline))
+#define NAKED __attribute__((naked, noinline, aligned(4)))
 #else
-#define NAKED __attribute__((naked, noipa)) /* no clones: the parameters are in r0 and r1 */
+#define NAKED __attribute__((naked, noipa, aligned(4))) /* no clones: the parameters are in r0, r1; ADR: aligned */
 #endif
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wunused-parameter"

@@ -79,6 +79,21 @@ TEST(GeneratedC, EveryCoreGivesTheHostsBytes) {
   }
 }
 
+// Kernels in assembly must not count on where the compiler's flags put their functions.
+TEST(GeneratedC, FunctionsMayLieAtAnyHalfword) {
+  for (const char *core : {"cortex-m3", "cortex-m4", "cortex-m55"}) {
+    Net net(core);
+    BuildMlp(net);
+    ASSERT_TRUE(net.Compile(7).ok());
+    const auto samples = Samples(7 * 24, 1);
+    const std::vector<GeneratedFile> files = Emit(net);
+    net.compilation.target.flags.emplace_back("-fno-align-functions");
+    const auto run = RunOnEmulator(net.compilation, files, samples);
+    ASSERT_TRUE(run.ok()) << core << " " << run.status();
+    EXPECT_EQ(run->outputs, HostRun(net.compilation, samples)) << core;
+  }
+}
+
 TEST(GeneratedC, TheSameInputGivesTheSameBytes) {
   const auto emit = [] {
     Net net("cortex-m4");
