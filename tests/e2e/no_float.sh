@@ -2,7 +2,7 @@
 . "$(dirname "$0")/lib.sh"
 
 allowed='^(memcpy|memset|memmove|__aeabi_(u?idiv|u?idivmod|u?ldivmod|lmul|llsl|llsr|lasr|lcmp|ulcmp|memcpy[48]?|memset[48]?|'\
-'memclr[48]?|memmove[48]?)|__gnu_thumb1_case_(uqi|sqi|uhi|shi|si)|__(u?divdi3|u?moddi3|muldi3|ashldi3|ashrdi3|lshrdi3))$'
+'memclr[48]?|memmove[48]?)|__gnu_thumb1_case_(uqi|sqi|uhi|shi|si)|__(u?divdi3|u?moddi3|muldi3|ashldi3|ashrdi3|lshrdi3|clz[sd]i2))$'
 name=$(basename "$model" .onnx)
 # objects COMPILER FLAGS...: compiles the folder and prints the names that it needs from elsewhere.
 objects() {
