@@ -295,13 +295,15 @@ int64_t BoundOf(const Placements &known, const Fitted &fitted, int64_t bound) {
   return bound;
 }
 
-// The parts do not fit together as they lie best alone.
+// The parts do not fit together as they lie best alone: greedy may do better, and where they are far off, a search.
 Solution PlaceLoose(const Problem &problem, const Fitted &fitted, Placements &known, const ChainSolution &chain) {
   Solution best = PlaceGreedily(problem);
   if (chain.bytes < best.bytes) best = OffsetsOf(problem, fitted, chain);
   best.optimal |= chain.proven && best.bytes <= chain.enough;
-  if (best.bytes <= chain.enough) return best;
-  const Link whole{IdOf(known, problem)};
+  if (best.bytes <= chain.enough || !chain.loose) return best;
+  Problem rest = problem;
+  rest.work_limit /= 2;  // the parts took about as much
+  const Link whole{IdOf(known, rest)};
   const ChainSolution searched = PlaceChain(known, {&whole, 1}, problem.lower_bound);
   if (searched.bytes > best.bytes) return best;
   Solution solution = *searched.parts[0];
@@ -325,7 +327,7 @@ Solution Place(const Problem &problem, Placements *caller) {
     if (greedy.optimal) return greedy;
   }
   const ChainSolution chain = PlaceChain(known, fitted.links, problem.lower_bound);
-  return chain.loose ? PlaceLoose(bounded, fitted, known, chain) : OffsetsOf(problem, fitted, chain);
+  return chain.fits() ? OffsetsOf(problem, fitted, chain) : PlaceLoose(bounded, fitted, known, chain);
 }
 
 }  // namespace onnx2mcu

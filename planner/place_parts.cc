@@ -11,7 +11,7 @@
 namespace onnx2mcu {
 namespace {
 
-constexpr int64_t kHeldPart = 16;  // of the work: there are many parts, and the whole may be searched after them
+constexpr int64_t kSomeWork = 16, kHeldWork = 3;  // of the work limit: there are many parts, and two ways to hold one
 constexpr int64_t kFree = -1, kImpossible = std::numeric_limits<int64_t>::max();
 
 // The births at which all that was alive before, but one block, is gone. `in` is alive before the first of them.
@@ -138,44 +138,47 @@ bool Possible(const Problem &problem, int32_t in, int32_t out) {
   });
 }
 
-Solution Hold(const Problem &part, const Link &link, int64_t in, int64_t out, bool search) {
+Solution Hold(const Problem &part, const Link &link, int64_t in, int64_t out, Effort effort) {
   Problem problem = part;
   if (in >= 0) problem.blocks[link.in].fixed = in;
   if (out >= 0) problem.blocks[link.out].fixed = out;
   if (in >= 0 && !Aligned(problem.blocks[link.in])) return {{}, kImpossible};
   if (in >= 0 && out >= 0 && link.in != link.out && !Possible(problem, link.in, link.out)) return {{}, kImpossible};
-  if (in >= 0 || out >= 0) problem.work_limit /= kHeldPart;
-  return search ? PlaceAlone(problem) : PlaceGreedily(problem);
+  if (effort == Effort::kSome) problem.work_limit /= kSomeWork;
+  if (effort == Effort::kAll && (in >= 0 || out >= 0)) problem.work_limit /= kHeldWork;
+  return effort == Effort::kGreedy ? PlaceGreedily(problem) : PlaceAlone(problem);
 }
 
-const Solution &Held(Placements &known, const Link &link, int64_t in, int64_t out, bool search) {
+const Solution &Held(Placements &known, const Link &link, int64_t in, int64_t out, Effort effort) {
   Placements::Entry &entry = known.entries[link.part];
   const int32_t a = in >= 0 ? link.in : -1, b = out >= 0 ? link.out : -1;
-  const auto [it, fresh] = entry.solutions.try_emplace({a, in, b, out, search});
-  if (fresh) it->second = Hold(entry.problem, link, in, out, search);
+  const auto [it, fresh] = entry.solutions.try_emplace({a, in, b, out, effort});
+  if (fresh) it->second = Hold(entry.problem, link, in, out, effort);
   return it->second;
 }
 
 // Greedy does where it needs no more than `enough`.
 const Solution &Best(Placements &known, const Link &link, int64_t in, int64_t out, int64_t enough) {
-  const Solution &greedy = Held(known, link, in, out, false);
-  return greedy.bytes <= enough || greedy.bytes == kImpossible ? greedy : Held(known, link, in, out, true);
+  const Solution &greedy = Held(known, link, in, out, Effort::kGreedy);
+  return greedy.bytes <= enough || greedy.bytes == kImpossible ? greedy : Held(known, link, in, out, Effort::kAll);
 }
 
 // With the block it shares with the part before at `level`, or where it must be.
-const Solution &Fit(Placements &known, const Link &link, int64_t level, int64_t out, int64_t enough) {
+const Solution &Fit(Placements &known, const Link &link, int64_t level, int64_t out, int64_t enough, Effort effort) {
   if (link.in == link.out && link.in >= 0 && out < 0) out = level;
   const int64_t low = link.in < 0 ? kFree : link.in == link.out ? out : level;
-  const Solution *best = &Held(known, link, low, out, false);
-  const auto attempt = [&](int64_t in, bool thorough) {
-    if (best->bytes <= enough) return;
-    const Solution &found = Held(known, link, in, out, thorough);
-    if (found.bytes < best->bytes) best = &found;
-  };
   const bool movable = link.in != link.out && link.in >= 0;
-  if (movable) attempt(kFree, false);
-  if (best->bytes != kImpossible) attempt(low, true);
-  if (movable) attempt(kFree, true);
+  const Solution *best = nullptr;
+  const auto attempt = [&](int64_t in, Effort now) {
+    if (best && best->bytes <= enough) return;
+    const Solution &found = Held(known, link, in, out, now);
+    if (!best || found.bytes < best->bytes) best = &found;
+  };
+  for (const Effort now : {Effort::kGreedy, Effort::kSome, Effort::kAll}) {
+    if (now > effort) break;
+    attempt(low, now);
+    if (movable) attempt(kFree, now);
+  }
   return *best;
 }
 
@@ -188,7 +191,8 @@ struct Worst {
 // The worst first: then others need no search.
 Worst WorstAlone(Placements &known, std::span<const Link> links, int64_t bound) {
   std::vector<std::pair<int64_t, size_t>> parts;
-  for (size_t i = 0; i < links.size(); i++) parts.emplace_back(-Held(known, links[i], kFree, kFree, false).bytes, i);
+  for (size_t i = 0; i < links.size(); i++)
+    parts.emplace_back(-Held(known, links[i], kFree, kFree, Effort::kGreedy).bytes, i);
   std::sort(parts.begin(), parts.end());
   Worst worst{bound, nullptr, {}};
   for (const auto &[bytes, i] : parts) {
@@ -198,14 +202,16 @@ Worst WorstAlone(Placements &known, std::span<const Link> links, int64_t bound) 
   return worst;
 }
 
-void PlaceAt(Placements &known, std::span<const Link> links, int64_t level, ChainSolution &chain) {
+// `hard`: the part that is worth all the work; -1: none.
+void PlaceAt(Placements &known, std::span<const Link> links, int64_t level, PartId hard, ChainSolution &chain) {
   chain.parts.assign(links.size(), nullptr);
   chain.bytes = 0;
   int64_t out = kFree;
   for (size_t i = links.size(); i-- > 0;) {
     const Link &link = links[i];
     const bool last = i + 1 == links.size() || links[i + 1].in < 0 || link.out < 0;
-    const Solution &solution = Fit(known, link, level, last ? kFree : out, chain.enough);
+    const Solution &solution =
+        Fit(known, link, level, last ? kFree : out, chain.enough, link.part == hard ? Effort::kAll : Effort::kSome);
     chain.parts[i] = &solution;
     chain.bytes = std::max(chain.bytes, solution.bytes);
     if (solution.bytes == kImpossible) return;
@@ -227,15 +233,19 @@ ChainSolution PlaceChain(Placements &known, std::span<const Link> links, int64_t
   const Worst worst = WorstAlone(known, links, bound);
   chain.enough = worst.bytes;
   chain.proven = worst.bytes <= bound || worst.alone->optimal;
-  PlaceAt(known, links, 0, chain);
-  for (const int32_t shared : {worst.link.in, worst.link.out}) {  // as the part that binds would have them
-    if (chain.bytes <= chain.enough || !worst.alone || shared < 0) continue;
+  chain.bytes = kImpossible;
+  const auto attempt = [&](int64_t level, PartId hard) {
+    if (chain.fits()) return;
     ChainSolution other = chain;
-    PlaceAt(known, links, worst.alone->offsets[shared], other);
+    PlaceAt(known, links, level, hard, other);
     if (other.bytes < chain.bytes) chain = other;
-  }
-  chain.loose = chain.bytes > chain.enough;
-  chain.optimal = !chain.loose && chain.proven;
+  };
+  attempt(0, -1);
+  for (const int32_t shared : {worst.link.in, worst.link.out})  // as the part that binds would have them
+    if (worst.alone && shared >= 0) attempt(worst.alone->offsets[shared], -1);
+  attempt(0, worst.link.part);
+  chain.loose = chain.bytes == kImpossible || chain.bytes * 100 > chain.enough * 101;
+  chain.optimal = chain.fits() && chain.proven;
   return chain;
 }
 

@@ -32,13 +32,15 @@ struct Part {
 // `in`: a block alive before all others of the problem, `out`: one alive after them; -1: none.
 std::vector<Part> CutInTime(const Problem &problem, int32_t in, int32_t out);
 
+enum class Effort : uint8_t { kGreedy, kSome, kAll };  // of the problem's work limit
+
 // What is known of parts, by content. Owned by the caller; it grows with every part it has not seen. The same answers
 // come from an empty one, later.
 struct Placements {
   struct Entry {
     Problem problem;  // with its lower bound
-    // by what is held where (in, its offset, out, its offset; offset -1: free) and whether more than greedy was tried
-    std::map<std::tuple<int32_t, int64_t, int32_t, int64_t, bool>, Solution> solutions;
+    // by what is held where (in, its offset, out, its offset; offset -1: free) and the effort
+    std::map<std::tuple<int32_t, int64_t, int32_t, int64_t, Effort>, Solution> solutions;
   };
   std::unordered_map<std::string, PartId> ids;
   std::deque<Entry> entries;
@@ -50,11 +52,13 @@ struct ChainSolution {
   int64_t bytes = 0, lower_bound = 0;   // the largest of the parts'
   int64_t enough = 0;                   // the most that a part, or the bound, needs alone: less is not looked for
   bool proven = false;                  // ... and cannot do without
-  bool loose = false;                   // bytes > enough: the shared blocks bind, and the whole may do better
-  bool optimal = false;                 // nothing less is possible
+  bool loose = false;    // over 1 % more than enough: the shared blocks bind, and the whole may do much better
+  bool optimal = false;  // nothing less is possible: bytes are enough, and proven
+  bool fits() const { return bytes <= enough; }
 };
 // Backward in time, since what is written over a block lies below it. Shared blocks go to offset 0 where that costs
-// nothing. `bound`: bytes known to be needed.
+// nothing; to where the worst part would have them, or to where they fall, where that helps. `bound`: bytes known to be
+// needed.
 ChainSolution PlaceChain(Placements &known, std::span<const Link> links, int64_t bound);
 
 // The most that a part needs by itself, or the bound: ChainSolution::enough.

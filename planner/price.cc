@@ -24,7 +24,7 @@ void PlacePieces(PlanCache &cache, const std::vector<const Piece *> &pieces, Pri
     for (const Piece *piece : pieces) links.insert(links.end(), piece->links.begin(), piece->links.end());
     const ChainSolution chain = PlaceChain(cache.placements, links, 0);
     price.arena_bytes = chain.bytes, price.lower_bound_bytes = chain.lower_bound, price.arena_optimal = chain.optimal;
-    if (!chain.loose) return;
+    if (chain.fits()) return;
   }
   Plan plan = Join(pieces, {}, 0);
   PlaceBuffers(plan, &cache.placements);

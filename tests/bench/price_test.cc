@@ -59,7 +59,7 @@ TEST(Price, IsWhatCompilationComesTo) {
     const auto made = ChooseSchedule(graph, tools.host, tools.target, tools.options);
     ASSERT_TRUE(made.ok()) << made.status();
     ASSERT_EQ(frontier.size(), made->size());
-    EXPECT_GE(frontier.size(), 4u);
+    EXPECT_GE(frontier.size(), 2u);
     EXPECT_EQ(frontier[ChosenOf(frontier, tools.options)].price.arena_bytes, (*made)[0].plan.arena_bytes);
     for (const Alternative &a : *made) {
       const auto same = [&](const PricedSchedule &s) { return s.price.arena_bytes == a.plan.arena_bytes; };
