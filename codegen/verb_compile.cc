@@ -1,8 +1,10 @@
 // compile: the model into a folder of C, and the table firmware people know.
+#include <algorithm>
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
 #include "codegen/cli.h"
 #include "codegen/names.h"
 #include "codegen/pareto.h"
@@ -45,11 +47,21 @@ int64_t IoBytes(const Graph &graph, const std::vector<TensorId> &ids) {
   return bytes;
 }
 
+// How good the placement is, whatever the schedule.
+std::string BoundText(const Plan &plan) {
+  const std::string bound = absl::StrCat("lower bound ", Grouped(plan.lower_bound_bytes), " B");
+  if (plan.arena_bytes == plan.lower_bound_bytes) return bound + ", met";
+  if (plan.arena_optimal) return bound + ", not to be met: proven the least";
+  const double over = 100.0 * static_cast<double>(plan.arena_bytes - plan.lower_bound_bytes) /
+                      static_cast<double>(std::max<int64_t>(plan.lower_bound_bytes, 1));
+  return absl::StrCat(bound, absl::StrFormat(", %.2f %% above it", over));
+}
+
 void PrintSummary(const Compilation &c, const CompileOptions &options, const Sizes &sizes) {
   const Budget budget = BudgetOf(c, options);
   Row("text", sizes.text), Row("rodata", sizes.rodata), Row("data", sizes.data), Row("bss", sizes.bss),
       Row("weights", sizes.weights);
-  Row("activations", c.plan.arena_bytes, absl::StrCat("arena; lower bound ", Grouped(c.plan.lower_bound_bytes), " B"));
+  Row("activations", c.plan.arena_bytes, absl::StrCat("arena; ", BoundText(c.plan)));
   Row("input", IoBytes(c.graph, c.graph.inputs),
       c.graph.tensors[c.graph.inputs[0]].in_arena ? "in the arena" : "the caller's");
   Row("output", IoBytes(c.graph, c.graph.outputs), "the caller's");
