@@ -6,7 +6,6 @@
 #include <cmath>
 #include <filesystem>
 #include <iterator>
-#include <optional>
 #include <set>
 #include <sstream>
 
@@ -59,19 +58,23 @@ bool Matches(const std::vector<std::string> &patterns, const std::string &name) 
   return false;
 }
 
-// Nothing if a pattern matches no row: then there is no such figure.
-std::optional<int64_t> Sum(const std::vector<std::string> &patterns, const std::vector<Row> &rows, int64_t Row::*of) {
+struct Total {
   int64_t sum = 0;
+  bool any = false;       // of the patterns matches a row
+  std::string unmatched;  // the last pattern that matches none
+};
+
+void AddMatches(const std::vector<std::string> &patterns, const std::vector<Row> &rows, int64_t Row::*of, int64_t sign,
+                Total *total) {
   for (const std::string &pattern : patterns) {
     bool found = false;
     for (const Row &row : rows) {
       if (!Matches({pattern}, row.name)) continue;
-      sum += row.*of;
-      found = true;
+      total->sum += sign * row.*of;
+      found = total->any = true;
     }
-    if (!found) return std::nullopt;
+    if (!found) total->unmatched = pattern;
   }
-  return sum;
 }
 
 absl::StatusOr<Limit> LimitOf(const std::vector<std::string> &words, const std::vector<std::string> &head) {
@@ -175,9 +178,15 @@ std::vector<std::string> AgainstLimits(const std::vector<Limit> &limits, const s
   std::vector<std::string> lines;
   for (const Limit &limit : limits) {
     const auto most = limit.most.find(target);
-    const auto add = Sum(limit.add, measured, limit.of), subtract = Sum(limit.subtract, measured, limit.of);
-    if (most == limit.most.end() || !add || !subtract) continue;
-    const double value = static_cast<double>(*add - *subtract) / limit.count;
+    Total total;
+    AddMatches(limit.add, measured, limit.of, 1, &total);
+    AddMatches(limit.subtract, measured, limit.of, -1, &total);
+    if (most == limit.most.end() || !total.any) continue;
+    if (!total.unmatched.empty()) {
+      lines.push_back(absl::StrFormat("  %-62s      missing   no row '%s'", limit.figure, total.unmatched));
+      continue;
+    }
+    const double value = static_cast<double>(total.sum) / limit.count;
     lines.push_back(absl::StrFormat("  %-62s %12.3f   at most %-10g %s", limit.figure, value, most->second,
                                     value <= most->second ? "reached" : "OVER"));
   }

@@ -13,7 +13,7 @@
 namespace onnx2mcu {
 namespace {
 
-constexpr int64_t kLeastShare = 20;  // of a function that has a row of its own: a twentieth of its case
+constexpr int64_t kLeastShare = 40;  // of a function that has a row of its own: a fortieth of its case
 
 // One sample, all inputs' bytes concatenated, as the emulator wants it; and every input by itself, as the host does.
 absl::Status CheckBytes(const Compilation &compilation, const std::vector<std::vector<uint8_t>> &inputs,

@@ -191,6 +191,18 @@ TEST(Attention, ScratchOfTheDspKernelGrowsToSixteenRows) {
   EXPECT_EQ(scratch(197), scratch(16));
 }
 
+TEST(Attention, ScratchOfTheArmv7mKernelIsSmallBelowThreeRows) {
+  TestNode node(Op(), CaseNamed("long_rows"));  // P 32, M 197
+  ASSERT_TRUE(node.Prepare());
+  const o2m_target target = {sizeof target, "cortex-m3", O2M_FEATURE_ARMV7M, 0};
+  for (const auto &[rows, bytes] : {std::pair{1, 4}, {2, 4}, {3, 12}, {197, 12}}) {
+    o2m_memory memory = {};
+    memory.struct_size = sizeof memory;
+    Op()->memory(&target, node.get(), rows, &memory);
+    EXPECT_EQ(memory.scratch_bytes, bytes * (197 + 32)) << rows;
+  }
+}
+
 TEST(Attention, SplitsOverHeads) {
   const auto *splitter = static_cast<const o2m_splitter *>(Op()->get_extension("o2m.split/1"));
   TestNode node(Op(), CaseNamed("shared_keys")), none(Op(), CaseNamed("no_heads"));

@@ -73,15 +73,20 @@ inline int64_t Rv32TileInstructions(const o2m_node *node, int64_t rows) {
   return (rows + 3) / 4 * (scores + exponentials + four_columns * (42 * keys + 320) + 200);
 }
 
-// ---- Armv7-M: two rows at a time ------------------------------------------------------------------------------------
+// ---- Armv7-M: three rows at a time ----------------------------------------------------------------------------------
 
-// int16_t [M][2] scores, in place of which come exponentials, and [P][2] queries
-inline int64_t Armv7mScratch(const o2m_node *node) { return int64_t{4} * (Keys(node) + Depth(node)); }
+// int32_t [M][3] scores, in place of which come exponentials, and [P][3] queries; of one or two rows int16_t [..][2]
+inline int64_t Armv7mScratch(const o2m_node *node, int32_t rows) {
+  return int64_t{rows < 3 ? 4 : 12} * (Keys(node) + Depth(node));
+}
 
 inline int64_t Armv7mTileInstructions(const o2m_node *node, int64_t rows) {
   const int64_t keys = Keys(node), depth = Depth(node), columns = Columns(node);
-  const int64_t scores = (keys + 2) / 3 * (12 * depth + 160) + 20 * depth, exponentials = 2 * (18 * keys + 150);
-  return (rows + 1) / 2 * (scores + exponentials + (columns + 3) / 4 * (16 * keys + 250) + 100);
+  const int64_t scores = (keys + 2) / 3 * (12 * depth + 160) + 20 * depth, exponentials = 2 * (13 * keys + 150);
+  const int64_t pair = scores + exponentials + (columns + 3) / 4 * (16 * keys + 250) + 100;
+  const int64_t three = (keys + 1) / 2 * (10 * depth + 65) + 30 * depth + 3 * (13 * keys + 150) +
+                        (columns + 1) / 2 * (11 * keys + 90) + 150;
+  return rows / 3 * three + (rows % 3 + 1) / 2 * pair;
 }
 
 // ---- By suffix ------------------------------------------------------------------------------------------------------
@@ -90,7 +95,7 @@ inline int64_t ScratchOf(const std::string &variant, const o2m_node *node, int32
   if (variant == "_dsp") return DspScratch(node, rows);
   if (variant == "_mve") return MveScratch(node, rows);
   if (variant == "_rv32") return Rv32Scratch(node);
-  return variant == "_armv7m" ? Armv7mScratch(node) : ScalarScratch(node, rows);
+  return variant == "_armv7m" ? Armv7mScratch(node, rows) : ScalarScratch(node, rows);
 }
 
 // Below 0: nothing is known.

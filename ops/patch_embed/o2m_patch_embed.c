@@ -2,11 +2,11 @@
 
 /* pixels[h][w][C] of a piece, widened to s16. x ^ 128 - 128 reads the byte as signed, x ^ 0 - 0 as unsigned. */
 static void gather(const uint8_t *x, int16_t *pixels, int32_t h, int32_t w, const o2m_patch_embed_params *p) {
-  const int32_t sign = p->x_signed ? 128 : 0;
+  const int32_t sign = p->x_signed ? 128 : 0, less = sign + p->x_less;
   for (int32_t i = 0; i < h; ++i) {
     for (int32_t j = 0; j < w; ++j) {
       const uint8_t *pixel = x + i * p->x_row + j * p->x_column;
-      for (int32_t c = 0; c < p->channels; ++c) *pixels++ = (int16_t)((pixel[c * p->x_channel] ^ sign) - sign);
+      for (int32_t c = 0; c < p->channels; ++c) *pixels++ = (int16_t)((pixel[c * p->x_channel] ^ sign) - less);
     }
   }
 }

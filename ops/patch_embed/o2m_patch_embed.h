@@ -8,7 +8,8 @@
  *   q      = y_zero + floor(acc[o] * multiplier[o] / 2^shift + 1/2), saturated to y's type
  *   y      = table ? table[q + 128] : q
  *
- * The zero point of x is folded into bias. */
+ * The zero point of x is folded into bias; so is 128 where pixels of u8 are taken as x - 128 (x_less), for cores that
+ * multiply signed bytes. */
 #ifndef O2M_PATCH_EMBED_H_
 #define O2M_PATCH_EMBED_H_
 #include <stdint.h>
@@ -27,6 +28,7 @@ typedef struct o2m_patch_embed_params {
   int32_t x_channel, x_row, x_column; /* strides of the image, elements */
   int32_t y_channel, y_row, y_column; /* strides of the tokens, elements; y_row from one row of patches to the next */
   int32_t x_signed;                   /* 1: pixels are s8, 0: u8 */
+  int32_t x_less;                     /* 0 or 128: what is taken from a pixel; for _mve 128 where they are u8, else 0 */
   int32_t y_bytes;                    /* 1: s8, 2: s16 */
   int32_t y_zero;
   int32_t shift;
@@ -37,9 +39,10 @@ typedef struct o2m_patch_embed_params {
 } o2m_patch_embed_params;
 
 /* `rows` rows of patches. scratch: O s32 sums, then one piece of s16 pixels; _dsp: sums of two patches, a panel of
- * o2m_dot_dsp.h, and two pieces of bytes. */
+ * o2m_dot_dsp.h, and two pieces of bytes; _mve: sums of two patches, and two pieces of whole blocks of 16 bytes. */
 void O2M_SYM(o2m_patch_embed)(const void *x, void *y, int32_t rows, void *scratch, const o2m_patch_embed_params *p);
 void O2M_SYM(o2m_patch_embed_dsp)(const void *x, void *y, int32_t rows, void *scratch, const o2m_patch_embed_params *p);
+void O2M_SYM(o2m_patch_embed_mve)(const void *x, void *y, int32_t rows, void *scratch, const o2m_patch_embed_params *p);
 
 /* Requantises the sum of output o and stores it at y[at]. */
 static inline void o2m_patch_embed_store(const o2m_patch_embed_params *p, void *y, int32_t at, int32_t o, int32_t acc) {

@@ -11,6 +11,7 @@ struct PatchParams {
   int32_t piece_h, piece_w;  // 0: infer() chooses
   int32_t shift;
   OwnQuant y;
+  int32_t x_less = 0;  // as in o2m_patch_embed_params
 };
 
 constexpr int32_t kWholePatch = 192;  // inputs of a patch up to which one piece is all of it: 384 bytes of scratch
@@ -32,13 +33,16 @@ const char *IsaOf(const o2m_target *target) {
   return IsaSuffix(o2m_sources, O2M_SOURCE_COUNT, "o2m_patch_embed", target);
 }
 
+bool IsMve(const o2m_target *target) { return std::strcmp(IsaOf(target), "_mve") == 0; }
+
 // Bytes of the packed weights of a piece of so many pixels.
 int64_t PieceBytes(const o2m_node *node, int64_t pixels) {
   const int64_t outputs = (node->inputs[1]->dims[0] + 3) & ~3, channels = node->inputs[1]->dims[1];
   return outputs * ((pixels * channels + 3) & ~int64_t{3});
 }
 
-int64_t WeightBytes(const o2m_node *node) {
+// One kernel reads 16 inputs at a time.
+int64_t WeightBytes(const o2m_target *target, const o2m_node *node) {
   const auto &params = ParamsOf<PatchParams>(node);
   int64_t bytes = 0;
   for (int32_t i = 0; i < KernelH(node); i += params.piece_h) {
@@ -47,7 +51,7 @@ int64_t WeightBytes(const o2m_node *node) {
       bytes += PieceBytes(node, int64_t{h} * w);
     }
   }
-  return bytes;
+  return bytes + (IsMve(target) ? 48 : 0);
 }
 
 // Where the weight of input channel c at (i, j) of output o lies.
@@ -67,8 +71,17 @@ int64_t PackedIndex(const o2m_node *node, int64_t o, int32_t c, int32_t i, int32
   return at + ((o / 4 * blocks + k / 4) * 4 + o % 4) * 4 + k % 4;
 }
 
-// Of the kernel with DSP instructions, by counting its code; the last pieces taken for whole ones.
-int64_t Instructions(const o2m_node *node, int64_t tokens) {
+// By counting the kernel's code; the last pieces taken for whole ones.
+int64_t MveInstructions(const o2m_node *node, int64_t tokens) {
+  const auto &params = ParamsOf<PatchParams>(node);
+  const int64_t groups = (node->inputs[1]->dims[0] + 3) / 4, channels = node->inputs[1]->dims[1];
+  const int64_t rows = params.piece_h, fours = (params.piece_w + 3) / 4;
+  const int64_t vectors = (rows * params.piece_w * channels + 15) / 16;
+  const int64_t pieces = ((KernelH(node) + rows - 1) / rows) * ((KernelW(node) + params.piece_w - 1) / params.piece_w);
+  const int64_t piece = 2 * rows * channels * (8 + 9 * fours) + 120 + groups * (16 * vectors + 14);
+  return (tokens + 1) / 2 * (100 + groups * 60 + pieces * piece);
+}
+int64_t DspInstructions(const o2m_node *node, int64_t tokens) {
   const auto &params = ParamsOf<PatchParams>(node);
   const int64_t outputs = node->inputs[1]->dims[0], channels = node->inputs[1]->dims[1];
   const int64_t blocks = (int64_t{params.piece_h} * params.piece_w * channels + 3) / 4, pairs = (tokens + 1) / 2;
@@ -92,6 +105,7 @@ o2m_patch_embed_params KernelParams(const o2m_node *node) {
   p.stride_w = params.stride_w;
   p.piece_h = params.piece_h;
   p.piece_w = params.piece_w;
+  p.x_less = params.x_less;
   SetConvParams(node, params.shift, p);
   return p;
 }
@@ -109,7 +123,7 @@ std::string ParamsText(const o2m_node *node, const o2m_emitter *e) {
       .Field("piece_h", p.piece_h)
       .Field("piece_w", p.piece_w);
   AddImageStrides(p, text);
-  text.Field("x_signed", p.x_signed);
+  text.Field("x_signed", p.x_signed).Field("x_less", p.x_less);
   AddConvOutput(p, node, e, text);
   return text.text();
 }
@@ -148,6 +162,7 @@ struct PatchEmbed {
     if (x.dims[2] < w.dims[2] || x.dims[3] < w.dims[3])
       return Reject(host, Str("the image ", Shape(x), " is smaller than one patch of ", w.dims[2], " x ", w.dims[3]));
     ChoosePiece(node, params);
+    params.x_less = IsMve(target) && x.dtype == O2M_U8 ? 128 : 0;
     o2m_tensor &y = *node->outputs[0];
     SetShape(y, {1, w.dims[0], (x.dims[2] - w.dims[2]) / params.stride_h + 1,
                  (x.dims[3] - w.dims[3]) / params.stride_w + 1});
@@ -156,7 +171,7 @@ struct PatchEmbed {
             ChooseChannelShift(host, ChannelsOf(node), &params.shift, *IsaOf(target) && WantsShift32(target)))
       return s;
     SetConvConstants(node);
-    node->constants[kConvWeights].count = WeightBytes(node);
+    node->constants[kConvWeights].count = WeightBytes(target, node);
     return O2M_OK;
   }
 
@@ -168,8 +183,10 @@ struct PatchEmbed {
     memory->inputs[0] = {O2M_ANY_STRIDES, 2, params.stride_h, KernelH(node), 0};
     memory->outputs[0] = {O2M_ANY_STRIDES, 2, 1, 1, 0};
     const int64_t piece = int64_t{params.piece_h} * params.piece_w * node->inputs[0]->dims[1];
-    memory->scratch_bytes =
-        *IsaOf(target) ? 8 * ((y.dims[1] + 3) & ~3) + 16 * ((piece + 3) / 4) + 2 * piece : 4 * y.dims[1] + 2 * piece;
+    const int64_t sums_of_two = 8 * ((y.dims[1] + 3) & ~3);
+    memory->scratch_bytes = IsMve(target)    ? sums_of_two + 2 * ((piece + 15) & ~15)
+                            : *IsaOf(target) ? sums_of_two + 16 * ((piece + 3) / 4) + 2 * piece
+                                             : 4 * y.dims[1] + 2 * piece;
   }
 
   static o2m_status Pack(const o2m_host *, const o2m_target *, o2m_node *node) {
@@ -177,10 +194,14 @@ struct PatchEmbed {
     const int32_t kh = KernelH(node), kw = KernelW(node);
     auto *weights = ConstantData<int8_t>(node, kConvWeights);
     std::memset(weights, 0, static_cast<size_t>(node->constants[kConvWeights].count));
+    std::vector<int32_t> sums(static_cast<size_t>(channels.count));
     PackConv(node, channels, ParamsOf<Params>(node).shift, [&](int64_t o, int64_t k, int8_t q) {
       const auto at = static_cast<int32_t>(k);
       weights[PackedIndex(node, o, at / (kh * kw), at / kw % kh, at % kw)] = q;
+      sums[static_cast<size_t>(o)] += q;
     });
+    auto *const bias = ConstantData<int32_t>(node, kConvBias);
+    for (size_t o = 0; o < sums.size(); ++o) bias[o] += ParamsOf<Params>(node).x_less * sums[o];
     return O2M_OK;
   }
 
@@ -202,7 +223,9 @@ struct PatchEmbed {
     const o2m_tensor &y = *node->outputs[0];
     const int64_t tokens = int64_t{rows} * y.dims[3], weights = ElementCount(*node->inputs[1]);
     *cost = {"patch_embed", tokens * weights, tokens * (weights / y.dims[1]), tokens * y.dims[1], tokens * weights, -1};
-    if (*IsaOf(target)) cost->instructions = Instructions(node, tokens);
+    if (*IsaOf(target)) {
+      cost->instructions = IsMve(target) ? MveInstructions(node, tokens) : DspInstructions(node, tokens);
+    }
   }
 
   static void QuantRule(const o2m_node *, o2m_quant_rule *rule) { rule->s16_outputs = 1; }

@@ -80,7 +80,9 @@ TEST(Limits, AddSubtractAndDivide) {
   EXPECT_THAT(m4[0], ::testing::ContainsRegex("table +2.000 +at most 1.5 +OVER"));
   EXPECT_THAT(m4[1], ::testing::ContainsRegex("two +10.000 +at most 9 +OVER"));
   EXPECT_THAT(AgainstLimits(*limits, "m3", rows), ElementsAre(::testing::ContainsRegex("two .* reached")));
-  EXPECT_THAT(AgainstLimits(*limits, "m4", {RowOf("add/a", 1)}), IsEmpty());  // no such rows
+  EXPECT_THAT(AgainstLimits(*limits, "m4", {RowOf("mul/a", 1)}), IsEmpty());         // no such rows
+  EXPECT_THAT(AgainstLimits(*limits, "m3", {RowOf("add/a", 1), RowOf("add/b", 1)}),  // some of them
+              ElementsAre(::testing::ContainsRegex("two +missing +no row 'add/a:f[*]'")));
   ASSERT_TRUE(WriteFileBytes(path, "figure,rows,of,count,m4\ntable,add/a,seconds,4,1.5\n").ok());
   EXPECT_FALSE(ReadLimits(path).ok());
 }
