@@ -32,6 +32,15 @@ static inline uint64_t o2m_long_product_by_halves(uint32_t a, uint32_t b) {
   return (uint64_t)(a1 * b1 + (m1 >> 16) + (m0 >> 16)) << 32 | m0 << 16 | (low & 0xffff);
 }
 
+/* floor(a * multiplier / 2^shift + 1/2) modulo 2^32, 1 <= shift <= 62 */
+static inline int32_t o2m_requantize_by_halves(int32_t a, int32_t multiplier, int32_t shift) {
+  const int32_t high = o2m_high_product_by_halves(a, multiplier);
+  const uint32_t low = (uint32_t)a * (uint32_t)multiplier;
+  if (shift > 32) return ((high >> (shift - 33)) + 1) >> 1; /* |high| <= 2^30 */
+  if (shift == 32) return high + (int32_t)(low >> 31);
+  return (int32_t)(((uint32_t)high << (32 - shift) | low >> shift) + (low >> (shift - 1) & 1));
+}
+
 /* floor(a * b / 2^32), and a * b */
 #if defined(__ARM_ARCH_6M__)
 static inline int32_t o2m_high_product(int32_t a, int32_t b) { return o2m_high_product_by_halves(a, b); }
@@ -57,9 +66,13 @@ static inline int64_t o2m_round_shift(int64_t x, int32_t shift) { return (x + ((
 
 /* floor(acc * multiplier / 2^shift + 1/2), 1 <= shift <= 62. Precondition: the result fits int32. */
 static inline int32_t o2m_requantize(int32_t acc, int32_t multiplier, int32_t shift) {
+#if defined(__ARM_ARCH_6M__)
+  return o2m_requantize_by_halves(acc, multiplier, shift);
+#else
   const int64_t product = (int64_t)acc * multiplier;
   if (shift == 31) return (int32_t)((product + 0x40000000) >> 31); /* the usual case, with constants */
   return (int32_t)(((product >> (shift - 1)) + 1) >> 1);
+#endif
 }
 
 static inline int32_t o2m_min(int32_t a, int32_t b) { return a < b ? a : b; }

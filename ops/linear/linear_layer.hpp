@@ -158,6 +158,7 @@ inline int64_t LinearScratch(const std::string &isa, int64_t depth, int64_t x_co
   if (isa == "_mve") return x_column == 1 ? 0 : 2 * depth;
   if (isa == "_rv32") return (depth + 3) / 4 * 16;
   if (isa == "_armv7m") return (depth + 3) / 4 * 32;
+  if (isa == "_armv6m") return (LinearTile(rows) / 2 + LinearTile(rows) % 2 + 1) * ((depth + 3) / 4 * 16);
   if (isa != "_dsp") return 0;
   const int64_t blocks = (depth + 3) / 4, tile = LinearTile(rows);
   return (tile + 1) / 2 * 16 * blocks + (tile >= O2M_LINEAR_DSP_WIDEN ? 32 * blocks : 0);

@@ -40,6 +40,7 @@ void O2M_SYM(o2m_linear_s8_dsp)(const int8_t *x, void *y, int32_t rows, const o2
 void O2M_SYM(o2m_linear_s8_mve)(const int8_t *x, void *y, int32_t rows, const o2m_linear_params *p, void *scratch);
 void O2M_SYM(o2m_linear_s8_rv32)(const int8_t *x, void *y, int32_t rows, const o2m_linear_params *p, void *scratch);
 void O2M_SYM(o2m_linear_s8_armv7m)(const int8_t *x, void *y, int32_t rows, const o2m_linear_params *p, void *scratch);
+void O2M_SYM(o2m_linear_s8_armv6m)(const int8_t *x, void *y, int32_t rows, const o2m_linear_params *p, void *scratch);
 void O2M_SYM(o2m_linear_s16_dsp)(const int16_t *x, void *y, int32_t rows, const o2m_linear_params *p, void *scratch);
 
 /* The group of columns n .. n + 3, and in it the weight of its first column for k. */
