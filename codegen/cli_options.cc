@@ -90,6 +90,18 @@ std::string Aligned(const std::string &text) {
   return good ? "" : absl::StrCat("'", text, "' is no address: a multiple of 16 such as 0x90000000 is needed");
 }
 
+// What says where code, weights and arena lie on the target.
+void AddPlacement(CLI::App &app, CommandLine &c) {
+  CompileOptions &o = c.compile;
+  app.add_option("--section-weights", o.sections.weights, "section attribute of the weights")->type_name("NAME");
+  app.add_option("--section-code", o.sections.code, "section attribute of all that NAME_run calls, such as .itcm")
+      ->type_name("NAME");
+  app.add_option("--section-arena", o.sections.arena, "defines NAME_ARENA_SECTION for the arena, such as .dtcm")
+      ->type_name("NAME");
+  app.add_option("--weights-at", o.weights_at, "write the weights as a binary for this address")
+      ->check(CLI::Validator(Aligned, "ADDRESS"));
+}
+
 void AddVerb(CLI::App &app, CommandLine &c, const Verb &verb) {
   const std::string name = verb.name;
   CLI::App &sub = *app.add_subcommand(name, verb.text);
@@ -99,13 +111,12 @@ void AddVerb(CLI::App &app, CommandLine &c, const Verb &verb) {
   AddCommon(sub, c);
   if (name == "compile" || name == "inspect" || name == "run" || name == "validate") AddModel(sub, c);
   if (name == "run" || name == "validate") AddInputs(sub, c);
+  if (name == "compile" || name == "run" || name == "validate") AddPlacement(sub, c);
   if (name == "compile" || name == "inspect")
     sub.add_flag("--pareto", c.pareto, "print every schedule that no other one beats");
   if (name == "compile") {
     sub.add_option("-o,--output", c.compile.output, "folder to write (default ./NAME_TARGET)")->type_name("DIR");
     sub.add_flag("--example", c.compile.example, "add main.c and a CMakeLists.txt that builds");
-    sub.add_option("--weights-at", c.compile.weights_at, "write the weights as a binary for this address")
-        ->check(CLI::Validator(Aligned, "ADDRESS"));
     sub.add_flag("--stage-hook", c.compile.stage_hook, "call NAME_on_stage(stage) before every stage");
     sub.add_flag("--selftest", c.compile.selftest, "add golden inputs and NAME_selftest()");
   }

@@ -180,6 +180,8 @@ absl::StatusOr<Graph> ImportFloat(const CompileOptions &options) {
 absl::StatusOr<Graph> LowerModel(const CompileOptions &options, const Registry &registry, Host &host,
                                  Compilation *compilation) {
   O2M_RETURN_IF_ERROR(ChooseTarget(options, compilation));
+  O2M_RETURN_IF_ERROR(CheckSections(options.sections));
+  compilation->sections = options.sections;
   const o2m_target target = compilation->target.abi();
 
   Preprocessing preprocessing;

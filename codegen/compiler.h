@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "codegen/fidelity.h"
+#include "codegen/sections.h"
 #include "codegen/target.h"
 #include "importer/evaluate.h"
 #include "importer/quant/quantize.h"
@@ -33,6 +34,7 @@ struct CompileOptions {
   bool example = false, selftest = false;
   uint64_t weights_at = 0;   // address of the weights where they are a binary of their own; 0: they are linked
   bool stage_hook = false;   // NAME_on_stage(stage) before every stage
+  Sections sections;         // of the target's memory
   bool marks = false;        // O2M_MARK(node) before every call of a kernel: for a profile under emulation
   bool shapes_only = false;  // no calibration and no packing: for inspect and for pricing
 };
@@ -43,7 +45,8 @@ struct Compilation {
   Plan plan;
   Stream stream;  // how the input may be pushed in rows, or why not
   Target target;
-  Board board;                            // id empty: none given
+  Board board;  // id empty: none given
+  Sections sections;
   std::vector<Alternative> alternatives;  // the chosen one first, its graph moved to `graph`; others hold no data
   int64_t calibration_inputs = 0;
   std::vector<const o2m_op *> recognised;  // of every node before it was scheduled, which splits and repeats nodes

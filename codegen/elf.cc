@@ -71,7 +71,11 @@ ElfImage ReadElf(const std::string &bytes) {
   return image;
 }
 
-absl::StatusOr<std::map<std::string, int64_t>> ElfSections(const std::string &bytes) {
+namespace {
+
+// Calls visit(header, name) for every section. InvalidArgument for what is no 32-bit little-endian ELF file.
+template <typename Visit>
+absl::Status ForEachSection(const std::string &bytes, const Visit &visit) {
   const auto invalid = absl::InvalidArgumentError("not a complete 32-bit ELF file");
   Elf32_Ehdr header;
   if (bytes.size() < sizeof(header)) return invalid;
@@ -85,11 +89,34 @@ absl::StatusOr<std::map<std::string, int64_t>> ElfSections(const std::string &by
   };
   Elf32_Shdr names, one;
   if (!section(header.e_shstrndx, &names)) return invalid;
-  std::map<std::string, int64_t> sizes;
   for (size_t i = 0; i < header.e_shnum; i++) {
     if (!section(i, &one) || names.sh_offset + one.sh_name >= bytes.size()) return invalid;
-    sizes[bytes.c_str() + names.sh_offset + one.sh_name] += one.sh_size;
+    visit(one, std::string(bytes.c_str() + names.sh_offset + one.sh_name));
   }
+  return absl::OkStatus();
+}
+
+bool IsUnwinding(const std::string &name) {
+  return name.rfind(".ARM.ex", 0) == 0 || name.rfind(".eh_frame", 0) == 0 || name.rfind(".rel", 0) == 0;
+}
+
+}  // namespace
+
+absl::StatusOr<std::map<std::string, int64_t>> ElfSections(const std::string &bytes) {
+  std::map<std::string, int64_t> sizes;
+  O2M_RETURN_IF_ERROR(ForEachSection(
+      bytes, [&](const Elf32_Shdr &section, const std::string &name) { sizes[name] += section.sh_size; }));
+  return sizes;
+}
+
+absl::StatusOr<ElfBytes> ElfBytesOf(const std::string &bytes) {
+  ElfBytes sizes;
+  O2M_RETURN_IF_ERROR(ForEachSection(bytes, [&](const Elf32_Shdr &section, const std::string &name) {
+    if ((section.sh_flags & SHF_ALLOC) == 0 || IsUnwinding(name)) return;
+    const bool code = (section.sh_flags & SHF_EXECINSTR) != 0, written = (section.sh_flags & SHF_WRITE) != 0;
+    const bool empty = section.sh_type == SHT_NOBITS;
+    (code ? sizes.text : empty ? sizes.bss : written ? sizes.data : sizes.rodata) += section.sh_size;
+  }));
   return sizes;
 }
 

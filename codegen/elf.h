@@ -11,6 +11,13 @@ namespace onnx2mcu {
 
 // Bytes by section name of a 32-bit little-endian ELF file. InvalidArgument for anything else.
 absl::StatusOr<std::map<std::string, int64_t>> ElfSections(const std::string &bytes);
+
+// The bytes that a file adds to a program, whatever its sections are called: code, constants, variables with a value
+// and without. Unwinding tables are left out: linkers drop what C needs none of.
+struct ElfBytes {
+  int64_t text = 0, rodata = 0, data = 0, bss = 0;
+};
+absl::StatusOr<ElfBytes> ElfBytesOf(const std::string &bytes);
 // The function that the symbol table of an ELF file has at an address; empty: none.
 std::string ElfFunctionAt(const std::string &bytes, uint32_t address);
 

@@ -93,13 +93,14 @@ std::string MainSource(const Compilation &compilation) {
 
 #include "$name$.h"
 
-static _Alignas(16) uint8_t arena[$NAME$_ARENA_BYTES];
+static $section$_Alignas(16) uint8_t arena[$NAME$_ARENA_BYTES];
 $buffers$$rows$
 $run$$prints$  return 0;
 }
 )",
               {{"name", graph.name},
                {"NAME", UpperCase(graph.name)},
+               {"section", compilation.sections.arena.empty() ? "" : UpperCase(graph.name) + "_ARENA_SECTION "},
                {"buffers", buffers},
                {"rows", RowsSource(compilation)},
                {"run", RunText(compilation, inputs, outputs)},

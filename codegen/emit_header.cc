@@ -162,6 +162,9 @@ std::string EmitHeader(const Compilation &compilation, const CompileOptions &opt
   const std::string upper = UpperCase(graph.name);
   std::vector<Macro> macros = {
       {upper + "_ARENA_BYTES", absl::StrCat(compilation.plan.arena_bytes), "RAM the caller provides, 16-byte aligned"}};
+  if (!options.sections.arena.empty())
+    macros.push_back(
+        {upper + "_ARENA_SECTION", SectionAttribute(options.sections.arena), "for the arena's definition"});
   for (size_t i = 0; i < graph.inputs.size(); i++) AppendInput(graph, static_cast<int>(i), &macros);
   AppendRows(compilation, &macros);
   AppendImageOffset(compilation, &macros);

@@ -79,6 +79,8 @@ Json Streaming(const Compilation &compilation) {
           {"band_bytes", compilation.plan.buffers[stream.band].bytes}};
 }
 
+Json Named(const std::string &name) { return name.empty() ? Json(nullptr) : Json(name); }
+
 }  // namespace
 
 std::string EmitReport(const ProgramText &program, const Compilation &compilation, const CompileOptions &options) {
@@ -105,6 +107,9 @@ std::string EmitReport(const ProgramText &program, const Compilation &compilatio
   report["tensors"] = Tensors(program);
   report["quantization"] = {
       {"method", "ptq_mse"}, {"inputs", compilation.calibration_inputs}, {"residual", options.residual}};
+  const Sections &sections = compilation.sections;
+  report["sections"] = {
+      {"weights", Named(sections.weights)}, {"code", Named(sections.code)}, {"arena", Named(sections.arena)}};
   report["streaming"] = Streaming(compilation);
   report["alternatives"] = Json::parse(FrontierJson(compilation));
   report["warnings"] = graph.warnings;

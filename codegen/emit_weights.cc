@@ -160,12 +160,13 @@ std::vector<GeneratedFile> EmitWeights(const ProgramText &program, const Compila
   if (program.weights.empty()) return {};
   if (options.weights_at > 0) return EmitBinary(program, compilation, options);
   const std::string name = compilation.graph.name + "_weights";
+  const std::string &in = options.sections.weights, section = in.empty() ? "" : " " + SectionAttribute(in);
   std::string declarations, arrays;
   int64_t bytes = 0;
   for (const WeightArray &array : program.weights) {
     absl::StrAppend(&declarations, "extern ", Declarator(array), ";\n");
     absl::StrAppend(&arrays, "\n", Comment("ONNX: " + array.comment),
-                    ArrayText(Declarator(array), array.dtype, array.data));
+                    ArrayText(Declarator(array) + section, array.dtype, array.data));
     bytes += static_cast<int64_t>(array.data.size());
   }
   const std::string source = absl::StrCat(Comment(Grouped(bytes) + " bytes of constants, read in place"), "#include \"",

@@ -151,6 +151,9 @@ void Guard(const Emulator &machine, EmulatorLayout &layout) {
 
 std::string HexNumber(uint64_t value) { return absl::StrCat("0x", absl::Hex(value)); }
 
+// For a list of input sections: " .itcm".
+std::string PatternOf(const std::string &section) { return section.empty() ? "" : " " + section; }
+
 }  // namespace
 
 std::string BoardName(const Compilation &compilation) {
@@ -201,9 +204,11 @@ std::string LinkerScript(const Compilation &compilation, const EmulatorLayout &l
   add("FLASH", "rx", layout.flash.base, layout.flash.bytes);
   if (layout.external.bytes > 0) add("EXTERNAL", "r", layout.external.base, layout.external.bytes);
   add("RAM", "rw", layout.ram.base, layout.ram.bytes);
-  return absl::StrReplaceAll(
-      RuntimeFile("board.ld.in"),
-      {{"@MEMORY@\n", memory}, {"@WEIGHTS@", weights_region}, {"@STACK_BYTES@", absl::StrCat(kStackAllowance)}});
+  return absl::StrReplaceAll(RuntimeFile("board.ld.in"), {{"@MEMORY@\n", memory},
+                                                          {"@WEIGHTS@", weights_region},
+                                                          {"@CODE@", PatternOf(compilation.sections.code)},
+                                                          {"@CONSTANTS@", PatternOf(compilation.sections.weights)},
+                                                          {"@STACK_BYTES@", absl::StrCat(kStackAllowance)}});
 }
 
 std::string DescribeAddress(const EmulatorLayout &layout, uint64_t arena, uint64_t address) {

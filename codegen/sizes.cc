@@ -32,25 +32,12 @@ absl::Status CompileOne(const Compilation &c, const std::string &folder, const s
       absl::StrCat(file, ": the generated C does not compile for ", c.target.id, ": ", result.output.substr(0, 400)));
 }
 
-void AddSections(const std::map<std::string, int64_t> &sections, Sizes &sizes) {
-  for (const auto &[name, bytes] : sections) {
-    if (absl::StartsWith(name, ".text"))
-      sizes.text += bytes;
-    else if (absl::StartsWith(name, ".rodata"))
-      sizes.rodata += bytes;
-    else if (absl::StartsWith(name, ".data"))
-      sizes.data += bytes;
-    else if (absl::StartsWith(name, ".bss"))
-      sizes.bss += bytes;
-  }
-}
-
 absl::Status MeasureFile(const Compilation &c, const std::string &folder, const std::string &file, Sizes &sizes,
                          CallGraph &calls) {
   O2M_RETURN_IF_ERROR(CompileOne(c, folder, file));
   O2M_ASSIGN_OR_RETURN(const std::string object, ReadFileBytes(absl::StrCat(folder, "/", Stem(file), ".o")));
-  O2M_ASSIGN_OR_RETURN(const auto sections, ElfSections(object));
-  AddSections(sections, sizes);
+  O2M_ASSIGN_OR_RETURN(const ElfBytes bytes, ElfBytesOf(object));
+  sizes.text += bytes.text, sizes.rodata += bytes.rodata, sizes.data += bytes.data, sizes.bss += bytes.bss;
   O2M_ASSIGN_OR_RETURN(const std::string graph, ReadFileBytes(absl::StrCat(folder, "/", Stem(file), ".ci")));
   AddCallGraph(calls, graph);
   return absl::OkStatus();

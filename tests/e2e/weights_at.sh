@@ -41,7 +41,7 @@ bytes = len(open(sys.argv[1], "rb").read())
 assert flash["weights"] == bytes > 100000 > flash["code"] + flash["constants"], (flash, bytes)
 EOS
 "$python" sizes.py "m4/${name}_weights.bin" || fail "sizes"
-arm-none-eabi-gcc -mcpu=cortex-m4 -mthumb -std=c11 -O2 -Wall -Wextra -Werror -I m4 -c "m4/$name.c" -o m4.o
+arm-none-eabi-gcc -mcpu=cortex-m4 -mthumb -std=c11 -O2 -Wall -Wextra -Werror -isystem "$runtime" -I m4 -c "m4/$name.c" -o m4.o
 for bad in 0 12 0x90000004 flash; do
   ! tool compile "$model" -q --weights-at=$bad -o no 2>error.txt || fail "$bad is accepted"
   grep -q "'$bad' is no address: a multiple of 16" error.txt || fail "$(cat error.txt)"

@@ -34,3 +34,9 @@ case_ram_too_small_says_how_much() {  # the budget that the message names is eno
 }
 case_flash_too_small() { refused 'sound\.onnx' "weights.*exceed.*largest: 'fc1'" 'smaller|low-rank' compiling sound --flash=600; }
 case_flash_too_small_for_code() { refused 'sound\.onnx' 'flash .*exceeds' 'smaller|more flash' compiling sound --flash=2000; }
+
+case_section_that_is_no_name() {
+  refused '--section-weights' "'a b' is no section" 'letters' compiling sound --section-weights='a b'
+  refused '--section-weights' 'section of the code too' 'sections of their own' \
+    compiling sound --section-weights=.fast --section-code=.fast
+}
