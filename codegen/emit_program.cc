@@ -131,8 +131,9 @@ absl::StatusOr<std::string> StageBody(ProgramText &program, FunctionText &functi
   const std::string advance = stage.rows == 1 ? "++t" : absl::StrCat("t += ", stage.rows);
   absl::StrAppend(&text, "  for (int32_t t = 0; t < ", stage.steps, "; ", advance, ") {\n");
   if (!whole_tiles && uses_rows) {
-    absl::StrAppend(&text, "    const int32_t rows = t + ", stage.rows, " < ", stage.steps, " ? ", stage.rows, " : ",
-                    stage.steps, " - t;\n");
+    // a minimum: compilers that see a condition write the last round apart, as a second copy of the loop
+    absl::StrAppend(&text, "    const int32_t rows = ", stage.steps, " - t < ", stage.rows, " ? ", stage.steps,
+                    " - t : ", stage.rows, ";\n");
   }
   return absl::StrCat(text, calls, "  }\n");
 }

@@ -163,7 +163,6 @@ absl::StatusOr<std::string> EmitStream(ProgramText &program, const StreamText &a
   FunctionText function = NewFunction(program, "push_rows");
   for (const char *name : {"pushed", "count", "first", "end", "taken", "skipped", "steps", "next", "y"})
     function.names.Reserve(name);
-  function.in_band = true;
 
   O2M_ASSIGN_OR_RETURN(const Graph moved, BandGraph(program, host));
   const Plan streamed = StreamedPlan(graph, plan, stream);

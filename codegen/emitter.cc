@@ -195,9 +195,8 @@ const char *ConstantName(const o2m_emitter *emitter, int32_t slot) {
 const char *ObjectName(const o2m_emitter *emitter, const char *c_type, const char *initializer) {
   Emission &e = Of(emitter);
   const auto [known, fresh] = e.program.object_of.emplace(absl::StrCat(c_type, " ", initializer), "");
-  if (!fresh && e.function.in_band) return e.Keep(known->second);
-  const std::string name = e.program.names.Unique(NodeName(e));
-  if (fresh) known->second = name;
+  if (!fresh) return e.Keep(known->second);
+  const std::string name = known->second = e.program.names.Unique(NodeName(e));
   absl::StrAppend(&e.program.objects, "static const ", c_type, " ", name, " = ", initializer, ";\n");
   e.program.object_count++;
   return e.Keep(name);

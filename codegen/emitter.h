@@ -33,7 +33,6 @@ struct FunctionText {
   std::vector<std::string> order;       // keys of locals, by first use
   NameSet names;
   bool uses_arena = false;
-  bool in_band = false;  // `first` is the input's row that the band begins with; objects are shared with NAME_run
   std::vector<bool> uses_input, uses_output;
 };
 
@@ -50,7 +49,7 @@ struct ProgramText {
   std::string weights_in;                        // "VIT_WEIGHTS->" where they are members of one block in memory
   std::map<std::string, size_t> weight_of;       // dtype and bytes -> index into weights
   std::map<std::string, std::string> files;      // kernel sources by name
-  std::map<std::string, std::string> object_of;  // type and initializer -> the first object like that
+  std::map<std::string, std::string> object_of;  // type and initializer -> the object
   int64_t object_count = 0;
 };
 

@@ -151,7 +151,7 @@ NAKED static const char *dot_tiles(const uint32_t *x, uintptr_t x_end, const o2m
       "  cmp r1, r2\n"
       "  bne.w 2b\n"
       "  ldr pc, " FINISH "\n"
-      "3:\n" PACKED_BLOCK PACKED_BLOCK
+      "3:\n" PACKED_BLOCK
       "  ldr r2, " WEIGHTS_END "\n"
       "  cmp r1, r2\n"
       "  bne.w 3b\n"
@@ -204,11 +204,11 @@ typedef char o2m_dot_dsp_is_as_the_assembly_reads_it[sizeof(o2m_dot_dsp) == 72 ?
 
 static const char *place_of(int32_t place) { return dot_tiles(0, (uintptr_t)place, 0); }
 
-/* In the first round the loops, of 4 or 2 blocks, are entered late: so many bytes of code per block are left out. */
+/* In the first round the loop of 4 blocks is entered late: so many bytes of code per block are left out. */
 static void find_places(o2m_dot_dsp *d) {
   const int32_t needs_shift = d->down != 0 || d->up != 0;
   if (d->packed) {
-    d->start = place_of(PACKED_LOOP) + (-d->blocks & 1) * 136;
+    d->start = place_of(PACKED_LOOP);
   } else if (d->bias) {
     d->start = place_of(PRODUCTS_LOOP) + (-d->blocks & 3) * 88;
   } else {

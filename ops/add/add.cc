@@ -135,7 +135,8 @@ struct Add {
     const int kernel = KernelIndex(operands);
     const std::string file = kernel == 0 ? "o2m_add_s8" : "o2m_add_s16";
     const std::string suffix = IsaSuffix(o2m_sources, O2M_SOURCE_COUNT, file, target);
-    const std::string header = "o2m_add" + suffix + ".h", source = file + suffix + ".c";
+    const std::string header = "o2m_add" + suffix + ".h";
+    const std::string source = (suffix.empty() ? kKernels[kernel].name : file + suffix) + ".c";
     EmitBinaryCall(e, operands, (kKernels[kernel].name + suffix).c_str(), "o2m_add_params",
                    ParamsText(KernelParams(node)));
     return EmitSources(host, e, o2m_sources, O2M_SOURCE_COUNT,

@@ -245,29 +245,24 @@ static void store_sums(const tile *t, int32_t pair, const int32_t sums[8], int32
   }
 }
 
-/* Where O2M_DOT_DSP_AVERAGES does not do: some last columns, other layouts, s16, odd scales. */
-static void general_columns(tile *t, int32_t c, int32_t columns, void *y, const o2m_attention_params *p) {
-  set_products(t, t->key_groups, O2M_DOT_DSP_RAW);
-  for (int32_t pair = 0; pair < t->pairs; ++pair) {
-    int32_t sums[8];
-    sums_of(t, scores_of(t, pair), sums);
-    store_sums(t, pair, sums, c, columns, y, p);
-  }
-}
-
-/* One block alone: as many keys at a time as lines fit where queries and keys lay, so that its scratch stays small. */
-static void columns_of_one(tile *t, const int8_t *v, int32_t c, int32_t columns, void *y,
-                           const o2m_attention_params *p) {
-  const int32_t most = (query_words(t) + 8 * t->depth_groups) / 8 * 4;
+/* Where O2M_DOT_DSP_AVERAGES does not do: some last columns, other layouts, s16, odd scales, and one block alone, which
+ * takes as many keys at a time as lines fit where queries and keys lay, so that its scratch stays small. */
+static void general_columns(tile *t, const int8_t *v, int32_t c, int32_t columns, void *y,
+                            const o2m_attention_params *p) {
+  const int32_t most = t->pairs > 1 ? p->keys : (query_words(t) + 8 * t->depth_groups) / 8 * 4;
   int32_t sums[8] = {0}, part[8];
   for (int32_t m = 0; m < p->keys; m += most) {
-    const int32_t keys = o2m_min(most, p->keys - m);
+    const int32_t keys = o2m_min(most, p->keys - m), is_last = m + keys == p->keys;
     set_products(t, (keys + 3) / 4, O2M_DOT_DSP_RAW);
     O2M_SYM(o2m_dot_dsp_columns)(v + m * p->v.row, p->v.column, p->v.row, columns, keys, p->v_zero, t->lines);
-    sums_of(t, scores_of(t, 0) + m, part);
-    for (int32_t i = 0; i < 8; ++i) sums[i] += part[i];
+    for (int32_t pair = 0; pair < t->pairs; ++pair) {
+      sums_of(t, scores_of(t, pair) + m, part);
+      for (int32_t i = 0; i < 8; ++i) sums[i] += part[i];
+      if (!is_last) continue;
+      store_sums(t, pair, sums, c, columns, y, p);
+      memset(sums, 0, sizeof sums);
+    }
   }
-  store_sums(t, 0, sums, c, columns, y, p);
 }
 
 /* Whether O2M_DOT_DSP_AVERAGES can do: its shifts lie in 33 .. 54, whatever the sums. */
@@ -284,17 +279,13 @@ static NOINLINE void dot_rows(tile *t, const int8_t *v, void *y, const o2m_atten
   for (int32_t c = 0; c < p->columns; c += 4) {
     const int32_t columns = o2m_min(4, p->columns - c);
     const int8_t *const column = v + c * p->v.column;
-    if (t->pairs == 1) {
-      columns_of_one(t, column, c, columns, y, p);
+    if (!fast || columns < 4 || t->pairs == 1) {
+      general_columns(t, column, c, columns, y, p);
       continue;
     }
+    set_products(t, t->key_groups, O2M_DOT_DSP_AVERAGES);
     O2M_SYM(o2m_dot_dsp_columns)(column, p->v.column, p->v.row, columns, p->keys, p->v_zero, t->lines);
-    if (fast && columns == 4) {
-      set_products(t, t->key_groups, O2M_DOT_DSP_AVERAGES);
-      O2M_SYM(o2m_dot_dsp_run)(t->scores, scores_of(t, t->pairs), &t->products);
-    } else {
-      general_columns(t, c, columns, y, p);
-    }
+    O2M_SYM(o2m_dot_dsp_run)(t->scores, scores_of(t, t->pairs), &t->products);
   }
 }
 

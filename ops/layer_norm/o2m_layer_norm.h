@@ -30,12 +30,12 @@ typedef struct o2m_layer_norm_params {
   int32_t features;        /* C */
   int32_t x_row, x_column; /* strides in elements */
   int32_t y_row, y_column;
-  int32_t y_bytes;  /* 1: s8, 2: s16 */
-  int32_t rms;      /* 1: RMSNorm */
-  int32_t x_zero;   /* RMS only */
-  int32_t fraction; /* even */
+  int16_t x_zero;  /* RMS only */
+  int8_t y_bytes;  /* 1: s8, 2: s16 */
+  int8_t rms;      /* 1: RMSNorm */
+  int8_t fraction; /* even */
+  int8_t t_bits, shift;
   int64_t epsilon;
-  int32_t t_bits, shift;
   const int32_t *gain, *offset; /* [C] */
 } o2m_layer_norm_params;
 

@@ -14,8 +14,9 @@
   "smlad %[squares], %[even], %[even], %[squares]\n" \
   "smlad %[squares], %[odd], %[odd], %[squares]\n"
 
-static o2m_layer_norm_moments moments_of(const int8_t *x, const o2m_layer_norm_params *p) {
-  const int8_t *const end = x + p->features, *const blocks = x + (p->features & ~7);
+/* The first `eights` features lie side by side: a multiple of eight, or none. */
+static o2m_layer_norm_moments moments_of(const int8_t *x, int32_t eights, const o2m_layer_norm_params *p) {
+  const int8_t *const blocks = x + eights;
   const uint32_t one = 0x00010001;
   uint32_t even, odd;
   int32_t sum = 0, squares = 0;
@@ -25,7 +26,7 @@ static o2m_layer_norm_moments moments_of(const int8_t *x, const o2m_layer_norm_p
                      : [one] "r"(one)
                      : "memory");
   }
-  for (; x != end; ++x) {
+  for (int32_t i = eights; i < p->features; ++i, x += p->x_column) {
     sum += *x;
     squares += *x * *x;
   }
@@ -48,8 +49,9 @@ static o2m_layer_norm_moments moments_of(const int8_t *x, const o2m_layer_norm_p
   "strb %[t0], [%[y]], #1\n"                 \
   "strb %[t1], [%[y]], #1\n"
 
-static void write_row(const int8_t *x, int8_t *y, o2m_layer_norm_row row, const o2m_layer_norm_params *p) {
-  const int8_t *const end = x + p->features, *const blocks = x + (p->features & ~7);
+static void write_row(const int8_t *x, int8_t *y, int32_t eights, o2m_layer_norm_row row,
+                      const o2m_layer_norm_params *p) {
+  const int8_t *const blocks = x + eights;
   const int32_t *gain = p->gain, *offset = p->offset;
   int32_t t0, t1, g0, g1, o0, o1;
   row.wide = 0;
@@ -60,16 +62,25 @@ static void write_row(const int8_t *x, int8_t *y, o2m_layer_norm_row row, const 
                      : [factor] "r"(row.factor), [addend] "r"(row.addend), [shift] "i"(O2M_LAYER_NORM_SHIFT)
                      : "memory");
   }
-  while (x != end) {
-    *y++ = o2m_saturate_s8(o2m_layer_norm_y(o2m_layer_norm_t(*x++, row), *gain++, *offset++, O2M_LAYER_NORM_SHIFT));
+  const int32_t y_step = p->y_column * p->y_bytes;
+  for (int32_t i = eights; i < p->features; ++i, x += p->x_column, y += y_step) {
+    const int32_t q = o2m_layer_norm_y(o2m_layer_norm_t(*x, row), *gain++, *offset++, p->shift);
+    if (p->y_bytes == 1) {
+      *y = o2m_saturate_s8(q);
+    } else {
+      *(int16_t *)(void *)y = o2m_saturate_s16(q);
+    }
   }
 }
 
 #else /* not compiled for such a core: the same bytes from C */
-static o2m_layer_norm_moments moments_of(const int8_t *x, const o2m_layer_norm_params *p) {
+static o2m_layer_norm_moments moments_of(const int8_t *x, int32_t eights, const o2m_layer_norm_params *p) {
+  (void)eights;
   return o2m_layer_norm_moments_of(x, 1, p);
 }
-static void write_row(const int8_t *x, int8_t *y, o2m_layer_norm_row row, const o2m_layer_norm_params *p) {
+static void write_row(const int8_t *x, int8_t *y, int32_t eights, o2m_layer_norm_row row,
+                      const o2m_layer_norm_params *p) {
+  (void)eights;
   o2m_layer_norm_write(x, 1, y, row, p);
 }
 #endif
@@ -77,15 +88,10 @@ static void write_row(const int8_t *x, int8_t *y, o2m_layer_norm_row row, const 
 /* x [rows][C] -> y [rows][C] */
 void O2M_SYM(o2m_layer_norm_s8_dsp)(const int8_t *x, void *y, int32_t rows, const o2m_layer_norm_params *p) {
   const int32_t dense = o2m_layer_norm_is_dense(p) && p->shift == O2M_LAYER_NORM_SHIFT;
+  const int32_t eights = dense ? p->features & ~7 : 0;
   for (int32_t r = 0; r < rows; ++r) {
     const int8_t *const from = x + r * p->x_row;
-    int8_t *const to = (int8_t *)y + r * p->y_row * p->y_bytes;
-    const o2m_layer_norm_row row =
-        o2m_layer_norm_row_s8(dense ? moments_of(from, p) : o2m_layer_norm_moments_of(from, 1, p), p);
-    if (dense) {
-      write_row(from, to, row, p);
-    } else {
-      o2m_layer_norm_write(from, 1, to, row, p);
-    }
+    write_row(from, (int8_t *)y + r * p->y_row * p->y_bytes, eights,
+              o2m_layer_norm_row_s8(moments_of(from, eights, p), p), p);
   }
 }

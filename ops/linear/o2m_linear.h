@@ -23,11 +23,11 @@ typedef struct o2m_linear_params {
   int32_t depth, columns;  /* K, N */
   int32_t x_row, x_column; /* strides in elements */
   int32_t y_row, y_column;
-  int32_t y_bytes; /* 1: s8, 2: s16, 4: s32 */
-  int32_t y_zero;  /* zero point of q */
-  int32_t shift;
-  int32_t acc_shift;         /* s16 input only: acc is rounded to acc / 2^acc_shift before the multiplication */
-  int32_t tile;              /* rows that share one widening of the weights, where a kernel widens them */
+  int16_t y_zero; /* zero point of q */
+  int8_t y_bytes; /* 1: s8, 2: s16, 4: s32 */
+  int8_t shift;
+  int8_t acc_shift;          /* s16 input only: acc is rounded to acc / 2^acc_shift before the multiplication */
+  int8_t tile;               /* rows that share one widening of the weights, where a kernel widens them */
   const int8_t *weights;     /* [ceil(N / 4)][ceil(K / 4)][4 columns][4 k], zero beyond N and K */
   const int32_t *bias;       /* [N] */
   const int32_t *multiplier; /* [N] */

@@ -43,6 +43,17 @@ typedef struct o2m_patch_embed_params {
 void O2M_SYM(o2m_patch_embed)(const void *x, void *y, int32_t rows, void *scratch, const o2m_patch_embed_params *p);
 void O2M_SYM(o2m_patch_embed_dsp)(const void *x, void *y, int32_t rows, void *scratch, const o2m_patch_embed_params *p);
 void O2M_SYM(o2m_patch_embed_mve)(const void *x, void *y, int32_t rows, void *scratch, const o2m_patch_embed_params *p);
+void O2M_SYM(o2m_patch_embed_whole_dsp)(const void *x, void *y, int32_t rows, void *scratch,
+                                        const o2m_patch_embed_params *p);
+
+/* Whether o2m_patch_embed_whole_dsp() does, whose tiles multiply once: whole groups of outputs, and |acc| below
+ * 2^(shift - 1), acc being sums of bytes times [-127, 127], zero points and a bias below 2^26. */
+static inline int32_t o2m_patch_is_whole(const o2m_patch_embed_params *p) {
+  const int32_t depth = p->kernel_h * p->kernel_w * p->channels;
+  const int64_t most = (int64_t)510 * 127 * depth + (1 << 26);
+  return p->outputs % 4 == 0 && p->piece_h >= p->kernel_h && p->piece_w >= p->kernel_w &&
+         most < (int64_t)1 << (p->shift - 1);
+}
 
 /* Requantises the sum of output o and stores it at y[at]. */
 static inline void o2m_patch_embed_store(const o2m_patch_embed_params *p, void *y, int32_t at, int32_t o, int32_t acc) {

@@ -211,7 +211,10 @@ struct PatchEmbed {
   }
 
   static o2m_status Emit(const o2m_host *host, const o2m_target *target, const o2m_node *node, const o2m_emitter *e) {
-    const std::string kernel = Str("o2m_patch_embed", IsaOf(target)), source = kernel + ".c";
+    const o2m_patch_embed_params kernel_params = KernelParams(node);
+    const std::string isa = IsaOf(target);
+    const bool whole = isa == "_dsp" && o2m_patch_is_whole(&kernel_params);
+    const std::string kernel = Str("o2m_patch_embed", whole ? "_whole" : "", isa), source = kernel + ".c";
     Line(e,
          Call(Str("O2M_SYM(", kernel, ")"), {Operand(e, 0), Operand(e, node->input_count), RowsName(e), ScratchName(e),
                                              Object(e, "o2m_patch_embed_params", ParamsText(node, e))}));
