@@ -3,8 +3,10 @@
 #include "o2m_attention_s8.h"
 
 #if defined(__ARM_FEATURE_DSP) && defined(__thumb2__)
-#include "o2m_attention_dsp.h"
+#include <string.h>
+
 #include "o2m_attention_exp.h"
+#include "o2m_dot_dsp.h"
 
 #define NOINLINE __attribute__((noinline)) /* scores, exponentials and rows show up apart in a profile */
 
@@ -30,6 +32,7 @@ typedef struct tile {
   int32_t depth_groups, key_groups;
   uint32_t *scores, *queries, *lines;
   const int16_t *mask; /* of the first row, or null */
+  o2m_dot_dsp products;
 } tile;
 
 enum { TILE_ROWS = 16 };
@@ -45,29 +48,23 @@ static int32_t row_of(const tile *t, int32_t pair, int32_t r) { return o2m_min(2
 
 /* ---- Scores ---- */
 
-/* Four scores of both rows of every block: requantised, s16. */
-static NOINLINE void dot_scores_tile(uint32_t *blocks, const uint32_t *lines, int32_t groups, const uint32_t *end) {
-  O2M_TILE_OPERANDS(blocks, lines, groups, end);
-  O2M_TILE(
-      "ldrd r2, r12, [r0]\n" /* scores, multiplier */
-      "smmulr r4, r4, r12\nsmmulr r5, r5, r12\nsmmulr r6, r6, r12\nsmmulr r7, r7, r12\n"
-      "smmulr r8, r8, r12\nsmmulr r9, r9, r12\nsmmulr r10, r10, r12\nsmmulr r11, r11, r12\n"
-      "ssat r4, #16, r4\nssat r5, #16, r5\nssat r6, #16, r6\nssat r7, #16, r7\n"
-      "ssat r8, #16, r8\nssat r9, #16, r9\nssat r10, #16, r10\nssat r11, #16, r11\n"
-      "pkhbt r4, r4, r6, lsl #16\n"
-      "pkhbt r6, r5, r7, lsl #16\n"
-      "pkhbt r5, r8, r10, lsl #16\n"
-      "pkhbt r7, r9, r11, lsl #16\n"
-      "stm r2!, {r4-r7}\n"
-      "str r2, [r0], #8\n");
+/* The next products are with `groups` groups of four elements of the lines. */
+static void set_products(tile *t, int32_t groups, int32_t store) {
+  o2m_dot_dsp *const d = &t->products;
+  d->weights = t->lines;
+  if (d->blocks == groups && d->store == store) return;
+  d->blocks = groups;
+  d->store = store;
+  O2M_SYM(o2m_dot_dsp_prepare)(d);
 }
 
-/* The sums of one block themselves, row 0 before row 1. r0 then equals the end, which sums is, so nothing follows. */
-static NOINLINE void dot_sums_tile(uint32_t *blocks, const uint32_t *lines, int32_t groups, int32_t sums[8]) {
-  O2M_TILE_OPERANDS(blocks, lines, groups, sums);
-  O2M_TILE(
-      "ldr r0, [sp, #12]\n"
-      "stm r0, {r4-r11}\n");
+/* The sums of one block themselves, row 0 before row 1. */
+static void sums_of(tile *t, const uint32_t *block, int32_t sums[8]) {
+  o2m_dot_dsp *const d = &t->products;
+  d->y = sums;
+  d->row_bytes = 16;
+  d->column_bytes = 4;
+  O2M_SYM(o2m_dot_dsp_run)(block, block + 4 * d->blocks, d);
 }
 
 static int32_t masked_score(int32_t sum, const int16_t *mask, const o2m_attention_params *p) {
@@ -76,28 +73,31 @@ static int32_t masked_score(int32_t sum, const int16_t *mask, const o2m_attentio
   return *mask == -32768 ? -32768 : o2m_saturate_s16(score + *mask);
 }
 
-/* Scores of keys m .. m + 3 where dot_scores_tile() does not do: a mask, or large factors. */
-static void general_scores(const tile *t, int32_t m, const o2m_attention_params *p) {
+static uint32_t halves(int32_t low, int32_t high) { return ((uint32_t)low & 0xffffu) | (uint32_t)high << 16; }
+
+/* Scores of keys m .. m + 3 where O2M_DOT_DSP_SCORES does not do: a mask, or large factors. */
+static void general_scores(tile *t, int32_t m, const o2m_attention_params *p) {
   for (int32_t pair = 0; pair < t->pairs; ++pair) {
     int32_t sums[8];
-    dot_sums_tile(queries_of(t, pair), t->lines, t->depth_groups, sums);
+    sums_of(t, queries_of(t, pair), sums);
     for (int32_t r = 0; r < 2; ++r) {
       const int16_t *const mask = t->mask ? t->mask + row_of(t, pair, r) * p->mask_layout.row : 0;
-      uint32_t score[4];
+      int32_t score[4];
       for (int32_t i = 0; i < 4; ++i) {
         const int16_t *const own = mask ? mask + o2m_min(m + i, p->keys - 1) : 0;
-        score[i] = (uint32_t)masked_score(sums[4 * r + i], own, p);
+        score[i] = masked_score(sums[4 * r + i], own, p);
       }
-      scores_of(t, pair)[m + r] = o2m_low_halves(score[0], score[2]);
-      scores_of(t, pair)[m + 2 + r] = o2m_low_halves(score[1], score[3]);
+      scores_of(t, pair)[m + r] = halves(score[0], score[2]);
+      scores_of(t, pair)[m + 2 + r] = halves(score[1], score[3]);
     }
   }
 }
 
 static void load_queries(const tile *t, const int8_t *q, const o2m_attention_params *p) {
   for (int32_t pair = 0; pair < t->pairs; ++pair) {
-    const int8_t *const row0 = q + row_of(t, pair, 0) * p->q.row, *const row1 = q + row_of(t, pair, 1) * p->q.row;
-    o2m_widen_rows(row0, row1, p->q.column, p->depth, p->q_zero, queries_of(t, pair));
+    O2M_SYM(o2m_dot_dsp_rows)
+    (q + 2 * pair * p->q.row, O2M_DOT_DSP_FROM_S8, p->q.row, p->q.column, o2m_min(2, t->rows - 2 * pair), p->depth,
+     p->q_zero, queries_of(t, pair));
     query_end *const end = (query_end *)(void *)(queries_of(t, pair) + 4 * t->depth_groups);
     end->scores = scores_of(t, pair);
     end->multiplier = 2 * p->score_multiplier;
@@ -105,14 +105,15 @@ static void load_queries(const tile *t, const int8_t *q, const o2m_attention_par
 }
 
 /* Scores of every key, then of up to three that do not exist and repeat the last. */
-static NOINLINE void dot_scores(const tile *t, const int8_t *q, const int8_t *k, const o2m_attention_params *p) {
+static NOINLINE void dot_scores(tile *t, const int8_t *q, const int8_t *k, const o2m_attention_params *p) {
   const int fast = !t->mask && p->score_shift == 31 && p->score_multiplier < 0x40000000;
+  set_products(t, t->depth_groups, fast ? O2M_DOT_DSP_SCORES : O2M_DOT_DSP_RAW);
   load_queries(t, q, p);
   for (int32_t m = 0; m < p->keys; m += 4) {
-    const int32_t keys = o2m_min(4, p->keys - m);
-    o2m_dot_widen(k + m * p->k.row, p->k.row, p->k.column, p->depth, keys, p->k_zero, t->lines);
+    O2M_SYM(o2m_dot_dsp_columns)
+    (k + m * p->k.row, p->k.row, p->k.column, o2m_min(4, p->keys - m), p->depth, p->k_zero, t->lines);
     if (fast) {
-      dot_scores_tile(t->queries, t->lines, t->depth_groups, queries_of(t, t->pairs));
+      O2M_SYM(o2m_dot_dsp_run)(t->queries, queries_of(t, t->pairs), &t->products);
     } else {
       general_scores(t, m, p);
     }
@@ -227,26 +228,6 @@ static NOINLINE void softmax(const tile *t, const o2m_attention_params *p) {
 
 /* ---- Rows of y ---- */
 
-/* Four columns of both rows of every block, s8. */
-static NOINLINE void dot_rows_tile(uint32_t *blocks, const uint32_t *lines, int32_t groups, const uint32_t *end) {
-  O2M_TILE_OPERANDS(blocks, lines, groups, end);
-  O2M_TILE(
-      "ldm r0!, {r1-r3}\n" /* start, multiplier, shift of row 0 */
-      "smmla r4, r4, r2, r1\nsmmla r5, r5, r2, r1\nsmmla r6, r6, r2, r1\nsmmla r7, r7, r2, r1\n"
-      "asr r4, r4, r3\nasr r5, r5, r3\nasr r6, r6, r3\nasr r7, r7, r3\n"
-      "ssat r4, #8, r4\nssat r5, #8, r5\nssat r6, #8, r6\nssat r7, #8, r7\n"
-      "bfi r4, r5, #8, #8\nbfi r4, r6, #16, #8\nbfi r4, r7, #24, #8\n"
-      "ldm r0!, {r1-r3}\n" /* and of row 1 */
-      "smmla r8, r8, r2, r1\nsmmla r9, r9, r2, r1\nsmmla r10, r10, r2, r1\nsmmla r11, r11, r2, r1\n"
-      "asr r8, r8, r3\nasr r9, r9, r3\nasr r10, r10, r3\nasr r11, r11, r3\n"
-      "ssat r8, #8, r8\nssat r9, #8, r9\nssat r10, #8, r10\nssat r11, #8, r11\n"
-      "bfi r8, r9, #8, #8\nbfi r8, r10, #16, #8\nbfi r8, r11, #24, #8\n"
-      "ldrd r1, r2, [r0]\n" /* y of rows 0 and 1 */
-      "str r4, [r1], #4\n"
-      "str r8, [r2], #4\n"
-      "strd r1, r2, [r0], #8\n");
-}
-
 /* Columns c .. c + columns - 1 of both rows of a block, from their sums. */
 static void store_sums(const tile *t, int32_t pair, const int32_t sums[8], int32_t c, int32_t columns, void *y,
                        const o2m_attention_params *p) {
@@ -264,36 +245,38 @@ static void store_sums(const tile *t, int32_t pair, const int32_t sums[8], int32
   }
 }
 
-/* Where dot_rows_tile() does not do: some last columns, other layouts, s16, odd scales. */
-static void general_columns(const tile *t, int32_t c, int32_t columns, void *y, const o2m_attention_params *p) {
+/* Where O2M_DOT_DSP_AVERAGES does not do: some last columns, other layouts, s16, odd scales. */
+static void general_columns(tile *t, int32_t c, int32_t columns, void *y, const o2m_attention_params *p) {
+  set_products(t, t->key_groups, O2M_DOT_DSP_RAW);
   for (int32_t pair = 0; pair < t->pairs; ++pair) {
     int32_t sums[8];
-    dot_sums_tile(scores_of(t, pair), t->lines, t->key_groups, sums);
+    sums_of(t, scores_of(t, pair), sums);
     store_sums(t, pair, sums, c, columns, y, p);
   }
 }
 
 /* One block alone: as many keys at a time as lines fit where queries and keys lay, so that its scratch stays small. */
-static void columns_of_one(const tile *t, const int8_t *v, int32_t c, int32_t columns, void *y,
+static void columns_of_one(tile *t, const int8_t *v, int32_t c, int32_t columns, void *y,
                            const o2m_attention_params *p) {
   const int32_t most = (query_words(t) + 8 * t->depth_groups) / 8 * 4;
   int32_t sums[8] = {0}, part[8];
   for (int32_t m = 0; m < p->keys; m += most) {
     const int32_t keys = o2m_min(most, p->keys - m);
-    o2m_dot_widen(v + m * p->v.row, p->v.column, p->v.row, keys, columns, p->v_zero, t->lines);
-    dot_sums_tile(scores_of(t, 0) + m, t->lines, (keys + 3) / 4, part);
+    set_products(t, (keys + 3) / 4, O2M_DOT_DSP_RAW);
+    O2M_SYM(o2m_dot_dsp_columns)(v + m * p->v.row, p->v.column, p->v.row, columns, keys, p->v_zero, t->lines);
+    sums_of(t, scores_of(t, 0) + m, part);
     for (int32_t i = 0; i < 8; ++i) sums[i] += part[i];
   }
   store_sums(t, 0, sums, c, columns, y, p);
 }
 
-/* Whether dot_rows_tile() can do: its shifts lie in 33 .. 54, whatever the sums. */
+/* Whether O2M_DOT_DSP_AVERAGES can do: its shifts lie in 33 .. 54, whatever the sums. */
 static int whole_words(const o2m_attention_params *p) {
   const int32_t most_bits = o2m_bits32(255u * (uint32_t)p->keys);
   return p->y.column == 1 && p->y_bytes == 1 && p->y_shift + 7 >= 33 && p->y_shift + most_bits - 1 <= 54;
 }
 
-static NOINLINE void dot_rows(const tile *t, const int8_t *v, void *y, const o2m_attention_params *p) {
+static NOINLINE void dot_rows(tile *t, const int8_t *v, void *y, const o2m_attention_params *p) {
   const int fast = whole_words(p);
   for (int32_t pair = 0; fast && pair < t->pairs; ++pair) {
     for (int32_t r = 0; r < 2; ++r) end_of(t, pair)->y[r] = (int8_t *)y + row_of(t, pair, r) * p->y.row;
@@ -305,9 +288,10 @@ static NOINLINE void dot_rows(const tile *t, const int8_t *v, void *y, const o2m
       columns_of_one(t, column, c, columns, y, p);
       continue;
     }
-    o2m_dot_widen(column, p->v.column, p->v.row, p->keys, columns, p->v_zero, t->lines);
+    O2M_SYM(o2m_dot_dsp_columns)(column, p->v.column, p->v.row, columns, p->keys, p->v_zero, t->lines);
     if (fast && columns == 4) {
-      dot_rows_tile(t->scores, t->lines, t->key_groups, scores_of(t, t->pairs));
+      set_products(t, t->key_groups, O2M_DOT_DSP_AVERAGES);
+      O2M_SYM(o2m_dot_dsp_run)(t->scores, scores_of(t, t->pairs), &t->products);
     } else {
       general_columns(t, c, columns, y, p);
     }
@@ -316,30 +300,35 @@ static NOINLINE void dot_rows(const tile *t, const int8_t *v, void *y, const o2m
 
 /* ---- Heads ---- */
 
-static void head(const int8_t *q, const int8_t *k, const int8_t *v, int8_t *y, const int16_t *mask, int32_t rows,
-                 uint32_t *scratch, const o2m_attention_params *p) {
-  tile t = {0, 0, (p->depth + 3) / 4, (p->keys + 3) / 4, scratch, 0, 0, 0};
+static void head(tile *t, const int8_t *q, const int8_t *k, const int8_t *v, int8_t *y, const int16_t *mask,
+                 int32_t rows, const o2m_attention_params *p) {
   for (int32_t n = 0; n < rows; n += TILE_ROWS) {
-    t.rows = o2m_min(TILE_ROWS, rows - n);
-    t.pairs = (t.rows + 1) / 2;
-    t.mask = mask ? mask + n * p->mask_layout.row : 0;
-    t.queries = scores_of(&t, t.pairs);
-    t.lines = queries_of(&t, t.pairs);
-    dot_scores(&t, q + n * p->q.row, k, p);
-    softmax(&t, p);
-    t.lines = t.queries; /* which nobody reads any more */
-    dot_rows(&t, v, y + n * p->y.row * p->y_bytes, p);
+    t->rows = o2m_min(TILE_ROWS, rows - n);
+    t->pairs = (t->rows + 1) / 2;
+    t->mask = mask ? mask + n * p->mask_layout.row : 0;
+    t->queries = scores_of(t, t->pairs);
+    t->lines = queries_of(t, t->pairs);
+    dot_scores(t, q + n * p->q.row, k, p);
+    softmax(t, p);
+    t->lines = t->queries; /* which nobody reads any more */
+    dot_rows(t, v, y + n * p->y.row * p->y_bytes, p);
   }
 }
 
 void O2M_SYM(o2m_attention_s8_dsp)(const int8_t *q, const int8_t *k, const int8_t *v, void *y, int32_t first,
                                    int32_t rows, void *scratch, const o2m_attention_params *p) {
+  tile t;
+  memset(&t, 0, sizeof t);
+  t.depth_groups = (p->depth + 3) / 4;
+  t.key_groups = (p->keys + 3) / 4;
+  t.scores = (uint32_t *)scratch;
   for (int32_t g = 0; g < p->groups; ++g) {
     for (int32_t h = 0; h < p->heads; ++h) {
       const o2m_attention_layout *const m = &p->mask_layout;
       const int16_t *const mask = p->mask ? p->mask + g * m->group + h * m->head + first * m->row : 0;
-      head(q + g * p->q.group + h * p->q.head, k + g * p->k.group + h * p->k.head, v + g * p->v.group + h * p->v.head,
-           (int8_t *)y + (g * p->y.group + h * p->y.head) * p->y_bytes, mask, rows, (uint32_t *)scratch, p);
+      head(&t, q + g * p->q.group + h * p->q.head, k + g * p->k.group + h * p->k.head,
+           v + g * p->v.group + h * p->v.head, (int8_t *)y + (g * p->y.group + h * p->y.head) * p->y_bytes, mask, rows,
+           p);
     }
   }
 }

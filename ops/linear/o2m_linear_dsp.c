@@ -37,17 +37,17 @@ static o2m_dot_dsp products_of(const o2m_linear_params *p) {
 /* Four columns of all rows. */
 static void store_tiles(const uint32_t *panels, int32_t rows, o2m_dot_dsp *d) {
   const int32_t row_bytes = d->row_bytes;
-  O2M_SYM(o2m_dot_dsp_tiles)(panels, rows / 2, d);
+  const uint32_t *const last = panels + rows / 2 * 4 * d->blocks;
+  if (rows > 1) O2M_SYM(o2m_dot_dsp_run)(panels, last, d);
   if (rows % 2 == 0) return;
   d->y = (char *)d->y + (rows - 1) * row_bytes;
   d->row_bytes = 0;
-  O2M_SYM(o2m_dot_dsp_tiles)(panels + rows / 2 * 4 * d->blocks, 1, d);
+  O2M_SYM(o2m_dot_dsp_run)(last, last + 4 * d->blocks, d);
   d->row_bytes = row_bytes;
 }
 
 /* sums[4 * row + column] of two rows. */
 static void sums_of(const uint32_t *panel, const o2m_dot_dsp *products, int64_t sums[8]) {
-  static const int32_t zeros[4] = {0, 0, 0, 0};
   const int32_t word_bytes = products->packed ? 16 : 32;
   int32_t part[8];
   o2m_dot_dsp d = *products;
@@ -60,9 +60,10 @@ static void sums_of(const uint32_t *panel, const o2m_dot_dsp *products, int64_t 
   for (int32_t b = 0; b < products->blocks; b += BLOCKS) {
     d.blocks = o2m_min(BLOCKS, products->blocks - b);
     d.weights = (const char *)products->weights + b * word_bytes;
-    O2M_SYM(o2m_dot_dsp_tiles)(panel + 4 * b, 1, &d);
+    O2M_SYM(o2m_dot_dsp_prepare)(&d);
+    O2M_SYM(o2m_dot_dsp_run)(panel + 4 * b, panel + 4 * (b + d.blocks), &d);
     for (int32_t i = 0; i < 8; ++i) sums[i] += part[i];
-    d.bias = zeros;
+    d.bias = 0;
   }
 }
 
@@ -89,6 +90,8 @@ void O2M_SYM(o2m_linear_dsp)(const uint32_t *panels, int32_t rows, int32_t most,
   const int32_t narrow = is_narrow(p, most);
   o2m_dot_dsp d = products_of(p);
   d.packed = rows < O2M_LINEAR_DSP_WIDEN;
+  d.bias = p->bias;
+  O2M_SYM(o2m_dot_dsp_prepare)(&d);
   for (int32_t n = 0; n < p->columns; n += 4) {
     const int32_t valid = o2m_min(4, p->columns - n);
     d.weights = o2m_linear_group(p, n);

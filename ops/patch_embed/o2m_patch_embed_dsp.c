@@ -30,29 +30,25 @@ static int32_t gather(const pair *a, int32_t i, int32_t j, const o2m_patch_embed
 }
 
 static void make_panel(const pair *a, int32_t depth, const o2m_patch_embed_params *p) {
-  if (p->x_signed) {
-    O2M_SYM(o2m_dot_dsp_rows_s8)((const int8_t *)a->pixels, depth, 1, a->count, depth, a->panel);
-  } else {
-    O2M_SYM(o2m_dot_dsp_rows_u8)(a->pixels, depth, 1, a->count, depth, a->panel);
-  }
+  const int32_t type = p->x_signed ? O2M_DOT_DSP_FROM_S8 : O2M_DOT_DSP_FROM_U8;
+  O2M_SYM(o2m_dot_dsp_rows)(a->pixels, type, depth, 1, a->count, depth, 0, a->panel);
 }
 
 /* acc += the products of a piece. */
 static void add_piece(const pair *a, int32_t depth, const int8_t *weights, const o2m_patch_embed_params *p) {
-  static const int32_t zeros[4] = {0, 0, 0, 0};
   int32_t sums[8], *acc = a->acc;
   o2m_dot_dsp d;
   memset(&d, 0, sizeof d);
   d.blocks = o2m_dot_dsp_blocks(depth);
   d.packed = 1;
-  d.bias = zeros;
   d.y = sums;
   d.row_bytes = 16;
   d.column_bytes = 4;
   d.store = O2M_DOT_DSP_RAW;
+  O2M_SYM(o2m_dot_dsp_prepare)(&d);
   for (int32_t o = 0; o < p->outputs; o += 4, weights += 16 * d.blocks, acc += 8) {
     d.weights = weights;
-    O2M_SYM(o2m_dot_dsp_tiles)(a->panel, 1, &d);
+    O2M_SYM(o2m_dot_dsp_run)(a->panel, a->panel + 4 * d.blocks, &d);
     for (int32_t i = 0; i < 8; ++i) acc[i] += sums[i];
   }
 }
@@ -105,13 +101,15 @@ static void store_tiles(const pair *a, void *y, const o2m_patch_embed_params *p)
   d.table = p->table;
   d.store = p->table ? O2M_DOT_DSP_TABLE : p->y_bytes == 1 ? O2M_DOT_DSP_S8 : O2M_DOT_DSP_S16;
   d.up = 32 - p->shift;
+  d.bias = p->bias;
+  O2M_SYM(o2m_dot_dsp_prepare)(&d);
   make_panel(a, depth, p);
   for (int32_t o = 0; o < p->outputs; o += 4) {
     d.weights = p->weights + 4 * o * d.blocks;
     d.bias = p->bias + o;
     d.multiplier = p->multiplier + o;
     d.y = (char *)y + (a->y_at + o * p->y_channel) * p->y_bytes;
-    O2M_SYM(o2m_dot_dsp_tiles)(a->panel, 1, &d);
+    O2M_SYM(o2m_dot_dsp_run)(a->panel, a->panel + 4 * d.blocks, &d);
   }
 }
 
