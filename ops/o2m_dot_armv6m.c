@@ -168,6 +168,36 @@ NAKED static void widen(const int8_t *w, int32_t bytes, int32_t blocks, int32_t 
       "pop {r4-r7, pc}\n");
 }
 
+/* r0: elements, r1: bytes between them, r2: how many fours, r3: line; returns the sum */
+NAKED static int32_t put_fours(const int8_t *from, int32_t step, int32_t fours, int32_t *line) {
+  __asm__ volatile(
+      ".syntax unified\n"
+      "push {r4-r7, lr}\n"
+      "mov r12, r2\n"
+      "movs r2, #0\n"
+      "1:\n"
+      "  movs r7, #0\n"
+      "  ldrsb r4, [r0, r7]\n"
+      "  add r0, r1\n"
+      "  adds r2, r2, r4\n"
+      "  ldrsb r5, [r0, r7]\n"
+      "  add r0, r1\n"
+      "  adds r2, r2, r5\n"
+      "  ldrsb r6, [r0, r7]\n"
+      "  add r0, r1\n"
+      "  adds r2, r2, r6\n"
+      "  ldrsb r7, [r0, r7]\n"
+      "  add r0, r1\n"
+      "  adds r2, r2, r7\n"
+      "  stm r3!, {r4-r7}\n"
+      "  mov r7, r12\n"
+      "  subs r7, #1\n"
+      "  mov r12, r7\n"
+      "  bne 1b\n"
+      "mov r0, r2\n"
+      "pop {r4-r7, pc}\n");
+}
+
 /* r2 = zero + floor(*r0 * multiplier / 2^32 + 1/2). r7, r6: halves of the multiplier; r9: zero */
 #define REQUANTIZE       \
   "  ldm r0!, {r2}\n"    \
@@ -301,6 +331,12 @@ static void widen(const int8_t *w, int32_t bytes, int32_t blocks, int32_t *line)
   for (int32_t i = 0; i < 4 * blocks; ++i) line[i] = w[i / 4 * bytes + i % 4];
 }
 
+static int32_t put_fours(const int8_t *from, int32_t step, int32_t fours, int32_t *line) {
+  int32_t sum = 0;
+  for (int32_t i = 0; i < 4 * fours; ++i) sum += line[i] = from[i * step];
+  return sum;
+}
+
 static void store_s8(const int32_t *sums, int32_t count, const o2m_dot_armv6m_output *to) {
   int8_t *y = (int8_t *)to->y;
   for (int32_t i = 0; i < count; ++i, y += to->row_bytes) {
@@ -343,6 +379,12 @@ void O2M_SYM(o2m_dot_armv6m_rows)(const int8_t *x, int32_t row, int32_t column, 
 
 void O2M_SYM(o2m_dot_armv6m_widen)(const int8_t *w, int32_t bytes, int32_t blocks, int32_t *line) {
   widen(w, bytes, blocks, line);
+}
+
+int32_t O2M_SYM(o2m_dot_armv6m_line)(const int8_t *from, int32_t step, int32_t count, int32_t *line) {
+  int32_t sum = count >= 4 ? put_fours(from, step, count / 4, line) : 0;
+  for (int32_t i = count & ~3; i < o2m_dot_armv6m_depth(count); ++i) sum += line[i] = i < count ? from[i * step] : 0;
+  return sum;
 }
 
 void O2M_SYM(o2m_dot_armv6m)(const uint32_t *panels, int32_t pairs, const int32_t *line, int32_t depth, int32_t bias,

@@ -4,8 +4,9 @@
  * Two rows of x share it: a word holds x0 + x1 * 2^16, and times w it is a sum of both products. Products of two k are
  * added before the halves part; A sums the words, B their upper halves, so that row 1 is B and row 0 A - B * 2^16.
  * ASR leaves the sign of the lower half in the carry, and ADC takes back what that half borrowed from the upper one.
- * With x in [-128, 127] and w in [-127, 127] two products fit a half. O2M_DOT_ARMV6M_WIDE parts them after every k,
- * which any x * w in [-32640, 32640] fits.
+ * With x in [-128, 127] and w in [-127, 127] two products fit a half; with x in [-127, 128] and w in [-128, 127] too,
+ * unless x1 is 128 at an even k and the next (where both w are -128, x1's half would be -2^15 and lend to x0's).
+ * O2M_DOT_ARMV6M_WIDE parts them after every k, which any x * w in [-32640, 32640] fits.
  *
  *   panels of x   pairs of rows, two and two, an odd last one alone; of n pairs: [depth / 2][n][2 k] words
  *   a line of w   [depth] s32
@@ -36,6 +37,9 @@ void O2M_SYM(o2m_dot_armv6m_rows)(const int8_t *x, int32_t row, int32_t column, 
 
 /* `blocks` words of 4 k, `bytes` apart, become a line. */
 void O2M_SYM(o2m_dot_armv6m_widen)(const int8_t *w, int32_t bytes, int32_t blocks, int32_t *line);
+
+/* `count` elements, `step` apart, become a line; returns their sum. */
+int32_t O2M_SYM(o2m_dot_armv6m_line)(const int8_t *from, int32_t step, int32_t count, int32_t *line);
 
 /* sums[r] = bias + sum_k x[r][k] * line[k] of 2 * pairs rows, pairs > 0; depth > 0, rounded up. */
 void O2M_SYM(o2m_dot_armv6m)(const uint32_t *panels, int32_t pairs, const int32_t *line, int32_t depth, int32_t bias,

@@ -89,12 +89,21 @@ inline int64_t Armv7mTileInstructions(const o2m_node *node, int64_t rows) {
   return rows / 3 * three + (rows % 3 + 1) / 2 * pair;
 }
 
+// ---- Armv6-M: pairs of rows that share a multiplication -------------------------------------------------------------
+
+// Pairs of rows, of s16 scores, in place of which come exponentials, and of queries; a key or a column of v as s32.
+inline int64_t Armv6mScratch(const o2m_node *node, int32_t rows) {
+  const int64_t pairs = (std::min(rows, kTileRows) + 1) / 2, keys = RoundUp4(Keys(node)), depth = RoundUp4(Depth(node));
+  return 4 * (pairs * (keys + depth) + std::max(keys, depth));
+}
+
 // ---- By suffix ------------------------------------------------------------------------------------------------------
 
 inline int64_t ScratchOf(const std::string &variant, const o2m_node *node, int32_t rows) {
   if (variant == "_dsp") return DspScratch(node, rows);
   if (variant == "_mve") return MveScratch(node, rows);
   if (variant == "_rv32") return Rv32Scratch(node);
+  if (variant == "_armv6m") return Armv6mScratch(node, rows);
   return variant == "_armv7m" ? Armv7mScratch(node, rows) : ScalarScratch(node, rows);
 }
 

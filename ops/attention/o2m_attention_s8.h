@@ -44,12 +44,15 @@ typedef struct o2m_attention_params {
  *   _dsp    pairs (M' + 8) + max(pairs (P' + 2) + 2 P', 2 M' if pairs > 1) words; P' and M': rounded up to fours
  *   _mve    2 pairs (M' + max(M', 32)) + max(2 pairs (P' + 16) + 4 P', 4 M') bytes; rounded up to 16
  *   _rv32   int16_t [M + P][4]
- *   _armv7m int16_t [M + P][2] */
+ *   _armv7m int16_t [M + P][2]
+ *   _armv6m pairs (M' + P') + max(M', P') words */
 void O2M_SYM(o2m_attention_s8)(const int8_t *q, const int8_t *k, const int8_t *v, void *y, int32_t first, int32_t rows,
                                void *scratch, const o2m_attention_params *p);
 void O2M_SYM(o2m_attention_s8_dsp)(const int8_t *q, const int8_t *k, const int8_t *v, void *y, int32_t first,
                                    int32_t rows, void *scratch, const o2m_attention_params *p);
 void O2M_SYM(o2m_attention_s8_armv7m)(const int8_t *q, const int8_t *k, const int8_t *v, void *y, int32_t first,
+                                      int32_t rows, void *scratch, const o2m_attention_params *p);
+void O2M_SYM(o2m_attention_s8_armv6m)(const int8_t *q, const int8_t *k, const int8_t *v, void *y, int32_t first,
                                       int32_t rows, void *scratch, const o2m_attention_params *p);
 void O2M_SYM(o2m_attention_s8_rv32)(const int8_t *q, const int8_t *k, const int8_t *v, void *y, int32_t first,
                                     int32_t rows, void *scratch, const o2m_attention_params *p);

@@ -28,6 +28,22 @@ Channels ConvChannels(const o2m_node *node) {
   return channels;
 }
 
+// The kernel for a target: "o2m_conv2d_dsp"; "o2m_conv2d" where scalar C is all there is.
+std::string KernelName(const o2m_target *target, const o2m_node *node) {
+  const int32_t groups = ParamsOf<ConvParams>(node).groups;
+  const bool depthwise = groups > 1 && node->inputs[1]->dims[1] == 1 && node->inputs[1]->dims[0] == groups;
+  const std::string scalar = "o2m_conv2d", own = depthwise ? scalar + "_depthwise" : scalar;
+  const std::string isa = IsaSuffix(o2m_sources, O2M_SOURCE_COUNT, own, target);
+  return isa.empty() ? scalar : own + isa;
+}
+
+int64_t ScratchOf(const std::string &kernel, const o2m_node *node) {
+  const o2m_tensor &w = *node->inputs[1];
+  const int64_t taps = int64_t{KernelH(node)} * KernelW(node), depth = (taps * w.dims[1] + 3) / 4 * 4;
+  if (kernel == "o2m_conv2d_depthwise_dsp") return taps * ((w.dims[0] + 3) / 4 * 4);
+  return kernel == "o2m_conv2d_dsp" ? depth * (2 * o2m_conv2d_tile(static_cast<int32_t>(taps * w.dims[1])) + 10) : 0;
+}
+
 o2m_status CheckWindow(const o2m_host *host, const o2m_node *node) {
   const auto &p = ParamsOf<ConvParams>(node);
   const o2m_tensor &x = *node->inputs[0];
@@ -117,7 +133,7 @@ struct Conv2d {
     return Matched(match, {root}, {x, w, b});
   }
 
-  static o2m_status Infer(const o2m_host *host, const o2m_target *, o2m_node *node) {
+  static o2m_status Infer(const o2m_host *host, const o2m_target *target, o2m_node *node) {
     auto &params = ParamsOf<Params>(node);
     if (o2m_status s = CheckConvOperands(host, node, params.groups)) return s;
     if (o2m_status s = CheckWindow(host, node)) return s;
@@ -126,15 +142,18 @@ struct Conv2d {
              {1, w.dims[0], (x.dims[2] + params.pad_top + params.pad_bottom - ExtentH(node)) / params.stride_h + 1,
               (x.dims[3] + params.pad_left + params.pad_right - ExtentW(node)) / params.stride_w + 1});
     if (o2m_status s = SettleConvOutput(host, node, params.y)) return s;
-    if (o2m_status s = ChooseChannelShift(host, ConvChannels(node), &params.shift)) return s;
+    if (o2m_status s = ChooseChannelShift(host, ConvChannels(node), &params.shift,
+                                          KernelName(target, node) == "o2m_conv2d_dsp" && WantsShift32(target)))
+      return s;
     SetConvConstants(node);
     return O2M_OK;
   }
 
   // A step is one output row; the bands of the image that steps touch overlap where the kernel is taller than the
   // stride.
-  static void Memory(const o2m_target *, const o2m_node *node, int32_t, o2m_memory *memory) {
+  static void Memory(const o2m_target *target, const o2m_node *node, int32_t, o2m_memory *memory) {
     const auto &params = ParamsOf<Params>(node);
+    memory->scratch_bytes = ScratchOf(KernelName(target, node), node);
     memory->steps = node->outputs[0]->dims[2];
     memory->inputs[0] = {O2M_ANY_STRIDES, 2, params.stride_h, ExtentH(node), params.pad_top};
     memory->outputs[0] = {O2M_ANY_STRIDES, 2, 1, 1, 0};
@@ -155,10 +174,13 @@ struct Conv2d {
     O2M_SYM(o2m_conv2d)(call->inputs[0], call->outputs[0], call->first, call->rows, &p);
   }
 
-  static o2m_status Emit(const o2m_host *host, const o2m_target *, const o2m_node *node, const o2m_emitter *e) {
-    Line(e, Call("O2M_SYM(o2m_conv2d)", {Operand(e, 0), Operand(e, node->input_count), e->first(e), RowsName(e),
-                                         Object(e, "o2m_conv2d_params", ParamsText(node, e))}));
-    return EmitSources(host, e, o2m_sources, O2M_SOURCE_COUNT, {"o2m_fixedpoint.h", "o2m_conv2d.h", "o2m_conv2d.c"});
+  static o2m_status Emit(const o2m_host *host, const o2m_target *target, const o2m_node *node, const o2m_emitter *e) {
+    const std::string kernel = KernelName(target, node), source = kernel + ".c";
+    std::vector<std::string> arguments = {Operand(e, 0), Operand(e, node->input_count), e->first(e), RowsName(e),
+                                          Object(e, "o2m_conv2d_params", ParamsText(node, e))};
+    if (kernel != "o2m_conv2d") arguments.push_back(ScratchName(e));
+    Line(e, Call(Str("O2M_SYM(", kernel, ")"), arguments));
+    return EmitSources(host, e, o2m_sources, O2M_SOURCE_COUNT, {"o2m_fixedpoint.h", "o2m_conv2d.h", source.c_str()});
   }
 
   static void Cost(const o2m_target *, const o2m_node *node, int32_t rows, o2m_cost *cost) {
@@ -171,6 +193,42 @@ struct Conv2d {
 
   static void Cases(CaseList &list);
 };
+
+// Shapes with every kind of tail, the same everywhere.
+void AddRandom(CaseList &list, int32_t count) {
+  uint64_t seed = 3;
+  const auto below = [&seed](int32_t n) {
+    seed = seed * 6364136223846793005u + 1442695040888963407u;
+    return static_cast<int32_t>((seed >> 33) % static_cast<uint64_t>(n));
+  };
+  for (int32_t i = 0; i < count; ++i) {
+    const int32_t groups = below(3) > 0 ? 1 : 1 + below(9), in = below(2) > 0 ? 1 : 1 + below(9);
+    const int32_t out = below(2) > 0 ? in : 1 + below(9), kh = 1 + below(4), kw = 1 + below(4);
+    const int32_t dh = 1 + below(2), dw = 1 + below(2), sh = 1 + below(2), sw = 1 + below(3);
+    const int32_t eh = dh * (kh - 1) + 1, ew = dw * (kw - 1) + 1, channels = in * groups;
+    const ConvParams p = {groups, sh, sw, below(eh), below(ew), below(eh), below(ew), dh, dw, 0, {}};
+    const int32_t h = eh + below(5), w = ew + below(14), outputs = out * groups;
+    const int32_t yh = (h + p.pad_top + p.pad_bottom - eh) / sh + 1, yw = (w + p.pad_left + p.pad_right - ew) / sw + 1;
+    const auto last = [](int64_t c, int64_t rows, int64_t columns) {
+      return std::vector<int64_t>{c * rows * columns, 1, columns * c, c};
+    };
+    const bool u8 = below(2) > 0, tokens = below(3) > 0;
+    const CaseOperand x = {u8 ? O2M_U8 : O2M_S8,
+                           {1, channels, h, w},
+                           0.02f,
+                           u8 ? below(256) : below(256) - 128,
+                           {},
+                           tokens ? last(channels, h, w) : std::vector<int64_t>{}};
+    const bool s16 = below(4) == 0;
+    const CaseOperand y = {s16 ? O2M_S16 : O2M_S8,
+                           {1, outputs, yh, yw},
+                           s16 ? 0.0004f : 0.05f,
+                           below(20),
+                           {},
+                           tokens ? last(outputs, yh, yw) : std::vector<int64_t>{}};
+    list.Add(Str("random_", i), {x, CaseWeights({outputs, in, kh, kw}, 100 + i), CaseBias(outputs, 200 + i)}, {y}, p);
+  }
+}
 
 void Conv2d::Cases(CaseList &list) {
   const auto square = [](int32_t stride, int32_t pad, int32_t dilation, int32_t groups) {
@@ -199,6 +257,34 @@ void Conv2d::Cases(CaseList &list) {
   list.Add("image smaller than the kernel",
            {{O2M_S8, {1, 2, 2, 2}, 0.02f, 8}, CaseWeights({4, 2, 5, 5}, 19), CaseBias(4, 20)},
            {{O2M_S8, {1, 4, 2, 2}, 0.02f, 0}}, square(1, 2, 1, 1));
+  list.Add(
+      "depthwise 3x3 of u8, channels last",
+      {{O2M_U8, {1, 10, 9, 7}, 0.02f, 200, {}, {630, 1, 70, 10}}, CaseWeights({10, 1, 3, 3}, 21), CaseBias(10, 22)},
+      {{O2M_S8, {1, 10, 5, 4}, 0.02f, 4, {}, {200, 1, 40, 10}}}, square(2, 1, 1, 10));
+  list.Add(
+      "deep 3x3 of u8, channels last",
+      {{O2M_U8, {1, 32, 6, 9}, 0.01f, 100, {}, {1728, 1, 288, 32}}, CaseWeights({9, 32, 3, 3}, 23), CaseBias(9, 24)},
+      {{O2M_S8, {1, 9, 6, 9}, 0.1f, 0}}, square(1, 1, 1, 1));
+  list.Add(
+      "1x1 of stride 2 to s16",
+      {{O2M_S8, {1, 16, 9, 11}, 0.02f, 30, {}, {1584, 1, 176, 16}}, CaseWeights({8, 16, 1, 1}, 25), CaseBias(8, 26)},
+      {{O2M_S16, {1, 8, 5, 6}, 0.0005f, 0}}, square(2, 0, 1, 1));
+  AddRandom(list, 24);
+  // pixels side by side, as tokens: height x width, kernel, channels
+  const auto tokens = [](std::vector<int32_t> d, int32_t zero_point, float scale = 0.02f) -> CaseOperand {
+    const int64_t c = d[1], row = d[3] * c;
+    return {O2M_S8, d, scale, zero_point, {}, {d[2] * row, 1, row, c}};
+  };
+  list.Add("bench_28x28_3x3x3_to_64", {tokens({1, 3, 28, 28}, -5), CaseWeights({64, 3, 3, 3}, 1), CaseBias(64, 2)},
+           {tokens({1, 64, 28, 28}, 3)}, square(1, 1, 1, 1));
+  list.Add("bench_14x14_3x3x64_to_64", {tokens({1, 64, 14, 14}, -5), CaseWeights({64, 64, 3, 3}, 1), CaseBias(64, 2)},
+           {tokens({1, 64, 14, 14}, 3, 0.2f)}, square(1, 1, 1, 1));
+  list.Add("bench_28x28_depthwise_3x3x64",
+           {tokens({1, 64, 28, 28}, -5), CaseWeights({64, 1, 3, 3}, 1), CaseBias(64, 2)}, {tokens({1, 64, 28, 28}, 3)},
+           square(1, 1, 1, 64));
+  list.Add("bench_14x14_1x1x64_to_128",
+           {tokens({1, 64, 14, 14}, -5), CaseWeights({128, 64, 1, 1}, 1), CaseBias(128, 2)},
+           {tokens({1, 128, 14, 14}, 3)}, square(1, 0, 1, 1));
 }
 
 }  // namespace

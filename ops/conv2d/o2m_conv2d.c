@@ -1,17 +1,5 @@
 #include "o2m_conv2d.h"
 
-/* The part of the kernel that lies inside the image at one output: rows [i0, i1), columns [j0, j1); `x` is the input
- * value under kernel row 0 and column 0, which may itself lie outside. */
-typedef struct o2m_conv2d_window {
-  int32_t i0, i1, j0, j1, x;
-} o2m_conv2d_window;
-
-/* First k >= 0 with at + k * dilation >= 0, and first k <= kernel with at + k * dilation >= size. */
-static int32_t first_inside(int32_t at, int32_t dilation) { return at >= 0 ? 0 : (dilation - 1 - at) / dilation; }
-static int32_t first_behind(int32_t at, int32_t dilation, int32_t size, int32_t kernel) {
-  return at >= size ? 0 : o2m_min(kernel, (size - at + dilation - 1) / dilation);
-}
-
 /* x ^ 128 - 128 reads the byte as signed, x ^ 0 - 0 as unsigned; either way minus the zero point. */
 #define O2M_PIXEL(x) (((x) ^ sign) - zero)
 
@@ -53,16 +41,6 @@ static int32_t sum1(const uint8_t *x, const int8_t *weights, const o2m_conv2d_wi
   return acc;
 }
 
-static void store(const o2m_conv2d_params *p, void *y, int32_t at, int32_t o, int32_t acc) {
-  const int32_t q = p->y_zero + o2m_requantize(acc, p->multiplier[o], p->shift);
-  if (p->y_bytes == 2) {
-    ((int16_t *)y)[at] = o2m_saturate_s16(q);
-  } else {
-    const int8_t s = o2m_saturate_s8(q);
-    ((int8_t *)y)[at] = p->table ? p->table[s + 128] : s;
-  }
-}
-
 /* All outputs of one group at one place; y is where channel 0 of that place lies. */
 static void group_outputs(const uint8_t *x, void *y, int32_t at, int32_t group, o2m_conv2d_window window,
                           const o2m_conv2d_params *p) {
@@ -72,23 +50,18 @@ static void group_outputs(const uint8_t *x, void *y, int32_t at, int32_t group, 
   for (; o + 4 <= end; o += 4) {
     int32_t acc[4] = {p->bias[o], p->bias[o + 1], p->bias[o + 2], p->bias[o + 3]};
     sum4(x, p->weights + o * depth, depth, &window, acc, p);
-    for (int32_t k = 0; k < 4; ++k) store(p, y, at + (o + k) * p->y_channel, o + k, acc[k]);
+    for (int32_t k = 0; k < 4; ++k) o2m_conv2d_store(p, y, at + (o + k) * p->y_channel, o + k, acc[k]);
   }
   for (; o < end; ++o) {
-    store(p, y, at + o * p->y_channel, o, sum1(x, p->weights + o * depth, &window, p->bias[o], p));
+    o2m_conv2d_store(p, y, at + o * p->y_channel, o, sum1(x, p->weights + o * depth, &window, p->bias[o], p));
   }
 }
 
 void O2M_SYM(o2m_conv2d)(const void *x, void *y, int32_t first, int32_t rows, const o2m_conv2d_params *p) {
-  const int32_t x_first = o2m_max(0, first * p->stride_h - p->pad_top); /* the image row that x points at */
+  const int32_t x_first = o2m_conv2d_x_first(first, p);
   for (int32_t r = 0; r < rows; ++r) {
-    const int32_t row = (first + r) * p->stride_h - p->pad_top;
     for (int32_t t = 0; t < p->y_w; ++t) {
-      const int32_t column = t * p->stride_w - p->pad_left;
-      const o2m_conv2d_window window = {
-          first_inside(row, p->dilation_h), first_behind(row, p->dilation_h, p->x_h, p->kernel_h),
-          first_inside(column, p->dilation_w), first_behind(column, p->dilation_w, p->x_w, p->kernel_w),
-          (row - x_first) * p->x_row + column * p->x_column};
+      const o2m_conv2d_window window = o2m_conv2d_window_at(first + r, t, x_first, p);
       for (int32_t g = 0; g < p->groups; ++g) {
         group_outputs((const uint8_t *)x, y, r * p->y_row + t * p->y_column, g, window, p);
       }

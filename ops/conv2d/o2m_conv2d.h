@@ -39,6 +39,57 @@ typedef struct o2m_conv2d_params {
 /* Output rows [first, first + rows). x points at the first image row that these touch, y at output row `first`. */
 void O2M_SYM(o2m_conv2d)(const void *x, void *y, int32_t first, int32_t rows, const o2m_conv2d_params *p);
 
+/* The same with DSP instructions. scratch, for K products per output, rounded up to 4:
+ *   o2m_conv2d_dsp             2 K bytes for each of o2m_conv2d_tile() outputs and 10 K
+ *   o2m_conv2d_depthwise_dsp   weights [kh][kw][channels, rounded up to 4]; one input and one output per group */
+void O2M_SYM(o2m_conv2d_dsp)(const void *x, void *y, int32_t first, int32_t rows, const o2m_conv2d_params *p,
+                             void *scratch);
+void O2M_SYM(o2m_conv2d_depthwise_dsp)(const void *x, void *y, int32_t first, int32_t rows, const o2m_conv2d_params *p,
+                                       void *scratch);
+
+/* Neighbouring outputs that share one widening of the weights: fewer where the sums are deep. */
+static inline int32_t o2m_conv2d_tile(int32_t depth) { return depth > 256 ? 4 : 8; }
+
+/* The part of the kernel that lies inside the image at one output: rows [i0, i1), columns [j0, j1); `x` is the input
+ * value under kernel row 0 and column 0, which may itself lie outside. */
+typedef struct o2m_conv2d_window {
+  int32_t i0, i1, j0, j1, x;
+} o2m_conv2d_window;
+
+/* First k >= 0 with at + k * dilation >= 0, and first k <= kernel with at + k * dilation >= size. */
+static inline int32_t o2m_conv2d_first_inside(int32_t at, int32_t dilation) {
+  return at >= 0 ? 0 : (dilation - 1 - at) / dilation;
+}
+static inline int32_t o2m_conv2d_first_behind(int32_t at, int32_t dilation, int32_t size, int32_t kernel) {
+  return at >= size ? 0 : o2m_min(kernel, (size - at + dilation - 1) / dilation);
+}
+
+/* Of output row `r`, column `t`; x_first: the image row that x points at. */
+static inline o2m_conv2d_window o2m_conv2d_window_at(int32_t r, int32_t t, int32_t x_first,
+                                                     const o2m_conv2d_params *p) {
+  const int32_t row = r * p->stride_h - p->pad_top, column = t * p->stride_w - p->pad_left;
+  const o2m_conv2d_window window = {o2m_conv2d_first_inside(row, p->dilation_h),
+                                    o2m_conv2d_first_behind(row, p->dilation_h, p->x_h, p->kernel_h),
+                                    o2m_conv2d_first_inside(column, p->dilation_w),
+                                    o2m_conv2d_first_behind(column, p->dilation_w, p->x_w, p->kernel_w),
+                                    (row - x_first) * p->x_row + column * p->x_column};
+  return window;
+}
+static inline int32_t o2m_conv2d_x_first(int32_t first, const o2m_conv2d_params *p) {
+  return o2m_max(0, first * p->stride_h - p->pad_top);
+}
+
+/* Requantises the sum of output channel o and stores it at y[at]. */
+static inline void o2m_conv2d_store(const o2m_conv2d_params *p, void *y, int32_t at, int32_t o, int32_t acc) {
+  const int32_t q = p->y_zero + o2m_requantize(acc, p->multiplier[o], p->shift);
+  if (p->y_bytes == 2) {
+    ((int16_t *)y)[at] = o2m_saturate_s16(q);
+  } else {
+    const int8_t s = o2m_saturate_s8(q);
+    ((int8_t *)y)[at] = p->table ? p->table[s + 128] : s;
+  }
+}
+
 #ifdef __cplusplus
 }
 #endif
