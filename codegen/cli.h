@@ -13,8 +13,10 @@ struct CommandLine {
   CompileOptions compile;
   std::string ram, flash;           // "320K", as given
   std::vector<std::string> inputs;  // --inputs
-  std::string labels, engine = "int8";
+  std::string labels, engine;
   int64_t limit = 0;                 // 0: all
+  int64_t baud = 115200;             // of an engine that is a port
+  double timeout = 10;               // seconds; of one inference there
   std::string plugin_to_check;       // of `check`
   std::vector<std::string> plugins;  // --plugin
   bool json = false, quiet = false, verbose = false, onnx_coverage = false, profile = false;

@@ -4,6 +4,8 @@
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "codegen/board_run.h"
 #include "codegen/cli.h"
 #include "o2m_version.h"
 
@@ -102,6 +104,22 @@ void AddPlacement(CLI::App &app, CommandLine &c) {
       ->check(CLI::Validator(Aligned, "ADDRESS"));
 }
 
+// An engine by name, or the serial port of a board.
+void AddEngine(CLI::App &app, CommandLine &c, const std::vector<std::string> &names) {
+  const auto check = [names](const std::string &text) -> std::string {
+    if (IsPort(text) || std::find(names.begin(), names.end(), text) != names.end()) return "";
+    return absl::StrCat("'", text, "' is no engine; ", absl::StrJoin(names, ", "),
+                        " work, or a serial port such as /dev/ttyACM0");
+  };
+  app.add_option("--engine", c.engine, absl::StrCat("who computes: ", absl::StrJoin(names, ", "), ", or a serial port"))
+      ->type_name("NAME|PORT")
+      ->check(CLI::Validator(check, "ENGINE"));
+  app.add_option("--baud", c.baud, "speed of that port")->check(CLI::Range(1, 1000000000))->capture_default_str();
+  app.add_option("--timeout", c.timeout, "seconds that a board may take for one inference")
+      ->check(CLI::Range(0.001, 1e6))
+      ->capture_default_str();
+}
+
 void AddVerb(CLI::App &app, CommandLine &c, const Verb &verb) {
   const std::string name = verb.name;
   CLI::App &sub = *app.add_subcommand(name, verb.text);
@@ -116,17 +134,17 @@ void AddVerb(CLI::App &app, CommandLine &c, const Verb &verb) {
     sub.add_flag("--pareto", c.pareto, "print every schedule that no other one beats");
   if (name == "compile") {
     sub.add_option("-o,--output", c.compile.output, "folder to write (default ./NAME_TARGET)")->type_name("DIR");
-    sub.add_flag("--example", c.compile.example, "add main.c and a CMakeLists.txt that builds");
+    sub.add_flag("--example{plain}", c.compile.example,
+                 "add main.c and a CMakeLists.txt that builds; =serial: one that validate --engine=PORT talks to");
     sub.add_flag("--stage-hook", c.compile.stage_hook, "call NAME_on_stage(stage) before every stage");
     sub.add_flag("--selftest", c.compile.selftest, "add golden inputs and NAME_selftest()");
   }
   if (name == "run") {
     sub.add_option("-o,--output", c.compile.output, "save outputs")->type_name("OUT.npz");
-    sub.add_option("--engine", c.engine, "who computes")
-        ->check(CLI::IsMember({"float", "int8", "emulator"}))
-        ->capture_default_str();
+    AddEngine(sub, c, {"float", "int8", "emulator"});
   }
   if (name == "validate") {
+    AddEngine(sub, c, {"emulator"});
     sub.add_option("--labels", c.labels, "true classes: npy, npz, idx, or one per line in a .txt");
     sub.add_flag("--profile", c.profile, "instructions per layer on the emulated target");
   }
@@ -178,6 +196,12 @@ absl::Status Finish(CommandLine &c) {
   if (!c.flash.empty()) {
     O2M_ASSIGN_OR_RETURN(c.compile.flash, ParseBytes(c.flash, "--flash"));
   }
+  if (c.engine.empty()) c.engine = c.verb == "validate" ? "emulator" : "int8";
+  std::string &example = c.compile.example;
+  if (!example.empty() && example != "plain" && example != "serial")
+    return absl::InvalidArgumentError(
+        absl::StrCat(c.verb, ": --example: '", example, "' is no kind of example; plain and serial work"));
+  if (example == "serial") c.compile.stage_hook = true;  // its checksums
   return absl::OkStatus();
 }
 

@@ -31,7 +31,8 @@ struct CompileOptions {
   bool recompute = false;  // Reassociate(): other rounding, less RAM, more instructions
   std::string dump;        // pass name or "all"; text goes to stderr
   std::string output;      // -o DIR
-  bool example = false, selftest = false;
+  std::string example;     // "plain": a program around the network; "serial": one that serves it over a serial port
+  bool selftest = false;
   uint64_t weights_at = 0;   // address of the weights where they are a binary of their own; 0: they are linked
   bool stage_hook = false;   // NAME_on_stage(stage) before every stage
   Sections sections;         // of the target's memory
@@ -64,6 +65,7 @@ absl::StatusOr<Compilation> Compile(const CompileOptions &options, const Registr
 struct GeneratedFile {
   std::string name, text;
   int64_t constant_bytes = 0;  // of a file that holds constants alone; 0: it is to be compiled to know its size
+  bool example = false;        // no part of the network
 };
 absl::StatusOr<std::vector<GeneratedFile>> EmitProgram(const Compilation &compilation, const CompileOptions &options,
                                                        Host &host);

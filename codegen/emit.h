@@ -40,6 +40,8 @@ std::vector<GeneratedFile> EmitWeights(const ProgramText &program, const Compila
 // emit_example.cc: main.c and CMakeLists.txt; NAME_selftest.c.
 std::vector<GeneratedFile> EmitExample(const Compilation &compilation, const CompileOptions &options,
                                        const std::vector<GeneratedFile> &files);
+// emit_serial.cc: the main.c of --example=serial, and the uart.c that it stands on.
+std::vector<GeneratedFile> EmitSerialMain(const Compilation &compilation, const CompileOptions &options);
 GeneratedFile EmitSelftest(const ProgramText &program, const Compilation &compilation, const CompileOptions &options);
 
 // emit_report.cc: report.json.

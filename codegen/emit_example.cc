@@ -107,7 +107,7 @@ $run$$prints$  return 0;
                {"prints", prints}});
 }
 
-std::string ExampleCMake(const Graph &graph, const std::vector<GeneratedFile> &files) {
+std::string ExampleCMake(const Graph &graph, const std::vector<GeneratedFile> &files, bool serial) {
   std::vector<std::string> sources;
   for (const GeneratedFile &file : files) {
     if (absl::EndsWith(file.name, ".c")) sources.push_back(file.name);
@@ -115,13 +115,16 @@ std::string ExampleCMake(const Graph &graph, const std::vector<GeneratedFile> &f
   return Fill(R"(cmake_minimum_required(VERSION 3.13)
 project($name$ C)
 set(CMAKE_C_STANDARD 11)
-add_library($name$ STATIC
+$uart$add_library($name$ STATIC
   $sources$)
 target_include_directories($name$ PUBLIC .)
-add_executable($name$_example main.c)
+add_executable($name$_example main.c$source$)
 target_link_libraries($name$_example $name$)
 )",
-              {{"name", graph.name}, {"sources", absl::StrJoin(sources, "\n  ")}});
+              {{"name", graph.name},
+               {"uart", serial ? "set(UART uart.c CACHE FILEPATH \"uart_getc() and uart_putc() of the board\")\n" : ""},
+               {"source", serial ? " ${UART}" : ""},
+               {"sources", absl::StrJoin(sources, "\n  ")}});
 }
 
 // ---- --selftest
@@ -220,8 +223,12 @@ CheckText WriteChecks(const Graph &graph, const std::vector<GoldenCase> &cases) 
 
 std::vector<GeneratedFile> EmitExample(const Compilation &compilation, const CompileOptions &options,
                                        const std::vector<GeneratedFile> &files) {
-  return {{"main.c", Banner(compilation, options, "main.c") + MainSource(compilation)},
-          {"CMakeLists.txt", ExampleCMake(compilation.graph, files)}};
+  const bool serial = options.example == "serial";
+  std::vector<GeneratedFile> added;
+  if (serial) added = EmitSerialMain(compilation, options);
+  if (!serial) added = {{"main.c", Banner(compilation, options, "main.c") + MainSource(compilation), 0, true}};
+  added.push_back({"CMakeLists.txt", ExampleCMake(compilation.graph, files, serial)});
+  return added;
 }
 
 GeneratedFile EmitSelftest(const ProgramText &program, const Compilation &compilation, const CompileOptions &options) {

@@ -358,7 +358,7 @@ absl::StatusOr<std::vector<GeneratedFile>> EmitProgram(const Compilation &compil
   program.files["o2m_sym.h"] = SymbolHeader(graph);
   for (const auto &[name, text] : program.files) files.push_back({name, WithCodeIn(options.sections.code, text)});
   if (options.selftest) files.push_back(EmitSelftest(program, compilation, options));
-  if (options.example) {
+  if (!options.example.empty()) {
     for (GeneratedFile &file : EmitExample(compilation, options, files)) files.push_back(std::move(file));
   }
   files.push_back({"report.json", EmitReport(program, compilation, options)});

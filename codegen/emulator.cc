@@ -52,7 +52,7 @@ absl::Status RunCompiler(const Compilation &compilation, const std::string &fold
 std::vector<std::string> SourcesIn(const std::vector<GeneratedFile> &files) {
   std::vector<std::string> sources;
   for (const GeneratedFile &file : files) {
-    if (absl::EndsWith(file.name, ".c") && file.name != "main.c") sources.push_back(file.name);
+    if (absl::EndsWith(file.name, ".c") && !file.example) sources.push_back(file.name);
   }
   return sources;
 }

@@ -34,14 +34,14 @@ std::vector<std::vector<uint8_t>> EmptyOutputs(const Graph &graph) {
   return outputs;
 }
 
-void Dequantize(const Graph &graph, EngineRun &run) {
+}  // namespace
+
+void DequantizeRun(const Graph &graph, EngineRun &run) {
   run.outputs.resize(run.bytes.size());
   for (size_t n = 0; n < run.bytes.size(); n++)
     for (size_t i = 0; i < graph.outputs.size(); i++)
       run.outputs[n].push_back(DequantizeBytes(graph.tensors[graph.outputs[i]], run.bytes[n][i]));
 }
-
-}  // namespace
 
 std::vector<uint8_t> SampleBytes(const Graph &graph, const std::vector<InputSet> &sets, int64_t n) {
   std::vector<uint8_t> all;
@@ -124,7 +124,7 @@ EngineRun RunInteger(const Compilation &compilation, const std::vector<InputSet>
         };
       },
       progress);
-  Dequantize(graph, run);
+  DequantizeRun(graph, run);
   return run;
 }
 
@@ -144,7 +144,7 @@ absl::StatusOr<EngineRun> RunTarget(const Compilation &compilation, const std::v
       at += size;
     }
   }
-  Dequantize(graph, run);
+  DequantizeRun(graph, run);
   return run;
 }
 

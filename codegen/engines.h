@@ -25,6 +25,9 @@ EngineRun RunInteger(const Compilation &compilation, const std::vector<InputSet>
 absl::StatusOr<EngineRun> RunTarget(const Compilation &compilation, const std::vector<GeneratedFile> &files,
                                     const std::vector<InputSet> &sets, int64_t count, EmulatorRun &raw);
 
+// Fills the values from the bytes.
+void DequantizeRun(const Graph &graph, EngineRun &run);
+
 // Share of samples, 0..1, whose output 0 has its largest value at the same place.
 double Agreement(const EngineRun &a, const EngineRun &b);
 

@@ -68,7 +68,7 @@ absl::StatusOr<Sizes> MeasureSizes(const Compilation &c, const std::vector<Gener
     O2M_RETURN_IF_ERROR(WriteFileBytes(absl::StrCat(folder.path(), "/", file.name), file.text));
   for (const GeneratedFile &file : files) {
     sizes.weights += file.constant_bytes;
-    if (!absl::EndsWith(file.name, ".c") || file.name == "main.c") continue;
+    if (!absl::EndsWith(file.name, ".c") || file.example) continue;
     if (file.constant_bytes > 0) continue;  // a compiler would take minutes over the text of large ones to say the same
     const absl::Status status = MeasureFile(c, folder.path(), file.name, sizes, calls);
     if (absl::IsNotFound(status)) return WithoutCompiler(c);

@@ -5,6 +5,7 @@
 #include <numeric>
 
 #include "absl/strings/str_cat.h"
+#include "codegen/board_run.h"
 #include "codegen/cli.h"
 #include "codegen/engines.h"
 
@@ -40,6 +41,10 @@ absl::StatusOr<Run> RunModel(const CommandLine &command, const Registry &registr
     O2M_ASSIGN_OR_RETURN(run.engine, RunFloat(run.graph, sets, run.count, &progress));
   } else if (command.engine == "int8") {
     run.engine = RunInteger(compilation, sets, run.count, &progress);
+  } else if (IsPort(command.engine)) {
+    const BoardOptions board{command.engine, command.baud, command.timeout};
+    O2M_ASSIGN_OR_RETURN(BoardRun raw, RunOnBoard(compilation, board, sets, run.count, nullptr, &progress));
+    run.engine = std::move(raw.engine);
   } else {
     O2M_ASSIGN_OR_RETURN(const std::vector<GeneratedFile> files, EmitProgram(compilation, options, host));
     EmulatorRun raw;

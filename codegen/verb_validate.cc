@@ -5,6 +5,8 @@
 #include <nlohmann/json.hpp>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "codegen/board_run.h"
 #include "codegen/cli.h"
 #include "codegen/engines.h"
 #include "codegen/layer_profile.h"
@@ -28,6 +30,7 @@ struct Validation {
   int64_t inputs = 0;
   EngineRun real, integer, target;
   EmulatorRun emulator;
+  std::optional<BoardRun> board;  // instead of the emulator
   std::vector<int64_t> labels;
   std::vector<TensorRow> tensors;  // in execution order
   std::vector<LayerCount> layers;  // of --profile; of the first input
@@ -72,6 +75,21 @@ int64_t DifferingBytes(const EngineRun &a, const EngineRun &b) {
   return count;
 }
 
+// The generated C, emulated or on a board.
+absl::Status RunOnEngine(const CommandLine &command, const Compilation &c, const std::vector<InputSet> &sets,
+                         Host &host, Validation &v) {
+  if (IsPort(command.engine)) {
+    Progress progress("on the board", v.inputs, command.quiet);
+    const BoardOptions options{command.engine, command.baud, command.timeout};
+    O2M_ASSIGN_OR_RETURN(v.board, RunOnBoard(c, options, sets, v.inputs, &v.integer, &progress));
+    v.target = v.board->engine;
+    return absl::OkStatus();
+  }
+  O2M_ASSIGN_OR_RETURN(const std::vector<GeneratedFile> files, EmitProgram(c, command.compile, host));
+  O2M_ASSIGN_OR_RETURN(v.target, RunTarget(c, files, sets, v.inputs, v.emulator));
+  return absl::OkStatus();
+}
+
 absl::StatusOr<Validation> Validate(const CommandLine &command, const Compilation &c, Host &host) {
   const CompileOptions &options = command.compile;
   O2M_ASSIGN_OR_RETURN(const Preprocessing preprocessing, PreprocessingOf(c.graph, options.mean, options.std));
@@ -91,8 +109,7 @@ absl::StatusOr<Validation> Validate(const CommandLine &command, const Compilatio
     v.integer = RunInteger(c, sets, v.inputs, &progress);
   }
   O2M_ASSIGN_OR_RETURN(v.tensors, CompareTensors(c, sets, v.inputs));
-  O2M_ASSIGN_OR_RETURN(const std::vector<GeneratedFile> files, EmitProgram(c, options, host));
-  O2M_ASSIGN_OR_RETURN(v.target, RunTarget(c, files, sets, v.inputs, v.emulator));
+  O2M_RETURN_IF_ERROR(RunOnEngine(command, c, sets, host, v));
   v.diff_bytes = DifferingBytes(v.integer, v.target);
   if (command.profile) {
     O2M_ASSIGN_OR_RETURN(v.layers, ProfileLayers(c, options, SampleBytes(c.graph, sets, 0), host));
@@ -136,6 +153,21 @@ Json ProfileJson(const std::vector<LayerCount> &layers) {
   return rows;
 }
 
+// What a board does not tell is null.
+void PutBoard(const BoardRun &board, Json &json) {
+  for (const char *unknown :
+       {"target_instructions", "target_cycles_estimate", "ram_measured", "guard_regions", "flash_measured"})
+    json[unknown] = nullptr;
+  json["target_cycles"] = board.cycles > 0 ? Json(board.cycles) : Json(nullptr);
+  json["target_first_diverging"] = nullptr;
+  if (!board.divergence) return;
+  const Divergence &d = *board.divergence;
+  json["target_first_diverging"] = {{"input", d.input},
+                                    {"stage", d.stage == kNone ? Json(nullptr) : Json(d.stage)},
+                                    {"layer", d.layer},
+                                    {"stage_layers", d.inside}};
+}
+
 Json ToJson(const Validation &v) {
   Json tensors = Json::array();
   for (const TensorRow &row : WorstFirst(v.tensors))
@@ -167,6 +199,7 @@ Json ToJson(const Validation &v) {
                {"guard_regions", e.guards},
                {"flash_measured", {{"weights", e.weights}, {"code", e.text}, {"constants", e.rodata}}}};
   if (!v.layers.empty()) json["profile"] = ProfileJson(v.layers);
+  if (v.board) PutBoard(*v.board, json);
   return json;
 }
 
@@ -174,15 +207,7 @@ void PrintLine(const char *name, const Json &fraction) {
   if (!fraction.is_null()) std::printf("  %-26s %8.2f %%\n", name, 100 * fraction.get<double>());
 }
 
-void PrintText(const Validation &v, const Json &json, const Compilation &c) {
-  std::printf("%s on %s, %lld input(s)\n", c.graph.file.c_str(), c.target.id.c_str(), static_cast<long long>(v.inputs));
-  PrintLine("float top-1", json["float_top1"]), PrintLine("host integer top-1", json["int8_top1"]),
-      PrintLine("target top-1", json["target_top1"]);
-  PrintLine("agreement float/integer", json["agreement"]);
-  std::printf("  %-26s %8lld\n", "differing bytes host/target", static_cast<long long>(v.diff_bytes));
-  std::printf("  cos %.6f  rmse %.5f  mae %.5f  l2r %.5f  nse %.5f  sqnr %.1f dB\n", Cosine(v.output), Rmse(v.output),
-              Mae(v.output), L2r(v.output), Nse(v.output), SqnrDb(v.output));
-  const EmulatorRun &e = v.emulator;
+void PrintEmulator(const EmulatorRun &e) {
   if (e.instructions > 0) std::printf("  %-26s %12s\n", "instructions per inference", Grouped(e.instructions).c_str());
   if (e.profile.cycles > 0) std::printf("  %-26s %12s (an estimate)\n", "cycles", Grouped(e.profile.cycles).c_str());
   const int64_t ram = e.arena + e.data + e.bss + e.stack, flash = e.weights + e.text + e.rodata;
@@ -194,6 +219,31 @@ void PrintText(const Validation &v, const Json &json, const Compilation &c) {
         e.guards);
   std::printf("  flash measured %s: weights %s, code %s, constants %s\n", Kib(flash).c_str(),
               Grouped(e.weights).c_str(), Grouped(e.text).c_str(), Grouped(e.rodata).c_str());
+}
+
+// Where the first byte differs: seen from the checksums, so a layer inside of a stage may be the one before.
+void PrintBoard(const BoardRun &board) {
+  if (board.cycles > 0) std::printf("  %-26s %12s\n", "cycles, by the board", Grouped(board.cycles).c_str());
+  if (!board.divergence) return void(std::printf("  every layer's checksum is the host's\n"));
+  const Divergence &d = *board.divergence;
+  std::printf("  input %lld: the board first leaves other bytes ", static_cast<long long>(d.input));
+  if (d.stage == kNone)
+    std::printf("in the outputs, which '%s' writes\n", d.layer.c_str());
+  else
+    std::printf("in stage %d, at layer '%s'\n", d.stage, d.layer.c_str());
+  if (d.inside.size() > 1) std::printf("    computed there: %s\n", absl::StrJoin(d.inside, ", ").c_str());
+}
+
+void PrintText(const Validation &v, const Json &json, const Compilation &c) {
+  std::printf("%s on %s%s, %lld input(s)\n", c.graph.file.c_str(), c.target.id.c_str(), v.board ? ", a board" : "",
+              static_cast<long long>(v.inputs));
+  PrintLine("float top-1", json["float_top1"]), PrintLine("host integer top-1", json["int8_top1"]),
+      PrintLine("target top-1", json["target_top1"]);
+  PrintLine("agreement float/integer", json["agreement"]);
+  std::printf("  %-26s %8lld\n", "differing bytes host/target", static_cast<long long>(v.diff_bytes));
+  std::printf("  cos %.6f  rmse %.5f  mae %.5f  l2r %.5f  nse %.5f  sqnr %.1f dB\n", Cosine(v.output), Rmse(v.output),
+              Mae(v.output), L2r(v.output), Nse(v.output), SqnrDb(v.output));
+  v.board ? PrintBoard(*v.board) : PrintEmulator(v.emulator);
   std::printf("  worst tensors (SQNR, cosine):\n");
   const std::vector<TensorRow> worst = WorstFirst(v.tensors);
   for (size_t i = 0; i < std::min<size_t>(8, worst.size()); i++)

@@ -40,3 +40,7 @@ case_section_that_is_no_name() {
   refused '--section-weights' 'section of the code too' 'sections of their own' \
     compiling sound --section-weights=.fast --section-code=.fast
 }
+case_example_unknown() { refused '--example' "'usb' is no kind" 'plain and serial' compiling sound --example=usb; }
+case_engine_of_validate_unknown() {
+  refused '--engine' "'board' is no engine" 'serial port' tool validate "$MODELS/sound.onnx" --inputs=x.npy --engine=board
+}
