@@ -15,7 +15,7 @@ namespace {
 struct Options {
   std::vector<std::string> targets, select, networks, plugins;
   std::string folder;  // of expected/ and limits.csv
-  int32_t rows = 0;
+  int32_t rows = 0, variant = kNone;
   bool update = false, cases = true;
 };
 
@@ -38,7 +38,8 @@ void PrintTable(const std::string &target, const std::vector<Row> &rows) {
     std::printf("  %-58s%14s%10s%16s%10s  %s", name.c_str(), Grouped(row.instructions).c_str(),
                 PerUnit(row.instructions, row).c_str(), row.cycles > 0 ? Grouped(row.cycles).c_str() : "-",
                 PerUnit(row.cycles, row).c_str(), row.unit.c_str());
-    if (row.flash > 0) std::printf("  RAM %s, flash %s", Grouped(row.ram).c_str(), Grouped(row.flash).c_str());
+    if (row.flash > 0 && row.ram == 0) std::printf("  weights %s B", Grouped(row.flash).c_str());
+    if (row.ram > 0) std::printf("  RAM %s, flash %s", Grouped(row.ram).c_str(), Grouped(row.flash).c_str());
     std::printf("\n");
   }
 }
@@ -64,7 +65,7 @@ absl::StatusOr<std::vector<Row>> Measure(const Options &options, const std::stri
   std::vector<Row> rows;
   if (options.cases) {
     CaseOptions cases;
-    cases.target = target, cases.select = options.select, cases.rows = options.rows;
+    cases.target = target, cases.select = options.select, cases.rows = options.rows, cases.variant = options.variant;
     O2M_ASSIGN_OR_RETURN(rows, MeasureCases(registry, cases));
   }
   for (const std::string &text : options.networks) {
@@ -78,7 +79,7 @@ absl::StatusOr<std::vector<Row>> Measure(const Options &options, const std::stri
 
 // True if nothing differs, or if what differs was written down.
 absl::StatusOr<bool> Compare(const Options &options, const std::string &target, const std::vector<Row> &rows) {
-  if (options.rows > 0) return true;  // other calls than those in the tree
+  if (options.rows > 0 || options.variant != kNone) return true;  // other calls than those in the tree
   const std::string path = absl::StrCat(options.folder, "/expected/", target, ".csv");
   O2M_ASSIGN_OR_RETURN(const Counts expected, ReadCounts(path));
   const bool all_cases = options.cases && options.select.empty();
@@ -114,6 +115,7 @@ int Main(int argc, char **argv) {
   app.add_option("--network", options.networks, "NAME=MODEL.onnx[:s16]: a whole network")->allow_extra_args(false);
   app.add_option("--plugin", options.plugins, "an operator plugin whose cases count too")->allow_extra_args(false);
   app.add_option("--rows", options.rows, "steps per call; nothing is compared then");
+  app.add_option("--variant", options.variant, "number of the way to hold weights, where an op has it; likewise");
   app.add_option("--folder", options.folder, "where expected/ and limits.csv are")->required();
   app.add_flag("--update", options.update, "write what was counted to expected/");
   app.add_flag("!--no-cases", options.cases, "networks only");

@@ -10,6 +10,7 @@
 #include "importer/ir/op_node.h"
 #include "planner/cost.h"
 #include "planner/plan.h"
+#include "planner/variants.h"
 
 namespace onnx2mcu {
 namespace {
@@ -137,6 +138,16 @@ uint64_t Next(uint64_t &state) {
   return state >> 33;
 }
 
+// The variant asked for where a node's op takes it; variant 0 where not.
+absl::Status ForceVariant(Graph &graph, int32_t variant, Host &host, const o2m_target &target) {
+  for (NodeId id = 0; id < static_cast<NodeId>(graph.nodes.size()); id++) {
+    O2M_ASSIGN_OR_RETURN(const std::vector<VariantPrice> prices, VariantsOf(graph, id, host, target, 0));
+    for (const VariantPrice &price : prices)
+      if (price.variant == variant) O2M_RETURN_IF_ERROR(SetVariant(graph, id, variant, host, target));
+  }
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 absl::StatusOr<CaseNetwork> NetworkOfCases(const Registry &registry, const CaseOptions &options, Host &host) {
@@ -150,6 +161,8 @@ absl::StatusOr<CaseNetwork> NetworkOfCases(const Registry &registry, const CaseO
   if (network.cases.empty()) return network;
   const o2m_target target = compilation.target.abi();
   O2M_RETURN_IF_ERROR(InferAll(graph, host, target));
+  O2M_RETURN_IF_ERROR(options.variant == kNone ? ChooseVariants(graph, host, target, {})
+                                               : ForceVariant(graph, options.variant, host, target));
   PlanOptions plan;
   plan.rows = options.rows;
   plan.live_limit = std::numeric_limits<int64_t>::max() / 4;

@@ -27,6 +27,7 @@ struct CaseOptions {
   std::string prefix = "bench_";    // of the cases taken; removed from their names
   std::vector<std::string> select;  // parts of names; empty: all
   int32_t rows = 0;                 // steps per call; 0: as many as the planner likes
+  int32_t variant = kNone;          // of every node whose op takes it, exact or not; kNone: the quickest exact one
 };
 
 // No cases: an empty list, nothing compiled. Errors name the case.

@@ -65,6 +65,8 @@ void AddRow(const CountedCase &counted, const Graph &graph, const Profile &profi
   all.name = counted.name;
   all.work = counted.macs > 0 ? counted.macs : std::max(counted.elements, counted.outputs);
   all.unit = counted.macs > 0 ? "MAC" : "element";
+  for (const Constant &constant : graph.nodes[counted.node].constants)
+    if (constant.hint == "weights") all.flash += constant.count * DTypeBytes(constant.dtype);
   std::vector<Row> functions;
   std::map<std::string, size_t> index;
   for (const ProfileRow &row : profile.rows) {

@@ -13,7 +13,8 @@ struct Row {
   std::string name;
   int64_t instructions = 0;
   int64_t cycles = 0;          // an estimate; 0: there is no table for the core
-  int64_t ram = 0, flash = 0;  // of whole networks, measured: arena, data, bss, stack; weights, code, constants
+  int64_t ram = 0, flash = 0;  // of whole networks, measured: arena, data, bss, stack; weights, code, constants. Of
+                               // cases: flash alone, the packed weights
   int64_t work = 0;            // what a figure per unit refers to
   std::string unit;            // "MAC", "element"
 };

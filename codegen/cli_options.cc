@@ -62,6 +62,10 @@ void AddModel(CLI::App &app, CommandLine &c) {
   app.add_option("--residual", o.residual, "width of the residual stream")
       ->check(CLI::IsMember({"auto", "s8", "s16"}))
       ->capture_default_str();
+  app.add_option("--weights", o.weights,
+                 "bits of weights: 8; 4 (other results); 4 where flash asks for it, least harm first")
+      ->check(CLI::IsMember({"s8", "s4", "auto"}))
+      ->capture_default_str();
   app.add_option("--gelu", o.gelu, "GELU exact by table, or x*sigmoid(1.702x)")
       ->check(CLI::IsMember({"lut", "sigmoid"}))
       ->capture_default_str();

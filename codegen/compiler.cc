@@ -9,19 +9,24 @@
 #include "absl/strings/str_join.h"
 #include "codegen/inputs.h"
 #include "codegen/recompute.h"
+#include "codegen/sizes.h"
 #include "importer/copies.h"
 #include "importer/ir/op_node.h"
 #include "importer/ir/print.h"
 #include "importer/passes.h"
+#include "planner/cost.h"
+#include "planner/variants.h"
 
 namespace onnx2mcu {
 namespace {
 
+constexpr int64_t kCodeAllowance = 24 * 1024;  // of flash, where nothing better is known
+constexpr int kFitRounds = 3;
 constexpr int64_t kCalibrationLimit = 128;  // samples; more move the ranges by less than their noise
 
 const std::vector<std::string> &PassNames() {
-  static const std::vector<std::string> names = {"read",     "fold",  "canonical", "lower",    "views", "reassociate",
-                                                 "quantize", "legal", "fuse",      "schedule", "pack"};
+  static const std::vector<std::string> names = {"read",     "fold",  "canonical", "lower",   "views",    "reassociate",
+                                                 "quantize", "legal", "fuse",      "weights", "schedule", "pack"};
   return names;
 }
 
@@ -110,10 +115,10 @@ absl::Status CheckFlash(const Compilation &compilation) {
     if (ConstantBytes(node) > largest) largest = ConstantBytes(node), name = node.name;
   const Board &board = compilation.board;
   if (FlashForWeights(board, bytes, 0)) return absl::OkStatus();
-  return absl::ResourceExhaustedError(
-      absl::StrCat(compilation.graph.file, ": weights and constants of ", bytes, " B exceed the flash of ",
-                   FlashText(board), board.id.empty() ? "" : absl::StrCat(" of ", board.id), "; largest: '", name,
-                   "' (", largest, " B); try a smaller or low-rank model, or a board with more flash"));
+  return absl::ResourceExhaustedError(absl::StrCat(
+      compilation.graph.file, ": weights and constants of ", bytes, " B exceed the flash of ", FlashText(board),
+      board.id.empty() ? "" : absl::StrCat(" of ", board.id), "; largest: '", name, "' (", largest,
+      " B); try --weights=auto or a smaller or low-rank model, or a board with more flash"));
 }
 
 // Schedules that differ in rows per stage only would share a name.
@@ -226,16 +231,33 @@ absl::StatusOr<Graph> LowerModel(const CompileOptions &options, const Registry &
   return graph;
 }
 
-absl::StatusOr<Compilation> Compile(const CompileOptions &options, const Registry &registry, Host &host) {
-  Compilation compilation;
-  O2M_ASSIGN_OR_RETURN(Graph graph, LowerModel(options, registry, host, &compilation));
-  const o2m_target target = compilation.target.abi();
+namespace {
+
+// What constants may take of the flash that they end up in, where code and all else take `other`; 0: any.
+int64_t RoomForConstants(const Board &board, int64_t other) {
+  if (MainFlash(board).bytes == 0) return 0;
+  int64_t room = std::max<int64_t>(MainFlash(board).bytes - other, 1);
+  for (size_t i = 1; i < board.flash.size(); i++) room = std::max(room, board.flash[i].bytes);
+  return room;
+}
+
+// Forms of weights, then schedule .. pack, of a model that is lowered.
+absl::StatusOr<Compilation> CompileLowered(Graph graph, Compilation compilation, const CompileOptions &options,
+                                           int64_t room, const Registry &registry, Host &host) {
+  // How weights are held: by time or by flash. Exact, but where the options allow fewer bits.
+  compilation.target.flash_wait = FlashWait(compilation.board, ConstantBytes(graph));
+  O2M_ASSIGN_OR_RETURN(const bool free, ChooseWeights(options, compilation.target.abi(), room, host, graph));
+  DumpAfter("weights", graph, options);
 
   // Order, loops, lifetimes, offsets.
-  O2M_RETURN_IF_ERROR(PutImageInArena(options, graph));
   const absl::Status scheduled = Schedule(std::move(graph), options, registry, host, &compilation);
   if (absl::IsResourceExhausted(scheduled)) return CompileWithin(scheduled, options, registry, host);
   O2M_RETURN_IF_ERROR(scheduled);
+  const o2m_target target = compilation.target.abi();
+  if (free && options.optimize != "flash") {
+    O2M_RETURN_IF_ERROR(RefineVariants(compilation.graph, compilation.plan, host, target));
+    compilation.alternatives[0].instructions = EstimateInstructions(compilation.graph, compilation.plan, target);
+  }
   if (options.image_in_arena) OverwriteInput(compilation.graph, target, &compilation.plan);
 
   // A band of the arena for inputs that come in rows.
@@ -250,6 +272,41 @@ absl::StatusOr<Compilation> Compile(const CompileOptions &options, const Registr
   // A second opinion on every byte of the plan.
   O2M_RETURN_IF_ERROR(ValidatePlan(compilation.graph, target, compilation.plan));
   O2M_RETURN_IF_ERROR(ValidateStream(compilation.graph, target, compilation.plan, compilation.stream));
+  return compilation;
+}
+
+// What flash holds besides constants of 8 bits; about what kernels take where no compiler is there to tell.
+absl::StatusOr<int64_t> OtherFlash(const Compilation &compilation, const CompileOptions &options, Host &host) {
+  O2M_ASSIGN_OR_RETURN(const std::vector<GeneratedFile> files, EmitProgram(compilation, options, host));
+  O2M_ASSIGN_OR_RETURN(const Sizes sizes, MeasureSizes(compilation, files));
+  return sizes.measured ? sizes.text + sizes.rodata + sizes.data : kCodeAllowance;
+}
+
+// Again and again with the flash that code leaves, as long as weights could be smaller. They need other kernels then.
+absl::StatusOr<Compilation> CompileToFit(Graph graph, const Compilation &lowered, const CompileOptions &options,
+                                         const Registry &registry, Host &host) {
+  int64_t room = RoomForConstants(lowered.board, 0);
+  for (int round = 0;; round++) {
+    O2M_ASSIGN_OR_RETURN(Compilation compilation, CompileLowered(graph, lowered, options, room, registry, host));
+    const int64_t bytes = ConstantBytes(compilation.graph);
+    const bool near = room > 0 && !FlashForWeights(lowered.board, bytes, 2 * kCodeAllowance);
+    if (!near || options.shapes_only || round == kFitRounds) return compilation;
+    O2M_ASSIGN_OR_RETURN(const bool more, CanShrink(options, compilation.target.abi(), host, graph));
+    if (!more) return compilation;
+    O2M_ASSIGN_OR_RETURN(const int64_t other, OtherFlash(compilation, options, host));
+    if (FlashForWeights(lowered.board, bytes, other)) return compilation;
+    room = std::min(RoomForConstants(lowered.board, other), room);
+  }
+}
+
+}  // namespace
+
+absl::StatusOr<Compilation> Compile(const CompileOptions &options, const Registry &registry, Host &host) {
+  Compilation lowered;
+  O2M_ASSIGN_OR_RETURN(Graph graph, LowerModel(options, registry, host, &lowered));
+  O2M_RETURN_IF_ERROR(PutImageInArena(options, graph));
+  O2M_ASSIGN_OR_RETURN(Compilation compilation, CompileToFit(std::move(graph), lowered, options, registry, host));
+  if (!options.shapes_only) O2M_RETURN_IF_ERROR(StateCoarseWeights(options, host, &compilation));
   return compilation;
 }
 

@@ -7,6 +7,7 @@
 #include "codegen/fidelity.h"
 #include "codegen/sections.h"
 #include "codegen/target.h"
+#include "codegen/weights.h"
 #include "importer/evaluate.h"
 #include "importer/quant/quantize.h"
 #include "planner/plan.h"
@@ -24,6 +25,7 @@ struct CompileOptions {
   std::vector<std::string> calibrate;  // FILE or NAME=FILE
   std::string mean, std;
   std::string optimize = "balanced", residual = "auto", gelu = "lut";
+  std::string weights = "s8";  // bits of weights: s8; auto: fewer where flash asks for it; or that form everywhere
   int32_t rows = 0;
   std::string stream = "auto";  // rows of the input: auto, where the arena stays as it is; on: also where it grows; off
   std::string layout = "chw";   // of the whole image in memory
@@ -52,6 +54,7 @@ struct Compilation {
   int64_t calibration_inputs = 0;
   std::vector<const o2m_op *> recognised;  // of every node before it was scheduled, which splits and repeats nodes
   bool numeric = false;  // computed in another order than the model says: other rounding than the exact schedules
+  CoarseWeights coarse;  // weights that give other results than in full
   std::optional<RoundingChange> rounding;  // what that other rounding costs, where numeric schedules were looked at
 };
 

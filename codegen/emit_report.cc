@@ -6,6 +6,7 @@
 #include "codegen/pareto.h"
 #include "o2m_version.h"
 #include "planner/cost.h"
+#include "planner/variants.h"
 
 namespace onnx2mcu {
 namespace {
@@ -34,6 +35,7 @@ Json Schedule(const ProgramText &program) {
                       {"block", program.labels[id].block},
                       {"name", node.name},
                       {"kernel", work.kernel.empty() ? node.op->id : work.kernel},
+                      {"variant", VariantName(node)},
                       {"rows", stage.steps > 0 ? stage.rows : 0},
                       {"macs", work.macs},
                       {"instructions", work.instructions},
@@ -80,6 +82,18 @@ Json Streaming(const Compilation &compilation) {
 }
 
 Json Named(const std::string &name) { return name.empty() ? Json(nullptr) : Json(name); }
+// How many layers hold weights that give other results, and what the integers are from the float model with them and
+// without.
+Json Weights(const Compilation &compilation, const CompileOptions &options) {
+  const CoarseWeights &coarse = compilation.coarse;
+  Json json = {{"option", options.weights}, {"inexact_layers", coarse.nodes}, {"of", coarse.of}};
+  if (!coarse.change) return json;
+  const Fidelity &exact = coarse.change->exact, &taken = coarse.change->numeric;
+  json["inputs"] = exact.inputs;
+  json["sqnr_db"] = taken.sqnr_db, json["sqnr_db_exact"] = exact.sqnr_db;
+  json["agreement"] = taken.agreement, json["agreement_exact"] = exact.agreement;
+  return json;
+}
 
 }  // namespace
 
@@ -110,6 +124,7 @@ std::string EmitReport(const ProgramText &program, const Compilation &compilatio
   const Sections &sections = compilation.sections;
   report["sections"] = {
       {"weights", Named(sections.weights)}, {"code", Named(sections.code)}, {"arena", Named(sections.arena)}};
+  report["weights"] = Weights(compilation, options);
   report["streaming"] = Streaming(compilation);
   report["alternatives"] = Json::parse(FrontierJson(compilation));
   report["warnings"] = graph.warnings;

@@ -98,7 +98,8 @@ absl::Status CheckBudget(const Compilation &c, const CompileOptions &options, co
   if (!FlashForWeights(c.board, sizes.weights, flash - sizes.weights))
     return absl::ResourceExhaustedError(absl::StrCat(
         c.graph.file, ": flash ", flash, " B (weights ", sizes.weights, ", code ", sizes.text, ") exceeds the ",
-        FlashText(c.board), " of ", where, "; a smaller or low-rank model is needed, or a board with more flash"));
+        FlashText(c.board), " of ", where, "; try ", c.coarse.nodes > 0 ? "" : "--weights=auto or ",
+        "a smaller or low-rank model, or a board with more flash"));
   return absl::OkStatus();
 }
 

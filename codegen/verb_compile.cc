@@ -60,7 +60,7 @@ std::string BoundText(const Plan &plan) {
 void PrintSummary(const Compilation &c, const CompileOptions &options, const Sizes &sizes) {
   const Budget budget = BudgetOf(c, options);
   Row("text", sizes.text), Row("rodata", sizes.rodata), Row("data", sizes.data), Row("bss", sizes.bss),
-      Row("weights", sizes.weights);
+      Row("weights", sizes.weights, WeightsText(c.graph));
   Row("activations", c.plan.arena_bytes, absl::StrCat("arena; ", BoundText(c.plan)));
   Row("input", IoBytes(c.graph, c.graph.inputs),
       c.graph.tensors[c.graph.inputs[0]].in_arena ? "in the arena" : "the caller's");

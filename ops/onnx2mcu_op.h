@@ -211,8 +211,11 @@ typedef struct o2m_projector { o2m_status (*projection)(const o2m_node *, o2m_pr
 typedef struct o2m_mixing { int32_t q, k, v; } o2m_mixing;
 typedef struct o2m_mixer { o2m_status (*mixing)(const o2m_node *, o2m_mixing *); } o2m_mixer;
 
-/* "o2m.variants/1": ways to hold the weights ("dense", "sparse_1x4"): same bytes out, other flash and time. */
-typedef struct o2m_variants { int32_t count; const char *const *names; } o2m_variants;
+/* "o2m.variants/1": ways to hold the weights ("dense", "sparse_1x4"): same bytes out, other flash, scratch and time, but
+ * for those whose bit is set in `inexact`, which are chosen only where the user allows it ("s4"). Variant 0 always
+ * works; infer() refuses another that does not suit the constants of a node. A node whose variant was accepted may be
+ * inferred again without data, whole or as a part of itself: params are then as infer() left them. */
+typedef struct o2m_variants { int32_t count; const char *const *names; uint32_t inexact; } o2m_variants;
 
 /* "o2m.cost/1": work of one call of `rows` steps. instructions < 0: the host's table for `kernel` decides. */
 typedef struct o2m_cost { const char *kernel; int64_t macs, elements, outputs, flash_bytes_read, instructions; } o2m_cost;

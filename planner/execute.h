@@ -56,6 +56,8 @@ class Executor {
 struct WholeRun {
   std::vector<std::vector<uint8_t>> memory;  // by base TensorId; empty for constants
 };
+// One node of it, again or as another graph with these tensors has it.
+void RunWholeNode(const Graph &graph, const Node &node, const o2m_target &target, WholeRun &run);
 WholeRun RunWhole(const Graph &graph, const o2m_target &target, const std::vector<const void *> &inputs);
 // Dequantised values of a tensor of a WholeRun, dense.
 std::vector<float> Dequantize(const Graph &graph, const WholeRun &run, TensorId tensor);

@@ -47,24 +47,6 @@ uint8_t *Align16(std::vector<uint8_t> &block) {
   return block.data() + (16 - reinterpret_cast<uintptr_t>(block.data()) % 16) % 16;
 }
 
-void RunNode(const Graph &graph, const Node &node, const o2m_target &target, WholeRun &run) {
-  const int32_t steps = MemoryOf(graph, node, target, 1).steps, rows = std::max(steps, 1);
-  const o2m_memory memory = MemoryOf(graph, node, target, rows);
-  const OpNode view(graph, node);
-  std::array<const void *, O2M_MAX_OPERANDS> inputs{};
-  std::array<void *, O2M_MAX_OPERANDS> outputs{};
-  for (size_t i = 0; i < node.inputs.size(); i++) inputs[i] = PointerTo(graph, run, node.inputs[i]);
-  for (size_t i = 0; i < node.outputs.size(); i++) outputs[i] = PointerTo(graph, run, node.outputs[i]);
-  std::vector<uint8_t> scratch(memory.scratch_bytes + 16, kPoison), state(memory.state_bytes + 16, 0);
-  o2m_call call{};
-  call.struct_size = sizeof call;
-  call.inputs = inputs.data(), call.outputs = outputs.data();
-  call.scratch = memory.scratch_bytes ? Align16(scratch) : nullptr;
-  call.state = memory.state_bytes ? Align16(state) : nullptr;
-  call.first = 0, call.rows = rows;
-  node.op->run(view.get(), &call);
-}
-
 double ElementAt(const uint8_t *memory, DType dtype, int64_t index) {
   const auto read = [&](auto value) {
     std::memcpy(&value, memory + index * static_cast<int64_t>(sizeof value), sizeof value);
@@ -91,11 +73,29 @@ double ElementAt(const uint8_t *memory, DType dtype, int64_t index) {
 
 }  // namespace
 
+void RunWholeNode(const Graph &graph, const Node &node, const o2m_target &target, WholeRun &run) {
+  const int32_t steps = MemoryOf(graph, node, target, 1).steps, rows = std::max(steps, 1);
+  const o2m_memory memory = MemoryOf(graph, node, target, rows);
+  const OpNode view(graph, node);
+  std::array<const void *, O2M_MAX_OPERANDS> inputs{};
+  std::array<void *, O2M_MAX_OPERANDS> outputs{};
+  for (size_t i = 0; i < node.inputs.size(); i++) inputs[i] = PointerTo(graph, run, node.inputs[i]);
+  for (size_t i = 0; i < node.outputs.size(); i++) outputs[i] = PointerTo(graph, run, node.outputs[i]);
+  std::vector<uint8_t> scratch(memory.scratch_bytes + 16, kPoison), state(memory.state_bytes + 16, 0);
+  o2m_call call{};
+  call.struct_size = sizeof call;
+  call.inputs = inputs.data(), call.outputs = outputs.data();
+  call.scratch = memory.scratch_bytes ? Align16(scratch) : nullptr;
+  call.state = memory.state_bytes ? Align16(state) : nullptr;
+  call.first = 0, call.rows = rows;
+  node.op->run(view.get(), &call);
+}
+
 WholeRun RunWhole(const Graph &graph, const o2m_target &target, const std::vector<const void *> &inputs) {
   WholeRun run = Allocate(graph);
   for (size_t i = 0; i < graph.inputs.size(); i++)
     std::memcpy(run.memory[graph.inputs[i]].data(), inputs[i], BytesOf(graph.tensors[graph.inputs[i]]));
-  for (const Node &node : graph.nodes) RunNode(graph, node, target, run);
+  for (const Node &node : graph.nodes) RunWholeNode(graph, node, target, run);
   return run;
 }
 

@@ -2,7 +2,7 @@
 #include <random>
 
 #include "linear_host.hpp"
-#include "linear_layer.hpp"
+#include "linear_variants.hpp"
 #include "o2m_sources.h"
 
 namespace {
@@ -10,6 +10,13 @@ namespace {
 using namespace o2m;
 
 enum Slot { kWeights, kBias, kMultiplier, kTable };
+
+// Set by infer().
+struct LinearState {
+  LinearShifts shifts;
+  PackedSize size;
+};
+const LinearShifts &ShiftsOf(const o2m_node *node) { return ParamsOf<LinearState>(node).shifts; }
 
 int32_t Depth(const o2m_node *node) { return Dim(*node->inputs[1], 2); }
 int32_t Columns(const o2m_node *node) { return Dim(*node->inputs[1], 1); }
@@ -27,6 +34,7 @@ LinearLayer LayerOf(const o2m_node *node) {
   layer.x_zero = ZeroPointOf(x);
   layer.x_scale = ScaleOf(x);
   layer.y_scale = TargetQuant(node).scale[0];
+  layer.step = node->variant == kS4 ? 16 : 1;
   return layer;
 }
 
@@ -45,8 +53,11 @@ o2m_status CheckShapes(const o2m_host *host, const o2m_node *node) {
   return O2M_OK;
 }
 
+std::string KernelName(const o2m_node *node) {
+  return VariantKernel(node->variant) + (node->inputs[0]->dtype == O2M_S8 ? "_s8" : "_s16");
+}
 const char *IsaOf(const o2m_target *target, const o2m_node *node) {
-  return IsaSuffix(o2m_sources, O2M_SOURCE_COUNT, LinearKernel(node->inputs[0]->dtype), target);
+  return IsaSuffix(o2m_sources, O2M_SOURCE_COUNT, KernelName(node), target);
 }
 
 o2m_linear_params KernelParams(const o2m_node *node) {
@@ -55,8 +66,8 @@ o2m_linear_params KernelParams(const o2m_node *node) {
   p.columns = Columns(node);
   SetRowStrides(node, p);
   p.y_zero = TargetQuant(node).zero_point[0];
-  p.shift = ParamsOf<LinearShifts>(node).shift;
-  p.acc_shift = ParamsOf<LinearShifts>(node).acc_shift;
+  p.shift = ShiftsOf(node).shift;
+  p.acc_shift = ShiftsOf(node).acc_shift;
   p.tile = 1;
   p.weights = ConstantData<const int8_t>(node, kWeights);
   p.bias = ConstantData<const int32_t>(node, kBias);
@@ -68,7 +79,8 @@ o2m_linear_params KernelParams(const o2m_node *node) {
 struct Linear {
   static constexpr char kId[] = "o2m.linear";
   static constexpr uint32_t kFlags = O2M_TAKES_EPILOGUE;
-  using Params = LinearShifts;  // set by infer()
+  using Params = LinearState;
+  static constexpr o2m_variants kVariants = {kLinearVariants, kLinearVariantNames, 1u << kS4};
 
   // MatMul(x, W) or Add(MatMul(x, W), b)
   static o2m_status Match(const o2m_host *, const o2m_graph *graph, int32_t root, o2m_match *match) {
@@ -88,9 +100,11 @@ struct Linear {
     if (o2m_status s = CheckShapes(host, node)) return s;
     SetLinearShape(*node->inputs[0], Columns(node), BiasOf(node), node->outputs[0]);
     if (o2m_status s = CheckLinearTypes(host, node)) return s;
-    if (o2m_status s = ChooseShifts(host, target, LayerOf(node), &ParamsOf<LinearShifts>(node))) return s;
-    const int64_t columns = Columns(node);
-    SetConstants(node, {{"weights", O2M_S8, LinearWeightBytes(IsaOf(target, node), Depth(node), columns), nullptr},
+    LinearState &state = ParamsOf<LinearState>(node);
+    if (o2m_status s = ChooseShifts(host, target, LayerOf(node), &state.shifts)) return s;
+    if (o2m_status s = SizePacked(host, node->variant, LayerOf(node), state.shifts, &state.size)) return s;
+    const int64_t columns = Columns(node), dense = LinearWeightBytes(IsaOf(target, node), Depth(node), columns);
+    SetConstants(node, {{"weights", O2M_S8, node->variant == kDense ? dense : state.size.bytes, nullptr},
                         {"bias", O2M_S32, columns, nullptr},
                         {"multiplier", O2M_S32, columns, nullptr},
                         {"table", O2M_S8, node->epilogue ? 256 : 0, nullptr}});
@@ -99,12 +113,12 @@ struct Linear {
 
   static void Memory(const o2m_target *target, const o2m_node *node, int32_t rows, o2m_memory *memory) {
     RowMemory(node, memory);
-    memory->scratch_bytes =
-        LinearScratch(IsaOf(target, node), Depth(node), Stride(*node->inputs[0], 1), RowsOf(node).RowCount(rows));
+    memory->scratch_bytes = VariantScratch(node->variant, IsaOf(target, node), LayerOf(node),
+                                           Stride(*node->inputs[0], 1), RowsOf(node).RowCount(rows));
   }
 
   static o2m_status Pack(const o2m_host *, const o2m_target *, o2m_node *node) {
-    PackLayer(LayerOf(node), ParamsOf<LinearShifts>(node), node, kWeights);
+    PackVariant(node->variant, LayerOf(node), ShiftsOf(node), node);
     if (node->epilogue) std::memcpy(node->constants[kTable].data, node->epilogue->table, 256);
     return O2M_OK;
   }
@@ -115,21 +129,34 @@ struct Linear {
         kernel(x, y, rows, p, call->scratch);
       };
     };
-    RunRows(node, call, KernelParams(node), with_scratch(LinearS8OnHost), with_scratch(O2M_SYM(o2m_linear_s16)));
+    o2m_linear_params p = KernelParams(node);
+    std::vector<int8_t> dense;
+    if (node->variant != kDense) dense = DenseWeights(node->variant, p.weights, p.depth, p.columns);
+    if (node->variant != kDense) p.weights = dense.data();
+    RunRows(node, call, p, with_scratch(LinearS8OnHost), with_scratch(O2M_SYM(o2m_linear_s16)));
   }
 
   static o2m_status Emit(const o2m_host *host, const o2m_target *target, const o2m_node *node, const o2m_emitter *e) {
     o2m_linear_params p = KernelParams(node);
     p.tile = LinearTile(RowsOf(node).RowCount(e->max_rows));
-    const std::string text = LinearText(p, ConstantName(e, kWeights), ConstantName(e, kBias),
-                                        ConstantName(e, kMultiplier), node->epilogue ? ConstantName(e, kTable) : "0");
-    const std::string scratch = *IsaOf(target, node) ? ScratchName(e) : "0";
-    return EmitRows(host, target, node, e, o2m_sources, O2M_SOURCE_COUNT, "o2m_linear", text, {scratch});
+    std::string text = LinearText(p, ConstantName(e, kWeights), ConstantName(e, kBias), ConstantName(e, kMultiplier),
+                                  node->epilogue ? ConstantName(e, kTable) : "0");
+    if (IsCompact(node->variant)) text = CompactText(node->variant, text);
+    const std::string isa = IsaOf(target, node), dense = LinearKernel(node->inputs[0]->dtype) + isa + ".c";
+    if (o2m_status s = EmitSources(host, e, o2m_sources, O2M_SOURCE_COUNT, {"o2m_fixedpoint.h", "o2m_linear.h"})) {
+      return s;
+    }
+    if (IsCompact(node->variant)) {
+      if (o2m_status s = EmitSources(host, e, o2m_sources, O2M_SOURCE_COUNT, {dense.c_str()})) return s;
+    }
+    const bool scratch = *IsaOf(target, node) || IsCompact(node->variant);
+    return EmitRows(host, target, node, e, o2m_sources, O2M_SOURCE_COUNT, VariantKernel(node->variant), text,
+                    {scratch ? ScratchName(e) : "0"});
   }
 
   // Columns side by side. Exact only where the parts cannot choose another shift than the whole.
   static o2m_status Split(const o2m_node *node, int32_t choice, o2m_split *split) {
-    if (ParamsOf<LinearShifts>(node).shift < 31) return O2M_NO_MATCH;
+    if (ShiftsOf(node).shift < 31) return O2M_NO_MATCH;
     for (int32_t parts = 2; parts <= 16; ++parts) {
       if (Columns(node) % parts != 0 || choice-- > 0) continue;
       *split = {};
@@ -153,11 +180,18 @@ struct Linear {
     const Rows r = RowsOf(node);
     const int64_t count = rows * (ElementCount(*node->outputs[0]) / Columns(node) / r.steps);
     const bool s8 = node->inputs[0]->dtype == O2M_S8;
-    cost->kernel = s8 ? "linear_s8" : "linear_s16";
+    cost->kernel = node->variant == kSparse   ? "linear_sparse_s8"
+                   : IsCompact(node->variant) ? "linear_compact_s8"
+                   : s8                       ? "linear_s8"
+                                              : "linear_s16";
     cost->outputs = count * Columns(node);
     cost->macs = cost->outputs * Depth(node);
     cost->flash_bytes_read = (s8 ? (count + 1) / 2 : count) * Columns(node) * Depth(node);
-    cost->instructions = LinearInstructions(IsaOf(target, node), LayerOf(node), count);
+    const PackedSize &size = ParamsOf<LinearState>(node).size;
+    if (node->variant != kDense) {
+      cost->flash_bytes_read = VariantBytesRead(node->variant, IsaOf(target, node), size, count);
+    }
+    cost->instructions = VariantInstructions(node->variant, target, IsaOf(target, node), LayerOf(node), size, count);
   }
 
   static void QuantRule(const o2m_node *, o2m_quant_rule *rule) { rule->s16_inputs = rule->s16_outputs = 1; }
@@ -165,15 +199,47 @@ struct Linear {
   static void Cases(CaseList &list);
 };
 
-// A case with random weights whose outputs span y's range.
-void AddCase(CaseList &list, const std::string &name, const CaseOperand &x, int32_t columns, CaseOperand y, bool bias) {
+using Weights = std::vector<float>;  // [depth][columns]
+
+// A case with random weights, or those given, whose outputs span y's range.
+void AddCase(CaseList &list, const std::string &name, const CaseOperand &x, int32_t columns, CaseOperand y, bool bias,
+             Weights weights = {}) {
   const int32_t depth = x.dims.back();
-  std::vector<CaseOperand> inputs = {
-      x, {O2M_F32, {depth, columns}, 0, 0, RandomFloats(int64_t{depth} * columns, 1, 0.5f)}};
+  if (weights.empty()) weights = RandomFloats(int64_t{depth} * columns, 1, 0.5f);
+  std::vector<CaseOperand> inputs = {x, {O2M_F32, {depth, columns}, 0, 0, std::move(weights)}};
   if (bias) inputs.push_back({O2M_F32, {columns}, 0, 0, RandomFloats(columns, 2, 1.0f)});
   y.dims = x.dims;
   y.dims.back() = columns;
-  list.Add(name, inputs, {y}, LinearShifts{});
+  list.Add(name, inputs, {y}, LinearState{});
+}
+
+// Random weights with `eighths` of all blocks of `block` k zero, as many in every column; the others start anywhere.
+Weights Pruned(int32_t depth, int32_t columns, int32_t eighths, int32_t block = 4) {
+  Weights weights = RandomFloats(int64_t{depth} * columns, 1, 0.5f);
+  std::mt19937 random(7);
+  const int32_t blocks = (depth + block - 1) / block;
+  for (int32_t n = 0; n < columns; ++n) {
+    for (int32_t b = 0, left = blocks * eighths / 8; b < blocks; ++b) {
+      if (static_cast<int32_t>(random() % static_cast<uint32_t>(blocks - b)) >= left) continue;
+      --left;
+      for (int32_t k = b * block; k < std::min(depth, (b + 1) * block); ++k) weights[k * columns + n] = 0;
+    }
+  }
+  return weights;
+}
+
+// Two of four weights along k are zero.
+Weights TwoOfFour(int32_t depth, int32_t columns) {
+  Weights weights = RandomFloats(int64_t{depth} * columns, 1, 0.5f);
+  std::mt19937 random(8);
+  for (int32_t n = 0; n < columns; ++n) {
+    for (int32_t k = 0; k < depth; k += 4) {
+      const auto first = static_cast<int32_t>(random() % 4),
+                 second = (first + 1 + static_cast<int32_t>(random() % 3)) % 4;
+      for (const int32_t i : {first, second}) weights[std::min(k + i, depth - 1) * columns + n] = 0;
+    }
+  }
+  return weights;
 }
 
 void Linear::Cases(CaseList &list) {
@@ -214,9 +280,25 @@ void Linear::Cases(CaseList &list) {
     const int32_t rows = 1 + below(20), depth = 1 + below(70), columns = 1 + below(40);
     AddCase(list, Str("random_", i), with(x, {1, rows, depth}), columns, y, true);
   }
+  AddCase(list, "sparse", with(s8, {1, 13, 64}), 24, s8, true, Pruned(64, 24, 6));
+  AddCase(list, "sparse_odd", with(s8, {1, 9, 45}), 7, s8, true, Pruned(45, 7, 4));
+  AddCase(list, "sparse_empty", with(s8, {1, 8, 32}), 8, s8, true, Weights(32 * 8));
+  AddCase(list, "sparse_gaps", with(s8, {1, 7, 1403}), 6, s8, true, Pruned(1403, 6, 7, 350));  // beyond the code's gap
+  AddCase(list, "sparse_short", with(s8, {5, 3}), 9, s8, true, Pruned(3, 9, 4, 1));
+  AddCase(list, "sparse_to_s16", with(s8, {1, 8, 40}), 10, s16, true, Pruned(40, 10, 5));
+  AddCase(list, "sparse_to_s32", with(s8, {7, 40}), 10, s32, true, Pruned(40, 10, 5));
+  AddCase(list, "sparse_strides", with(s8, {1, 6, 20}, {0, 64, 1}), 9, with(s8, {}, {0, 40, 1}), true,
+          Pruned(20, 9, 4));
+  AddCase(list, "sparse_transposed", with(s8, {1, 6, 20}, {0, 1, 6}), 9, with(s8, {}, {0, 1, 6}), true,
+          Pruned(20, 9, 4));
+  AddCase(list, "two_of_four", with(s8, {1, 7, 37}), 10, s8, true, TwoOfFour(37, 10));
   AddCase(list, "bench_64x64x64", with(s8, {1, 64, 64}), 64, s8, true);  // tokens x dim x columns
   AddCase(list, "bench_64x192x192", with(s8, {1, 64, 192}), 192, s8, true);
   AddCase(list, "bench_196x192x192", with(s8, {1, 196, 192}), 192, s8, true);
+  for (const int32_t eighths : {0, 4, 6, 7}) {  // shares of 1x4 blocks that are zero
+    AddCase(list, Str("bench_196x192x192_zeros", eighths * 125), with(s8, {1, 196, 192}), 192, s8, true,
+            Pruned(192, 192, eighths));
+  }
   AddCase(list, "bench_50x67x65", with(s8, {1, 50, 67}), 65, s8, true);  // nothing divides
 }
 

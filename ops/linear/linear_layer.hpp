@@ -22,6 +22,7 @@ struct LinearLayer {
   int64_t depth = 0, columns = 0;
   o2m_dtype x_dtype = O2M_S8;
   int32_t x_zero = 0;
+  int32_t step = 1;  // weights are multiples of it: 16 where four bits hold one
   double x_scale = 1, y_scale = 1;
   double Bias(int64_t n) const { return bias ? bias[bias_count == 1 ? 0 : n] : 0; }
 };
@@ -36,7 +37,8 @@ inline double LargestMagnitude(const float *values, int64_t count) {
 // takes one that suits the output.
 inline double WeightScale(const LinearLayer &layer, double largest, double bias) {
   const double for_bias = std::fabs(bias) / (layer.x_scale * kLargestBias);
-  return std::fmax(largest > 0 ? largest / 127 : layer.y_scale / layer.x_scale / 1024, for_bias);
+  return std::fmax(largest > 0 ? largest / (127 / layer.step * layer.step) : layer.y_scale / layer.x_scale / 1024,
+                   for_bias);
 }
 
 // Depends on the largest weight only, so that a part of the columns gets the same bits where the shift is 31 or more.
@@ -72,16 +74,38 @@ inline o2m_status ChooseShifts(const o2m_host *host, const o2m_target *target, c
 // Weights are stored [columns / 4][depth / 4][4][4], zero beyond the last column and the last k.
 inline int64_t WeightCount(int64_t depth, int64_t columns) { return ((columns + 3) & ~3) * ((depth + 3) & ~3); }
 
+// w in steps of the scale.
+inline int32_t Quantized(const LinearLayer &layer, double w, double scale) {
+  return layer.step * RoundToInt(w / (scale * layer.step), -127 / layer.step, 127 / layer.step);
+}
+
+// The largest magnitude that column n is to represent: all of it where the steps are fine; where they are coarse, the
+// one with the least sum of squared errors.
+inline double Clipped(const LinearLayer &layer, int64_t n) {
+  double largest = 0, best = 0, least = INFINITY;
+  for (int64_t k = 0; k < layer.depth; ++k)
+    largest = std::fmax(largest, std::fabs(layer.weights[k * layer.columns + n]));
+  if (layer.step == 1) return largest;
+  for (int percent = 100; percent >= 50; percent -= 2) {
+    const double scale = WeightScale(layer, largest * percent / 100, layer.Bias(n));
+    double error = 0;
+    for (int64_t k = 0; k < layer.depth; ++k) {
+      const double w = layer.weights[k * layer.columns + n], rounded = scale * Quantized(layer, w, scale);
+      error += (w - rounded) * (w - rounded);
+    }
+    if (error < least) least = error, best = largest * percent / 100;
+  }
+  return best;
+}
+
 // Column n of W becomes weights[0 .. 3], [16 .. 19] ..; its bias and multiplier.
 inline void PackColumn(const LinearLayer &layer, int64_t n, const LinearShifts &shifts, int8_t *weights, int32_t *bias,
                        int32_t *multiplier) {
   const float *w = layer.weights + n;
-  float largest = 0;
-  for (int64_t k = 0; k < layer.depth; ++k) largest = std::fmax(largest, std::fabs(w[k * layer.columns]));
-  const double scale = WeightScale(layer, largest, layer.Bias(n)), unit = scale * layer.x_scale;
+  const double scale = WeightScale(layer, Clipped(layer, n), layer.Bias(n)), unit = scale * layer.x_scale;
   int64_t sum = 0;
   for (int64_t k = 0; k < layer.depth; ++k) {
-    const auto weight = static_cast<int8_t>(RoundToInt(w[k * layer.columns] / scale, -127, 127));
+    const auto weight = static_cast<int8_t>(Quantized(layer, w[k * layer.columns], scale));
     weights[o2m_linear_at(static_cast<int32_t>(k))] = weight;
     sum += weight;
   }

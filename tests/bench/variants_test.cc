@@ -66,27 +66,45 @@ std::string FirstDifference(const Compilation &compilation, const Bytes &host, c
   return "";
 }
 
+// A network of all cases on the emulator against the host.
+void CheckOnEmulator(const CaseOptions &options, size_t least) {
+  Registry registry;
+  registry.LoadFolder(O2M_PLUGIN_DIR);
+  Host host;
+  const auto network = NetworkOfCases(registry, options, host);
+  ASSERT_TRUE(network.ok()) << network.status();
+  EXPECT_GT(network->cases.size(), least);
+  const auto files = EmitProgram(network->compilation, {}, host);
+  ASSERT_TRUE(files.ok()) << files.status();
+  const std::vector<Bytes> inputs = InputsOf(*network);
+  Bytes sample;
+  for (const Bytes &bytes : inputs) sample.insert(sample.end(), bytes.begin(), bytes.end());
+  const auto run = RunOnEmulator(network->compilation, *files, {sample});
+  ASSERT_TRUE(run.ok()) << run.status();
+  EXPECT_EQ(FirstDifference(network->compilation, HostBytes(network->compilation, inputs), run->outputs[0]), "");
+}
+
 class Variants : public ::testing::TestWithParam<const char *> {};
 
 TEST_P(Variants, GiveTheHostsBytesForAnyRowsPerCall) {
-  Registry registry;
-  registry.LoadFolder(O2M_PLUGIN_DIR);
   for (const int32_t rows : {0, 1, 3, 6}) {
     SCOPED_TRACE(rows);
-    Host host;
     CaseOptions options;
     options.target = GetParam(), options.prefix = "", options.rows = rows;
-    const auto network = NetworkOfCases(registry, options, host);
-    ASSERT_TRUE(network.ok()) << network.status();
-    EXPECT_GT(network->cases.size(), 100u);
-    const auto files = EmitProgram(network->compilation, {}, host);
-    ASSERT_TRUE(files.ok()) << files.status();
-    const std::vector<Bytes> inputs = InputsOf(*network);
-    Bytes sample;
-    for (const Bytes &bytes : inputs) sample.insert(sample.end(), bytes.begin(), bytes.end());
-    const auto run = RunOnEmulator(network->compilation, *files, {sample});
-    ASSERT_TRUE(run.ok()) << run.status();
-    EXPECT_EQ(FirstDifference(network->compilation, HostBytes(network->compilation, inputs), run->outputs[0]), "");
+    CheckOnEmulator(options, 100);
+  }
+}
+
+// Every way to hold the weights of a linear layer, where the layer has it.
+TEST_P(Variants, HoldWeightsInEveryWay) {
+  for (const int32_t variant : {1, 2, 3}) {
+    for (const int32_t rows : {0, 1, 5, 7}) {
+      SCOPED_TRACE(testing::Message() << "variant " << variant << ", rows " << rows);
+      CaseOptions options;
+      options.target = GetParam(), options.prefix = "", options.select = {"linear/"};
+      options.rows = rows, options.variant = variant;
+      CheckOnEmulator(options, 40);
+    }
   }
 }
 

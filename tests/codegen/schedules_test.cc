@@ -11,7 +11,9 @@
 #include "importer/quant/quantize.h"
 #include "planner/execute.h"
 #include "planner/order.h"
+#include "planner/plan_cache.h"
 #include "planner/rewrites.h"
+#include "planner/variants.h"
 
 namespace onnx2mcu {
 namespace {
@@ -89,6 +91,90 @@ TEST_P(Schedules, EveryAlternativeGivesTheBytesOfTheGraphAsWritten) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Models, Schedules, testing::Values("vit_fmnist.onnx", "vit_fmnist_lowrank.onnx"));
+
+// Three of four blocks of 1x4 along k become zero, in every matrix of weights.
+void Prune(Graph &graph) {
+  for (Tensor &tensor : graph.tensors) {
+    if (!tensor.is_constant || tensor.dtype != DType::kF32 || tensor.dims.size() != 2 || tensor.data.empty()) continue;
+    auto *const w = reinterpret_cast<float *>(tensor.data.data());
+    for (int64_t k = 0; k < tensor.dims[0]; k++)
+      for (int64_t n = 0; n < tensor.dims[1]; n++)
+        if ((k / 4 + n) % 4 != 0) w[k * tensor.dims[1] + n] = 0;
+  }
+}
+
+absl::Status LoadPruned(const std::string &core, Model &m) {
+  m.core = *FindTarget(core), m.target = m.core.abi();
+  O2M_RETURN_IF_ERROR(Load(O2M_SOURCE_DIR "/models/vit_fmnist.onnx", m));
+  Prune(m.graph);
+  return InferAll(m.graph, m.host, m.target);
+}
+
+int64_t CountOf(const Graph &graph, const std::string &variant) {
+  return std::count_if(graph.nodes.begin(), graph.nodes.end(),
+                       [&](const Node &node) { return VariantName(node) == variant; });
+}
+
+TEST(Variants, EverySchedulesBytesAreThoseOfDenseWeights) {
+  Model m;
+  ASSERT_EQ(LoadPruned("cortex-m4", m), absl::OkStatus());
+  const Bytes input = RandomInput(m.graph), expected = Unscheduled(m, input);
+  const int64_t dense = ConstantBytes(m.graph);
+  ASSERT_EQ(ChooseVariants(m.graph, m.host, m.target, {}), absl::OkStatus());
+  EXPECT_GE(CountOf(m.graph, "sparse_1x4"), 20);
+  EXPECT_LT(ConstantBytes(m.graph), dense / 2);
+  EXPECT_EQ(Unscheduled(m, input), expected);
+  PlanOptions options;
+  options.copy = m.copy;
+  for (const char *optimize : {"ram", "balanced", "speed"}) {  // in parts, by rows, with the most scratch
+    options.optimize = optimize;
+    auto all = ChooseSchedule(m.graph, m.host, m.target, options);
+    ASSERT_TRUE(all.ok()) << all.status();
+    Alternative &chosen = all->front();
+    ASSERT_EQ(RefineVariants(chosen.graph, chosen.plan, m.host, m.target), absl::OkStatus());
+    EXPECT_GE(CountOf(chosen.graph, "sparse_1x4"), 20) << optimize;
+    EXPECT_EQ(Scheduled(m, chosen, input), expected) << optimize;
+  }
+}
+
+TEST(Variants, AreKindsOfTheirOwnInAPlanCache) {
+  Model m;
+  ASSERT_EQ(LoadPruned("cortex-m4", m), absl::OkStatus());
+  PlanOptions options;
+  options.copy = m.copy;
+  PlanCache cache;
+  const auto dense = ChooseSchedule(m.graph, m.host, m.target, options, &cache);
+  ASSERT_EQ(ChooseVariants(m.graph, m.host, m.target, {}), absl::OkStatus());
+  const auto sparse = ChooseSchedule(m.graph, m.host, m.target, options, &cache),
+             fresh = ChooseSchedule(m.graph, m.host, m.target, options);
+  ASSERT_TRUE(dense.ok() && sparse.ok() && fresh.ok()) << sparse.status();
+  EXPECT_LT(sparse->front().instructions, 3 * dense->front().instructions / 4);
+  ASSERT_EQ(sparse->size(), fresh->size());
+  for (size_t i = 0; i < fresh->size(); i++) {
+    EXPECT_EQ((*sparse)[i].instructions, (*fresh)[i].instructions);
+    EXPECT_EQ((*sparse)[i].plan.arena_bytes, (*fresh)[i].plan.arena_bytes);
+  }
+}
+
+// Where dense weights are quicker they stay, but for as many bytes as are missing.
+TEST(Variants, ShrinkWhereFlashBindsAndNoFurther) {
+  Model m;
+  ASSERT_EQ(LoadPruned("cortex-m55", m), absl::OkStatus());
+  ASSERT_EQ(ChooseVariants(m.graph, m.host, m.target, {}), absl::OkStatus());
+  EXPECT_EQ(CountOf(m.graph, "sparse_1x4") + CountOf(m.graph, "nonzeros"), 0);
+  VariantOptions room;
+  room.constant_room = ConstantBytes(m.graph) - 10000;
+  ASSERT_EQ(ChooseVariants(m.graph, m.host, m.target, room), absl::OkStatus());
+  EXPECT_LE(ConstantBytes(m.graph), room.constant_room);
+  EXPECT_GT(ConstantBytes(m.graph), room.constant_room - 20000);
+  EXPECT_GT(CountOf(m.graph, "dense"), 0);
+  EXPECT_EQ(CountOf(m.graph, "s4"), 0);
+  VariantOptions smallest;
+  smallest.smallest = true;
+  ASSERT_EQ(ChooseVariants(m.graph, m.host, m.target, smallest), absl::OkStatus());
+  EXPECT_LT(ConstantBytes(m.graph), room.constant_room - 20000);
+  EXPECT_EQ(CountOf(m.graph, "s4"), 0);
+}
 
 TEST(Parts, ShrinkTheOperandsThatAreHeldWhole) {
   Model m;
