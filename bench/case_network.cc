@@ -9,6 +9,8 @@
 #include "absl/strings/strip.h"
 #include "importer/ir/op_node.h"
 #include "planner/cost.h"
+#include "planner/execute.h"
+#include "planner/make_plan.h"
 #include "planner/plan.h"
 #include "planner/variants.h"
 
@@ -122,6 +124,57 @@ void AddCasesOf(const o2m_op *op, const CaseOptions &options, CaseNetwork *netwo
   }
 }
 
+struct RandomTaker {
+  const o2m_op *op;
+  CaseNetwork *network;
+  uint64_t seed;
+};
+
+void TakeCase(void *taker, const o2m_case *c) {
+  const auto &[op, network, seed] = *static_cast<RandomTaker *>(taker);
+  Graph &graph = network->compilation.graph;
+  const std::string name = absl::StrCat(ShortName(op), "/", seed);
+  const NodeId node = AddCase(graph, op, *c, name);
+  network->cases.push_back({name, node});
+  if (seed % 3 == 0 && TakesTable(graph, graph.nodes[node]))
+    network->cases.push_back({name + "+table", AddWithTable(graph, node, name + "+table")});
+}
+
+void AddRandomCasesOf(const o2m_op *op, const CaseOptions &options, CaseNetwork *network) {
+  const auto *random = static_cast<const o2m_random_cases *>(ExtensionOf(op, "o2m.random_cases/1"));
+  if (random == nullptr || !IsSelected(ShortName(op), options.select)) return;
+  for (int32_t i = options.random_first; i < options.random_first + options.random_count; i++) {
+    RandomTaker taker{op, network, static_cast<uint64_t>(i)};
+    random->make(taker.seed, &taker, TakeCase);
+  }
+}
+
+uint64_t Next(uint64_t &state) {
+  state = state * 6364136223846793005u + 1442695040888963407u;
+  return state >> 33;
+}
+
+// Rows per call by chance, few more often than many. Every block then lies where nothing else does.
+absl::Status Scatter(const o2m_target &target, int32_t seed, CaseNetwork *network) {
+  constexpr int64_t kAlign = 16, kGap = 64;
+  Compilation &c = network->compilation;
+  O2M_ASSIGN_OR_RETURN(Contracts contracts, ContractsOf(c.graph, target));
+  uint64_t state = static_cast<uint64_t>(seed) + 7;
+  std::vector<Stage> stages = c.plan.stages;
+  for (Stage &stage : stages) {
+    const auto steps = static_cast<uint64_t>(std::max(stage.steps, 1));
+    if (stage.steps > 0)
+      stage.rows = static_cast<int32_t>(1 + Next(state) % (Next(state) % 2 ? std::min<uint64_t>(steps, 6) : steps));
+  }
+  c.plan = PlanStages(c.graph, target, contracts, stages);
+  c.plan.arena_bytes = 0;
+  for (Buffer &buffer : c.plan.buffers) {
+    buffer.offset = c.plan.arena_bytes;
+    c.plan.arena_bytes = (buffer.offset + buffer.bytes + kGap + kAlign - 1) / kAlign * kAlign;
+  }
+  return absl::OkStatus();
+}
+
 void AddWork(const o2m_target &target, CaseNetwork *network) {
   const Compilation &c = network->compilation;
   for (const Stage &stage : c.plan.stages) {
@@ -133,9 +186,46 @@ void AddWork(const o2m_target &target, CaseNetwork *network) {
   }
 }
 
-uint64_t Next(uint64_t &state) {
-  state = state * 6364136223846793005u + 1442695040888963407u;
-  return state >> 33;
+// Values of an input of a random case: any, the lowest, the highest, or both ends at random.
+void FillEnds(DType dtype, uint64_t kind, uint64_t &seed, std::vector<uint8_t> *bytes) {
+  const auto width = static_cast<size_t>(DTypeBytes(dtype));
+  for (size_t i = 0; i + width <= bytes->size(); i += width) {
+    const bool high = kind == 1 || (kind == 2 && Next(seed) % 2 != 0);
+    for (size_t b = 0; b < width; b++) {
+      const bool top = b + 1 == width && dtype != DType::kU8;
+      (*bytes)[i + b] = high ? (top ? 0x7f : 0xff) : (top ? 0x80 : 0);
+    }
+  }
+}
+
+// Which bytes of an output the view `tensor` writes.
+void MarkElements(const Tensor &tensor, size_t start, std::vector<bool> *written) {
+  const int64_t element = DTypeBytes(tensor.dtype);
+  std::vector<int64_t> index(tensor.dims.size(), 0);
+  for (int64_t n = ElementCount(tensor.dims); n > 0; n--) {
+    int64_t at = tensor.view_offset;
+    for (size_t d = 0; d < index.size(); d++) at += index[d] * tensor.strides[d];
+    for (int64_t b = 0; b < element; b++) (*written)[start + static_cast<size_t>(at * element + b)] = true;
+    for (size_t d = index.size(); d > 0 && ++index[d - 1] == tensor.dims[d - 1]; d--) index[d - 1] = 0;
+  }
+}
+
+// What lies between the rows of an output is nobody's.
+std::vector<bool> WrittenBytes(const Graph &graph, size_t bytes) {
+  std::vector<bool> written(bytes, false);
+  std::vector<size_t> starts(graph.tensors.size(), bytes);
+  size_t start = 0;
+  for (const TensorId id : graph.outputs) starts[id] = start, start += static_cast<size_t>(BytesOf(graph.tensors[id]));
+  std::vector<bool> strided(graph.tensors.size(), false);
+  for (const Tensor &tensor : graph.tensors) {
+    if (tensor.base == kNone || starts[tensor.base] == bytes) continue;
+    strided[tensor.base] = true;
+    MarkElements(tensor, starts[tensor.base], &written);
+  }
+  for (const TensorId id : graph.outputs)
+    for (size_t i = 0; !strided[id] && i < static_cast<size_t>(BytesOf(graph.tensors[id])); i++)
+      written[starts[id] + i] = true;
+  return written;
 }
 
 // The variant asked for where a node's op takes it; variant 0 where not.
@@ -157,7 +247,13 @@ absl::StatusOr<CaseNetwork> NetworkOfCases(const Registry &registry, const CaseO
   Graph &graph = compilation.graph;
   graph.name = graph.file = "bench";
   graph.sha256 = std::string(64, '0');
-  for (const o2m_op *op : registry.ops()) AddCasesOf(op, options, &network);
+  network.random = options.random_count > 0;
+  for (const o2m_op *op : registry.ops()) {
+    if (options.random_count > 0)
+      AddRandomCasesOf(op, options, &network);
+    else
+      AddCasesOf(op, options, &network);
+  }
   if (network.cases.empty()) return network;
   const o2m_target target = compilation.target.abi();
   O2M_RETURN_IF_ERROR(InferAll(graph, host, target));
@@ -167,6 +263,7 @@ absl::StatusOr<CaseNetwork> NetworkOfCases(const Registry &registry, const CaseO
   plan.rows = options.rows;
   plan.live_limit = std::numeric_limits<int64_t>::max() / 4;
   O2M_ASSIGN_OR_RETURN(compilation.plan, MakePlan(graph, target, plan));
+  if (options.random_count > 0) O2M_RETURN_IF_ERROR(Scatter(target, options.random_first, &network));
   O2M_RETURN_IF_ERROR(PackAll(graph, host, target));
   O2M_RETURN_IF_ERROR(ValidatePlan(graph, target, compilation.plan));
   AddWork(target, &network);
@@ -176,14 +273,48 @@ absl::StatusOr<CaseNetwork> NetworkOfCases(const Registry &registry, const CaseO
 std::vector<std::vector<uint8_t>> InputsOf(const CaseNetwork &network) {
   const Graph &graph = network.compilation.graph;
   std::vector<std::vector<uint8_t>> inputs;
-  uint64_t seed = 1;
+  uint64_t seed = 1, kinds = 1;
   for (const TensorId id : graph.inputs) {
     const Tensor &tensor = graph.tensors[id];
     std::vector<uint8_t> &bytes = inputs.emplace_back(BytesOf(tensor));
     for (uint8_t &byte : bytes) byte = static_cast<uint8_t>(Next(seed));
+    const uint64_t kind = network.random ? Next(kinds) % 8 : 3;
+    if (kind < 3) FillEnds(tensor.dtype, kind, kinds, &bytes);
     if (!tensor.data.empty()) std::memcpy(bytes.data(), tensor.data.data(), std::min(bytes.size(), tensor.data.size()));
   }
   return inputs;
+}
+
+std::vector<uint8_t> HostBytes(const Compilation &compilation, const std::vector<std::vector<uint8_t>> &inputs) {
+  const Graph &graph = compilation.graph;
+  Executor executor(graph, compilation.plan, compilation.target.abi());
+  std::vector<const void *> in;
+  std::vector<void *> out;
+  std::vector<std::vector<uint8_t>> parts;
+  for (const auto &input : inputs) in.push_back(input.data());
+  for (const TensorId id : graph.outputs) parts.emplace_back(BytesOf(graph.tensors[id]));
+  for (auto &part : parts) out.push_back(part.data());
+  executor.Run(in, out);
+  std::vector<uint8_t> outputs;
+  for (const auto &part : parts) outputs.insert(outputs.end(), part.begin(), part.end());
+  return outputs;
+}
+
+std::string FirstDifference(const Graph &graph, const std::vector<uint8_t> &host, const std::vector<uint8_t> &target,
+                            uint8_t poison) {
+  const std::vector<bool> written = WrittenBytes(graph, host.size());
+  size_t start = 0;
+  for (const TensorId id : graph.outputs) {
+    const size_t end = start + static_cast<size_t>(BytesOf(graph.tensors[id]));
+    for (size_t i = start; i < end; i++) {
+      const int expected = written[i] ? host[i] : poison;
+      if (target[i] == expected) continue;
+      return absl::StrCat(graph.tensors[id].name, ", byte ", i - start, written[i] ? "" : " between rows", ": ",
+                          static_cast<int>(target[i]), " and not ", expected);
+    }
+    start = end;
+  }
+  return "";
 }
 
 }  // namespace onnx2mcu

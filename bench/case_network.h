@@ -20,6 +20,7 @@ struct CountedCase {
 struct CaseNetwork {
   Compilation compilation;  // planned and packed, no float half
   std::vector<CountedCase> cases;
+  bool random = false;
 };
 
 struct CaseOptions {
@@ -28,13 +29,24 @@ struct CaseOptions {
   std::vector<std::string> select;  // parts of names; empty: all
   int32_t rows = 0;                 // steps per call; 0: as many as the planner likes
   int32_t variant = kNone;          // of every node whose op takes it, exact or not; kNone: the quickest exact one
+  // count > 0: instead of the list, the random cases of these seeds (o2m.random_cases/1). Each has rows per call of its
+  // own, maybe a table, and its scratch and state where nothing else lies: a gap of the arena follows every block.
+  int32_t random_first = 0, random_count = 0;
 };
 
 // No cases: an empty list, nothing compiled. Errors name the case.
 absl::StatusOr<CaseNetwork> NetworkOfCases(const Registry &registry, const CaseOptions &options, Host &host);
 
 // The bytes of all inputs, in graph order, the same at every call: random values over the whole range of the type, or
-// those that the case fixes.
+// those that the case fixes. Of random cases some inputs hold the ends of the range alone.
 std::vector<std::vector<uint8_t>> InputsOf(const CaseNetwork &network);
+
+// The host's outputs, one after the other, as the emulator hands them over.
+std::vector<uint8_t> HostBytes(const Compilation &compilation, const std::vector<std::vector<uint8_t>> &inputs);
+
+// Where the emulator's outputs are not the host's, "linear/12.y0, byte 3: 5 and not 7"; also where it wrote between the
+// rows of an output, which holds `poison` there. Empty: nowhere.
+std::string FirstDifference(const Graph &graph, const std::vector<uint8_t> &host, const std::vector<uint8_t> &target,
+                            uint8_t poison);
 
 }  // namespace onnx2mcu

@@ -149,6 +149,31 @@ void Guard(const Emulator &machine, EmulatorLayout &layout) {
   layout.guards.resize(count), layout.page_guards.resize(count);  // a row of zeros is off
 }
 
+std::string NameOf(const Graph &graph, const Buffer &buffer) {
+  if (buffer.kind == BufferKind::kTensor) return absl::StrCat("'", graph.tensors[buffer.id].name, "'");
+  return absl::StrCat(buffer.kind == BufferKind::kScratch ? "the scratch" : "the state", " of '",
+                      graph.nodes[buffer.id].name, "'");
+}
+
+std::vector<ArenaGap> GapsOf(const Compilation &compilation) {
+  std::vector<const Buffer *> order;
+  for (const Buffer &buffer : compilation.plan.buffers) order.push_back(&buffer);
+  std::sort(order.begin(), order.end(), [](const Buffer *a, const Buffer *b) { return a->offset < b->offset; });
+  std::vector<ArenaGap> gaps;
+  ArenaGap gap;  // its offset: the end of all blocks so far
+  const auto close = [&](int64_t next) {
+    gap.bytes = next - gap.offset;
+    if (gap.bytes > 0) gaps.push_back(gap);
+  };
+  for (const Buffer *buffer : order) {
+    close(buffer->offset);
+    if (buffer->offset + buffer->bytes <= gap.offset) continue;
+    gap = {buffer->offset + buffer->bytes, 0, NameOf(compilation.graph, *buffer)};
+  }
+  close(compilation.plan.arena_bytes);
+  return gaps;
+}
+
 std::string HexNumber(uint64_t value) { return absl::StrCat("0x", absl::Hex(value)); }
 
 // For a list of input sections: " .itcm".
@@ -184,6 +209,7 @@ absl::StatusOr<EmulatorLayout> LayoutOf(const Compilation &compilation) {
   layout.harness = {memory.base, static_cast<int64_t>(memory.top - memory.base)};
   Guard(machine, layout);
   PaintGaps(graph, layout);
+  layout.unused = GapsOf(compilation);
   return layout;
 }
 
@@ -222,6 +248,12 @@ std::string DescribeAddress(const EmulatorLayout &layout, uint64_t arena, uint64
                         size);
   if (address < arena && arena - address <= kNearBytes)
     return absl::StrCat(text, ", ", Grouped(static_cast<int64_t>(arena - address)), " B before the arena", size);
+  for (const ArenaGap &gap : layout.unused) {
+    const uint64_t start = arena + static_cast<uint64_t>(gap.offset);
+    if (!within(start, gap.bytes)) continue;
+    if (gap.after.empty()) return text + ", in the arena where nothing lies";
+    return absl::StrCat(text, ", ", address - start + 1, " B past the end of ", gap.after);
+  }
   if (address < kNearBytes) return text + ", near a null pointer";
   if (within(layout.flash.base, layout.flash.bytes)) return text + ", in the flash, which is read only";
   if (within(layout.external.base, layout.external.bytes)) return text + ", in the external flash, which is read only";

@@ -14,6 +14,12 @@ namespace onnx2mcu {
 
 inline constexpr int64_t kStackWindow = 64 * 1024;
 
+// Bytes of the arena that no block covers at any time.
+struct ArenaGap {
+  int64_t offset = 0, bytes = 0;  // from the arena's start
+  std::string after;              // "the scratch of 'block0.fc1'": what ends there; empty: nothing
+};
+
 struct EmulatorLayout {
   Region flash, external, ram;  // the board's; external.bytes 0: none
   Span harness;                 // data and stack of the harness
@@ -25,6 +31,7 @@ struct EmulatorLayout {
   std::vector<int64_t> input_offsets, output_offsets;
   std::vector<GuardRegisters> guards;       // empty: the core has no memory protection
   std::vector<GuardRegisters> page_guards;  // as many, rounded up to pages of the emulator
+  std::vector<ArenaGap> unused;             // painted and checked as well
   std::vector<Span> painted;  // writable in either case, but not the network's: what was painted there is checked
 };
 

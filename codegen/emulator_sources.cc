@@ -44,8 +44,10 @@ std::string Guards(const EmulatorLayout &layout) {
   std::string painted;
   for (const Span &span : layout.painted)
     absl::StrAppend(&painted, "{(void *)", HexNumber(span.base), ", ", span.bytes, "}, ");
-  return Array("harness_block", "painted", painted + "{0, 0}") + Table("guards", layout.guards) +
-         Table("page_guards", layout.page_guards);
+  std::string unused;
+  for (const ArenaGap &gap : layout.unused) absl::StrAppend(&unused, "{", gap.offset, ", ", gap.bytes, "}, ");
+  return Array("harness_gap", "unused", unused + "{0, 0}") + Array("harness_block", "painted", painted + "{0, 0}") +
+         Table("guards", layout.guards) + Table("page_guards", layout.page_guards);
 }
 
 // An input that the caller leaves in the arena.
@@ -75,7 +77,7 @@ std::string HarnessModel(const Graph &graph, const EmulatorLayout &layout, bool 
     absl::StrAppend(&text, "HARNESS_CALL static int32_t selftest(void *arena) { return ", graph.name,
                     "_selftest(arena); }\n");
   absl::StrAppend(&text, "const harness_model harness_network = {harness_arena, ", layout.arena_bytes, ", ",
-                  layout.arena.bytes, ", inputs, outputs, painted, guards, page_guards, ", layout.guards.size(),
+                  layout.arena.bytes, ", inputs, outputs, painted, unused, guards, page_guards, ", layout.guards.size(),
                   ", run, ", selftest ? "selftest" : "0", "};\n");
   return text;
 }

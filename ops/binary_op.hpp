@@ -137,4 +137,37 @@ inline CaseOperand CaseConstant(const std::vector<int32_t> &dims, uint64_t seed)
   return {O2M_F32, dims, 0, 0, RandomFloats(count, seed, 1.5f)};
 }
 
+// ---- Random cases ---------------------------------------------------------------------------------------------------
+// The dims of an operand that broadcasts into `dims`: some of them 1, leading ones maybe left out.
+inline std::vector<int32_t> RandomBroadcast(Random &r, std::vector<int32_t> dims) {
+  if (r.OneIn(2)) return dims;
+  for (int32_t &d : dims) d = r.OneIn(3) ? 1 : d;
+  while (dims.size() > 1 && dims[0] == 1 && r.OneIn(2)) dims.erase(dims.begin());
+  return dims;
+}
+
+inline std::vector<int32_t> RandomDims(Random &r) {
+  std::vector<int32_t> dims;
+  for (int32_t i = 1 + r.Below(4); i > 1; --i) dims.push_back(r.Size(i > 2 ? 3 : 9));
+  dims.push_back(r.Size(70));
+  return dims;
+}
+
+// a op b -> y in any mix of types; a or b may repeat, b may be a constant. y_scale(a, b): of a range of y that fits.
+template <class Params, class Scale>
+void RandomBinaryCase(CaseList &list, Random &r, const Params &params, const Scale &y_scale) {
+  const auto type = [&r] { return r.OneIn(2) ? O2M_S16 : O2M_S8; };
+  const std::vector<int32_t> dims = RandomDims(r);
+  const o2m_dtype a_type = type(), b_type = type(), y_type = type();
+  const bool constant = r.OneIn(4), repeats = !constant && r.OneIn(8);
+  const double a = r.Scale(0.1, 10), b = a * r.Scale(1.0 / 400, 400);  // half of the range, in real values
+  std::vector<int32_t> b_dims = repeats ? dims : RandomBroadcast(r, dims), a_dims = dims;
+  if (repeats) a_dims = RandomBroadcast(r, dims);
+  if (constant && b_dims.size() == 1 && b_dims[0] == 1) b_dims = {dims.back()};
+  const CaseOperand y = r.Operand(y_type, dims, y_scale(a, b) / Random::Levels(y_type) * r.Scale(0.2, 10));
+  const CaseOperand second =
+      constant ? r.Constant(b_dims, static_cast<float>(b)) : r.Operand(b_type, b_dims, 2 * b / Random::Levels(b_type));
+  list.Add("random", {r.Operand(a_type, a_dims, 2 * a / Random::Levels(a_type)), second}, {y}, params);
+}
+
 }  // namespace o2m

@@ -191,6 +191,12 @@ typedef struct o2m_case {
 } o2m_case;
 typedef struct o2m_cases { int32_t count; const o2m_case *(*get)(int32_t index); } o2m_cases;
 
+/* "o2m.random_cases/1": as many cases as anyone wants, each a function of its seed: shapes with every kind of tail, strides,
+ * types, quantisation, constants, params. infer() accepts them for every target. `take` sees the case during the call. */
+typedef struct o2m_random_cases {
+  void (*make)(uint64_t seed, void *taker, void (*take)(void *taker, const o2m_case *));
+} o2m_random_cases;
+
 /* "o2m.unary_table/1": this node is y = f(q) on s8; write its 256 entries, index q + 128. */
 typedef struct o2m_unary_table { o2m_status (*fill)(const o2m_node *, int8_t *table); } o2m_unary_table;
 

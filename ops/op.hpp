@@ -7,7 +7,7 @@
 //     static o2m_status Infer(const o2m_host *, const o2m_target *, o2m_node *);
 //     static void Run(const o2m_node *, const o2m_call *);
 //     static o2m_status Emit(const o2m_host *, const o2m_target *, const o2m_node *, const o2m_emitter *);
-//     // optional: kFlags, Memory, Pack, Split, Cost, QuantRule, FillTable, RunFloat, Cases, kVariants
+//     // optional: kFlags, Memory, Pack, Split, Cost, QuantRule, FillTable, RunFloat, Cases, RandomCase, kVariants
 //   };
 //   O2M_PLUGIN("hard_swish", "1.0", HardSwish)
 //
@@ -26,6 +26,7 @@
 
 #include "isa.hpp"
 #include "onnx2mcu_op.h"
+#include "op_cases.hpp"
 #include "op_tensor.hpp"
 
 namespace o2m {
@@ -206,80 +207,6 @@ o2m_status EmitSources(const o2m_host *host, const o2m_emitter *e, const SourceF
   return O2M_OK;
 }
 
-// ---- Cases ----------------------------------------------------------------------------------------------------------
-
-// One operand of a case. scale 0: unquantised. Values in `constant` make it a F32 constant, in `integers` an S64 one.
-// strides: elements, dense if empty.
-struct CaseOperand {
-  o2m_dtype dtype = O2M_S8;
-  std::vector<int32_t> dims;
-  float scale = 0;
-  int32_t zero_point = 0;
-  std::vector<float> constant = {};
-  std::vector<int64_t> strides = {};
-  std::vector<int64_t> integers = {};
-};
-
-// Values in [-amplitude, amplitude], the same everywhere (a 64-bit linear congruential generator, Knuth's MMIX).
-inline std::vector<float> RandomFloats(int64_t count, uint64_t seed, float amplitude) {
-  std::vector<float> values(static_cast<size_t>(count));
-  for (float &v : values) {
-    seed = seed * 6364136223846793005u + 1442695040888963407u;
-    v = amplitude * (static_cast<float>(seed >> 40) / 8388608.0f - 1.0f);
-  }
-  return values;
-}
-
-// Owns the cases of an op and everything they point at.
-class CaseList {
- public:
-  template <class Params>
-  void Add(const std::string &name, const std::vector<CaseOperand> &inputs, const std::vector<CaseOperand> &outputs,
-           const Params &params) {
-    static_assert(std::is_trivially_copyable_v<Params>);
-    Item &item = items_.emplace_back();
-    item.name = name;
-    for (const CaseOperand &o : inputs) item.inputs.push_back(Make(item, o));
-    for (const CaseOperand &o : outputs) item.outputs.push_back(Make(item, o));
-    const auto *bytes = reinterpret_cast<const uint8_t *>(&params);
-    item.params.assign(bytes, bytes + sizeof params);
-    item.c = {item.name.c_str(),
-              static_cast<int32_t>(inputs.size()),
-              static_cast<int32_t>(outputs.size()),
-              item.inputs.data(),
-              item.outputs.data(),
-              item.params.data()};
-  }
-  int32_t count() const { return static_cast<int32_t>(items_.size()); }
-  const o2m_case *get(int32_t i) const { return i >= 0 && i < count() ? &items_[static_cast<size_t>(i)].c : nullptr; }
-
- private:
-  struct Item {
-    std::string name;
-    std::vector<o2m_tensor> inputs, outputs;
-    std::vector<uint8_t> params;
-    std::deque<CaseOperand> operands;
-    o2m_case c;
-  };
-  static o2m_tensor Make(Item &item, const CaseOperand &operand) {
-    const CaseOperand &o = item.operands.emplace_back(operand);
-    o2m_tensor t = {};
-    t.struct_size = sizeof t;
-    t.name = "";
-    t.dtype = !o.constant.empty() ? O2M_F32 : !o.integers.empty() ? O2M_S64 : o.dtype;
-    for (int32_t d : o.dims) t.dims[t.rank++] = d;
-    SetDenseStrides(t);
-    if (!o.strides.empty()) std::copy(o.strides.begin(), o.strides.end(), t.strides);
-    t.token_axis = StepAxis(t);
-    if (o.scale > 0) t.quant = PerTensor(&o.scale, &o.zero_point);
-    if (!o.constant.empty()) t.data = o.constant.data();
-    if (!o.integers.empty()) t.data = o.integers.data();
-    t.is_constant = t.data != nullptr;
-    return t;
-  }
-  std::deque<Item> items_;
-};
-
 // ---- The table of an op ---------------------------------------------------------------------------------------------
 
 // Runs `body`; an exception becomes O2M_INTERNAL.
@@ -332,12 +259,24 @@ struct Table {
     return cases;
   }
   static const o2m_case *GetCase(int32_t index) { return CaseTable().get(index); }
+  static void MakeRandomCase(uint64_t seed, void *taker, void (*take)(void *, const o2m_case *)) {
+    if constexpr (requires(CaseList & list, Random & random) { Op::RandomCase(list, random); }) {
+      CaseList list;
+      Random random(seed);
+      Op::RandomCase(list, random);
+      take(taker, list.get(0));
+    }
+  }
 
   static const void *Extension(const char *id) {
     const auto is = [id](const char *name) { return std::strcmp(id, name) == 0; };
     if constexpr (requires(CaseList & list) { Op::Cases(list); }) {
       static const o2m_cases cases = {CaseTable().count(), GetCase};
       if (is("o2m.cases/1")) return &cases;
+    }
+    if constexpr (requires(CaseList & list, Random & random) { Op::RandomCase(list, random); }) {
+      static constexpr o2m_random_cases random_cases = {MakeRandomCase};
+      if (is("o2m.random_cases/1")) return &random_cases;
     }
     if constexpr (requires(const o2m_node *n, o2m_split *s) { Op::Split(n, 0, s); }) {
       static constexpr o2m_splitter splitter = {Split};

@@ -8,6 +8,7 @@ inline constexpr char kPluginPath[] = O2M_PLUGIN;
 #include <dlfcn.h>
 #include <gtest/gtest.h>
 
+#include <cstdlib>
 #include <functional>
 #include <random>
 
@@ -353,6 +354,65 @@ inline void CheckCases(const std::string &id, double bound, const Oracle &oracle
   }
   ::testing::Test::RecordProperty("largest_error_lsb", std::to_string(largest));
   std::printf("%s: largest error %.4f LSB over %d cases\n", id.c_str(), largest, cases->count);
+}
+
+// ---- Random cases ---------------------------------------------------------------------------------------------------
+
+// How many per op: O2M_RANDOM_CASES, else 2000. tests/sweep/op_cases.sh takes 10,000.
+inline int32_t RandomCaseCount() {
+  const char *count = std::getenv("O2M_RANDOM_CASES");
+  return count ? std::atoi(count) : 2000;
+}
+
+// Values of an input: any, or the ends of the range alone.
+inline Values RandomInput(const o2m_tensor &t, uint64_t seed) {
+  Random random(seed);
+  const int32_t kind = random.Below(8);
+  Values values = RandomValues(t, static_cast<uint32_t>(random.Below(1 << 30)));
+  for (int32_t &v : values) {
+    if (kind < 3) v = kind == 0 || (kind == 1 && random.OneIn(2)) ? LowOf(t.dtype) : HighOf(t.dtype);
+  }
+  return values;
+}
+
+// Calls body(sample) for random cases of an op, each prepared and with values for its inputs, until one fails.
+inline void ForEachRandomCase(const std::string &id, const std::function<void(Sample &)> &body) {
+  const o2m_op *op = FindOp(id);
+  const auto *cases = static_cast<const o2m_random_cases *>(op->get_extension("o2m.random_cases/1"));
+  ASSERT_NE(cases, nullptr);
+  struct Taker {
+    const o2m_op *op;
+    const std::function<void(Sample &)> *body;
+    uint64_t seed;
+  } taker = {op, &body, 0};
+  for (; taker.seed < static_cast<uint64_t>(RandomCaseCount()) && !::testing::Test::HasFailure(); ++taker.seed) {
+    cases->make(taker.seed, &taker, [](void *data, const o2m_case *c) {
+      const auto &t = *static_cast<Taker *>(data);
+      SCOPED_TRACE("seed " + std::to_string(t.seed));
+      TestNode node(t.op, *c);
+      ASSERT_TRUE(node.Prepare());
+      Sample sample = {&node, {}};
+      for (int32_t k = 0; k < node.get()->input_count; ++k) {
+        const uint64_t seed = 16 * t.seed + static_cast<uint64_t>(k);
+        sample.inputs.push_back(node.input(k).is_constant ? Values() : RandomInput(node.input(k), seed));
+      }
+      (*t.body)(sample);
+    });
+  }
+}
+
+// Random cases: some rows per call give the values of one call, each within 1 of the correctly rounded real value, and
+// within `bound` LSB of the real value itself.
+inline void CheckRandomCases(const std::string &id, const Oracle &oracle, double bound = 1) {
+  Errors errors;
+  ForEachRandomCase(id, [&](Sample &sample) {
+    const Values whole = sample.node->Run(sample.inputs);
+    ASSERT_EQ(whole, sample.node->Run(sample.inputs, 1 + static_cast<int32_t>(whole.size() % 5)));
+    errors.Add(sample.node->output(), whole, oracle(sample));
+    ASSERT_LE(errors.steps, 1);
+    ASSERT_LE(errors.largest, bound);
+  });
+  errors.Print(id + ", random cases");
 }
 
 }  // namespace o2m::testing

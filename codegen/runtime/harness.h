@@ -5,6 +5,10 @@
 #define HARNESS_H_
 #include <stdint.h>
 
+typedef struct harness_gap { /* of the arena */
+  uint32_t offset, bytes;
+} harness_gap;
+
 typedef struct harness_block {
   void *data;
   uint32_t bytes;
@@ -15,6 +19,7 @@ typedef struct harness_model {
   uint8_t *arena;
   uint32_t arena_bytes, slot_bytes;                /* slot: the arena's memory, rounded up to the grain of the guards */
   const harness_block *inputs, *outputs, *painted; /* each list ends with bytes 0 */
+  const harness_gap *unused; /* of the arena; ends with bytes 0 */
   /* Register values, see codegen/guards.h: exact, and for all but the first samples rounded up to the emulator's pages,
    * which it is many times faster with. What they allow beyond the network's memory is painted. */
   const uint32_t (*guards)[2], (*page_guards)[2];

@@ -108,6 +108,9 @@ static void all_painted(int check) {
   for (const harness_block *block = harness_network.painted; block->bytes != 0; block++) {
     paint_or_check(block->data, block->bytes, check);
   }
+  for (const harness_gap *gap = harness_network.unused; gap->bytes != 0; gap++) {
+    paint_or_check(arena + gap->offset, gap->bytes, check);
+  }
   uint8_t *slot = harness_network.arena, *end = arena + harness_network.arena_bytes;
   paint_or_check(slot, (uint32_t)(arena - slot), check);
   paint_or_check(end, (uint32_t)(slot + harness_network.slot_bytes - end), check);

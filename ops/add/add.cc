@@ -157,6 +157,12 @@ struct Add {
     rule->s16_outputs = 1;
   }
 
+  static void RandomCase(CaseList &list, Random &random) {
+    Params params = {};
+    params.a_sign = random.OneIn(4) ? -1 : 1;
+    params.b_sign = params.a_sign > 0 && random.OneIn(4) ? -1 : 1;
+    RandomBinaryCase(list, random, params, [](double a, double b) { return 2 * (a + b); });
+  }
   static void Cases(CaseList &list);
 };
 

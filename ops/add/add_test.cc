@@ -43,6 +43,10 @@ TEST(Add, CasesAreWithinOneStepOfFloat) {
   CheckCases("o2m.add", 1.0, [](const Sample &s) { return Sums(s, true); });
 }
 
+TEST(Add, ErrorsOfRandomCases) {
+  CheckRandomCases("o2m.add", [](const Sample &s) { return Sums(s, false); });
+}
+
 TEST(Add, InPlaceOverWhatIsNoNarrower) {
   const o2m_op *op = FindOp("o2m.add");
   const auto *cases = static_cast<const o2m_cases *>(op->get_extension("o2m.cases/1"));

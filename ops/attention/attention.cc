@@ -1,6 +1,7 @@
 // attention.cc - o2m.attention: MatMul(Softmax(scale q kt + mask), v), heads included, as one op. See README.md.
 #include "attention_heads.hpp"
 #include "attention_host.hpp"
+#include "attention_random.hpp"
 #include "attention_variants.hpp"
 #include "o2m_sources.h"
 #include "op.hpp"
@@ -323,6 +324,7 @@ struct Attention {
 
   static void QuantRule(const o2m_node *, o2m_quant_rule *rule) { rule->s16_outputs = 1; }
 
+  static void RandomCase(CaseList &list, Random &random) { RandomAttentionCase(list, random); }
   static void Cases(CaseList &list);
 };
 

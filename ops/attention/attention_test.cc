@@ -158,6 +158,37 @@ TEST(Attention, CloseToRealAttention) {
   EXPECT_LE(total / static_cast<double>(count), 0.4);
 }
 
+TEST(Attention, RandomCasesEqualTheOracle) {
+  ForEachRandomCase("o2m.attention", [](Sample &s) {
+    Values expected;
+    ForEachQuery(*s.node, s.inputs, [&](const Query &q) {
+      for (int32_t v : OracleRow(q)) expected.push_back(v);
+    });
+    ASSERT_EQ(s.node->Run(s.inputs), expected);
+    ASSERT_EQ(s.node->Run(s.inputs, 3), expected);
+  });
+}
+
+// Where no score reaches 512, in steps of the coarser of y and v: the stated bound is 2, of exponentials in 1/255.
+TEST(Attention, ErrorsOfRandomCases) {
+  Errors errors;
+  ForEachRandomCase("o2m.attention", [&](Sample &s) {
+    const auto &params = *static_cast<const AttentionParams *>(s.node->get()->params);
+    const o2m_tensor &y = s.node->output();
+    if (s.node->get()->input_count > 3 || ScaleOf(y) < ScaleOf(s.node->input(2)) || y.dtype != O2M_S8) return;
+    bool saturates = false;
+    std::vector<double> real;
+    ForEachQuery(*s.node, s.inputs, [&](const Query &q) {
+      for (int64_t m = 0; m < Dim(s.node->input(1), 1); ++m)
+        saturates |= std::llabs(o2m_round_shift(q.Dot(m) * params.multiplier, params.shift)) > 32767;
+      for (double v : RealRow(q, params.factor)) real.push_back(v);
+    });
+    if (!saturates) errors.Add(y, s.node->Run(s.inputs), real);
+    ASSERT_LE(errors.largest, 2);
+  });
+  errors.Print("o2m.attention, random cases");
+}
+
 TEST(Attention, OverwritesQueriesOnlyWhereTheRowsCoincide) {
   TestNode in_place(Op(), CaseNamed("in_place_layout")), other(Op(), CaseNamed("columns_of_a_projection"));
   ASSERT_TRUE(in_place.Prepare());

@@ -1,4 +1,5 @@
 // copy.cc - "o2m.copy": the last resort where strides cannot say a movement. The host inserts it; README.md says more.
+#include "copy_random.hpp"
 #include "elementwise.hpp"
 #include "o2m_copy.h"
 #include "o2m_sources.h"
@@ -175,6 +176,7 @@ struct Copy {
     rule->same_as_input0 = 1;
   }
 
+  static void RandomCase(CaseList &list, Random &random) { RandomCopyCase<Params>(list, random); }
   static void Cases(CaseList &list) {
     const Params none = {};
     list.Add("dense", {{O2M_S8, {1, 50, 64}, 0.05f, 3}}, {{O2M_S8, {1, 50, 64}, 0.05f, 3}}, none);

@@ -12,6 +12,14 @@ TEST(Copy, CasesKeepTheirValues) {
   });
 }
 
+TEST(Copy, ErrorsOfRandomCases) {
+  CheckRandomCases("o2m.copy", [](const Sample &s) {
+    std::vector<double> values;
+    for (int64_t n = 0; n < ElementCount(s.node->output()); ++n) values.push_back(s.Real(0, n));
+    return values;
+  });
+}
+
 TEST(Copy, PlainCopiesAreBitExact) {
   const o2m_op *op = FindOp("o2m.copy");
   const auto *cases = static_cast<const o2m_cases *>(op->get_extension("o2m.cases/1"));

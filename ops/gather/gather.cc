@@ -1,5 +1,6 @@
 // gather.cc - "o2m.gather": Gather by a constant list of indices that strides cannot say, and Slice backwards.
 #include "elementwise.hpp"
+#include "gather_random.hpp"
 #include "o2m_gather.h"
 #include "o2m_sources.h"
 
@@ -215,6 +216,7 @@ struct Gather {
     rule->same_as_input0 = 1;
   }
 
+  static void RandomCase(CaseList &list, Random &random) { RandomGatherCase<Params>(list, random); }
   static void Cases(CaseList &list);
 };
 

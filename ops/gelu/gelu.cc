@@ -84,6 +84,10 @@ struct Gelu {
     *cost = TableCost(node, rows, "gelu_s8");
   }
 
+  static void RandomCase(CaseList &list, Random &random) {
+    const Params params = {random.Below(2), 0, {}};
+    RandomTableCase(list, random, "random", O2M_S8, params);
+  }
   static void Cases(CaseList &list) {
     const Params erf = {}, tanh = {1, 0, {}};
     const CaseOperand y = {O2M_S8, {1, 50, 64}, 0.031f, -123};

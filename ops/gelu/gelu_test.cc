@@ -28,6 +28,8 @@ std::vector<double> RealGelu(const Sample &s) {
 
 TEST(Gelu, CasesAreExactToRounding) { CheckCases("o2m.gelu", 0.5001, RealGelu); }
 
+TEST(Gelu, ErrorsOfRandomCases) { CheckRandomCases("o2m.gelu", RealGelu); }
+
 TEST(Gelu, ErrorsOfEveryByte) {
   const auto *cases = static_cast<const o2m_cases *>(FindOp("o2m.gelu")->get_extension("o2m.cases/1"));
   for (int32_t i = 0; i < 2; ++i) CheckEveryByte("o2m.gelu", *cases->get(i), RealGelu);  // the erf form, the tanh form

@@ -1,4 +1,5 @@
 // layer_norm.cc - o2m.layer_norm: LayerNormalization and RMSNormalization over the last axis. See README.md.
+#include "layer_norm_random.hpp"
 #include "o2m_layer_norm.h"
 #include "o2m_sources.h"
 #include "row_op.hpp"
@@ -182,6 +183,7 @@ struct LayerNorm {
 
   static void QuantRule(const o2m_node *, o2m_quant_rule *rule) { rule->s16_inputs = rule->s16_outputs = 1; }
 
+  static void RandomCase(CaseList &list, Random &random) { RandomLayerNormCase<Params>(list, random); }
   static void Cases(CaseList &list);
 };
 

@@ -26,6 +26,8 @@ std::vector<double> RealNorm(const Sample &s) {
 
 TEST(LayerNorm, CasesAreWithinHalfAnLsb) { CheckCases("o2m.layer_norm", 0.52, RealNorm); }
 
+TEST(LayerNorm, ErrorsOfRandomCases) { CheckRandomCases("o2m.layer_norm", RealNorm); }
+
 const o2m_case &CaseNamed(const std::string &name) {
   const auto *cases = static_cast<const o2m_cases *>(FindOp("o2m.layer_norm")->get_extension("o2m.cases/1"));
   for (int32_t i = 0; i < cases->count; ++i) {

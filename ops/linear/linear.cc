@@ -2,6 +2,7 @@
 #include <random>
 
 #include "linear_host.hpp"
+#include "linear_random.hpp"
 #include "linear_variants.hpp"
 #include "o2m_sources.h"
 
@@ -196,6 +197,7 @@ struct Linear {
 
   static void QuantRule(const o2m_node *, o2m_quant_rule *rule) { rule->s16_inputs = rule->s16_outputs = 1; }
 
+  static void RandomCase(CaseList &list, Random &random) { RandomLinearCase(list, random); }
   static void Cases(CaseList &list);
 };
 

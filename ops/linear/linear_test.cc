@@ -1,7 +1,9 @@
 // The linear kernels against a naive oracle, bit by bit, and against real arithmetic.
-#include "linear_host.hpp"
-#include "o2m_fixedpoint.h"
 #include "op_test.hpp"
+// op_test.hpp first: it takes the plugin's path out of the way
+#include "linear_host.hpp"
+#include "linear_layer.hpp"
+#include "o2m_fixedpoint.h"
 
 namespace o2m::testing {
 namespace {
@@ -110,6 +112,42 @@ void CheckAgainstReal(TestNode &node, const Values &x, const Values &y) {
         << "output " << i;
   }
   EXPECT_GT(inside, 0);
+}
+
+// The layer in real arithmetic, weights as their column's scale holds them.
+std::vector<double> RealLayer(const Sample &s) {
+  TestNode &node = *s.node;
+  const o2m_tensor &in = node.input(0), *bias = node.get()->input_count > 2 ? &node.input(2) : nullptr;
+  const int64_t depth = Dim(node.input(1), 2), columns = Dim(node.input(1), 1);
+  LinearLayer layer;
+  layer.x_scale = ScaleOf(in), layer.y_scale = ScaleOf(node.output());
+  layer.bias = bias ? Floats(*bias) : nullptr, layer.bias_count = bias ? ElementCount(*bias) : 0;
+  std::vector<double> units, real;
+  for (int64_t n = 0; n < columns; ++n) {
+    double largest = 0;
+    for (int64_t k = 0; k < depth; ++k) largest = std::fmax(largest, std::fabs(Floats(node.input(1))[k * columns + n]));
+    units.push_back(WeightScale(layer, largest, layer.Bias(n)) * layer.x_scale);
+  }
+  for (int64_t i = 0; i < ElementCount(node.output()); ++i) {
+    int64_t sum = 0;
+    for (int64_t k = 0; k < depth; ++k)
+      sum +=
+          (s.inputs[0][static_cast<size_t>(i / columns * depth + k)] - ZeroPointOf(in)) * Weight(node, k, i % columns);
+    real.push_back(static_cast<double>(sum) * units[static_cast<size_t>(i % columns)] + layer.Bias(i % columns));
+  }
+  return real;
+}
+
+TEST(Linear, ErrorsOfRandomCasesWhichEqualTheOracle) {
+  Errors errors;
+  ForEachRandomCase("o2m.linear", [&](Sample &s) {
+    const Values y = s.node->Run(s.inputs), expected = Oracle(*s.node, s.inputs[0]);
+    ASSERT_EQ(y, expected);
+    ASSERT_EQ(s.node->Run(s.inputs, 3), expected);
+    if (s.node->output().dtype != O2M_S32) errors.Add(s.node->output(), y, RealLayer(s));
+    ASSERT_LE(errors.steps, 1);
+  });
+  errors.Print("o2m.linear, random cases");
 }
 
 TEST(Linear, WithinHalfAnLsbOfTheRealResult) {

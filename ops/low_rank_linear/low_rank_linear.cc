@@ -1,6 +1,7 @@
 // low_rank_linear.cc - o2m.low_rank_linear: y = (x U) V + b, with the product of rank r in s16 scratch. See README.md.
 #include "linear_host.hpp"
 #include "linear_layer.hpp"
+#include "low_rank_linear_random.hpp"
 #include "o2m_sources.h"
 
 namespace {
@@ -256,6 +257,7 @@ struct LowRankLinear {
 
   static void QuantRule(const o2m_node *, o2m_quant_rule *rule) { rule->s16_inputs = rule->s16_outputs = 1; }
 
+  static void RandomCase(CaseList &list, Random &random) { RandomLowRankCase<Params>(list, random); }
   static void Cases(CaseList &list);
 };
 

@@ -57,6 +57,14 @@ TEST(LowRankLinear, EveryCaseEqualsTheOracleForEveryTile) {
   }
 }
 
+TEST(LowRankLinear, RandomCasesEqualTheOracle) {
+  ForEachRandomCase("o2m.low_rank_linear", [](Sample &s) {
+    const Values expected = Oracle(*s.node, s.inputs[0]);
+    ASSERT_EQ(s.node->Run(s.inputs), expected);
+    ASSERT_EQ(s.node->Run(s.inputs, 3), expected);
+  });
+}
+
 // The middle is finer than s8 would be: extreme rows, which use its whole range, do not saturate.
 TEST(LowRankLinear, ExtremeRowsStayInTheMiddleRange) {
   TestNode node(Op(), *AllCases().get(0));

@@ -1,5 +1,6 @@
 // matmul.cc - "o2m.matmul": MatMul of two activations, where no larger pattern (attention) takes it. README.md.
 #include "elementwise.hpp"
+#include "matmul_random.hpp"
 #include "o2m_matmul.h"
 #include "o2m_sources.h"
 
@@ -232,6 +233,7 @@ struct Matmul {
     rule->s16_outputs = 1;
   }
 
+  static void RandomCase(CaseList &list, Random &random) { RandomMatmulCase<Params>(list, random); }
   static void Cases(CaseList &list) {
     const Params none = {};
     const CaseOperand y = {O2M_S8, {1, 3, 10, 10}, 0.3f, 5};

@@ -120,6 +120,9 @@ struct Mul {
     rule->s16_outputs = 1;
   }
 
+  static void RandomCase(CaseList &list, Random &random) {
+    RandomBinaryCase(list, random, Params{}, [](double a, double b) { return 2 * a * b; });
+  }
   static void Cases(CaseList &list);
 };
 

@@ -34,6 +34,8 @@ std::vector<double> Products(const Sample &s) {
 
 TEST(Mul, CasesAreRoundedOnce) { CheckCases("o2m.mul", 0.501, Products); }
 
+TEST(Mul, ErrorsOfRandomCases) { CheckRandomCases("o2m.mul", Products); }
+
 // An s8 row over the s16 row it came from: the kernel walks upward.
 TEST(Mul, NarrowerRowOverItsInput) {
   const o2m_mul_params p = {4, 4, 1, 4, 1, 4, 1, 0, 3, -5, 1 << 20, 32};

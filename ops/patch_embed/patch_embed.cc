@@ -2,6 +2,7 @@
 #include "channel_weights.hpp"
 #include "o2m_patch_embed.h"
 #include "o2m_sources.h"
+#include "patch_embed_random.hpp"
 
 namespace {
 using namespace o2m;
@@ -233,6 +234,7 @@ struct PatchEmbed {
 
   static void QuantRule(const o2m_node *, o2m_quant_rule *rule) { rule->s16_outputs = 1; }
 
+  static void RandomCase(CaseList &list, Random &random) { RandomPatchCase<Params>(list, random); }
   static void Cases(CaseList &list);
 };
 

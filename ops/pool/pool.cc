@@ -3,6 +3,7 @@
 #include "image_op.hpp"
 #include "o2m_pool2d.h"
 #include "o2m_sources.h"
+#include "pool_random.hpp"
 
 namespace {
 using namespace o2m;
@@ -204,6 +205,7 @@ struct Pool {
     rule->same_as_input0 = !ParamsOf<Params>(node).average;
   }
 
+  static void RandomCase(CaseList &list, Random &random) { RandomPoolCase<Params>(list, random, OutputSize); }
   static void Cases(CaseList &list) {
     const Params max2 = {0, 0, 0, 2, 2, 2, 2, 0, 0, 0, 0, 1, 1, 0, {}},
                  max3 = {0, 0, 0, 3, 3, 2, 2, 1, 1, 1, 1, 1, 1, 0, {}};

@@ -28,18 +28,20 @@ double Naive(const Sample &s, int c, int r, int t) {
   return p.average ? sum / (p.count_pad ? padded : inside) : largest;
 }
 
-TEST(Pool, CasesAreRoundedOnce) {
-  CheckCases("o2m.pool2d", 0.501, [](const Sample &s) {
-    const o2m_tensor &y = s.node->output();
-    std::vector<double> result;
-    for (int c = 0; c < y.dims[1]; ++c) {
-      for (int r = 0; r < y.dims[2]; ++r) {
-        for (int t = 0; t < y.dims[3]; ++t) result.push_back(Naive(s, c, r, t));
-      }
+std::vector<double> NaiveImage(const Sample &s) {
+  const o2m_tensor &y = s.node->output();
+  std::vector<double> result;
+  for (int c = 0; c < y.dims[1]; ++c) {
+    for (int r = 0; r < y.dims[2]; ++r) {
+      for (int t = 0; t < y.dims[3]; ++t) result.push_back(Naive(s, c, r, t));
     }
-    return result;
-  });
+  }
+  return result;
 }
+
+TEST(Pool, CasesAreRoundedOnce) { CheckCases("o2m.pool2d", 0.501, NaiveImage); }
+
+TEST(Pool, ErrorsOfRandomCases) { CheckRandomCases("o2m.pool2d", NaiveImage); }
 
 TEST(Pool, RefusesWhatItCannotDo) {
   const o2m_op *op = FindOp("o2m.pool2d");

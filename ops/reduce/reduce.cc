@@ -2,6 +2,7 @@
 #include "elementwise.hpp"
 #include "o2m_reduce.h"
 #include "o2m_sources.h"
+#include "reduce_random.hpp"
 
 namespace {
 using namespace o2m;
@@ -243,6 +244,7 @@ struct Reduce {
     rule->same_as_input0 = ParamsOf<Params>(node).kind >= kMax;
   }
 
+  static void RandomCase(CaseList &list, Random &random) { RandomReduceCase<Params>(list, random); }
   static void Cases(CaseList &list);
 };
 

@@ -38,6 +38,8 @@ std::vector<double> Naive(const Sample &s) {
 
 TEST(Reduce, CasesAreRoundedOnce) { CheckCases("o2m.reduce", 0.501, Naive); }
 
+TEST(Reduce, ErrorsOfRandomCases) { CheckRandomCases("o2m.reduce", Naive); }
+
 TEST(Reduce, MeanOfTokensKeepsItsSumsFromStepToStep) {
   const o2m_op *op = FindOp("o2m.reduce");
   const auto *cases = static_cast<const o2m_cases *>(op->get_extension("o2m.cases/1"));

@@ -2,6 +2,7 @@
 #include "o2m_softmax.h"
 #include "o2m_sources.h"
 #include "row_op.hpp"
+#include "softmax_random.hpp"
 
 namespace {
 
@@ -130,6 +131,7 @@ struct Softmax {
     rule->fixed_dtype = O2M_S8;
   }
 
+  static void RandomCase(CaseList &list, Random &random) { RandomSoftmaxCase<Params>(list, random); }
   static void Cases(CaseList &list) {
     const auto add = [&list](const std::string &name, const CaseOperand &x, CaseOperand y) {
       y.dims = x.dims;

@@ -19,6 +19,8 @@ std::vector<double> RealSoftmax(const Sample &s) {
 
 TEST(Softmax, CasesAreCorrectlyRoundedToFourDigits) { CheckCases("o2m.softmax", 0.51, RealSoftmax); }
 
+TEST(Softmax, ErrorsOfRandomCases) { CheckRandomCases("o2m.softmax", RealSoftmax); }
+
 const o2m_case &Case(int32_t i) {
   return *static_cast<const o2m_cases *>(FindOp("o2m.softmax")->get_extension("o2m.cases/1"))->get(i);
 }

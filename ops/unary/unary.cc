@@ -85,6 +85,13 @@ struct Unary {
     *cost = TableCost(node, rows, "unary_s8");
   }
 
+  // A function of the list, on other operands.
+  static void RandomCase(CaseList &list, Random &random) {
+    CaseList functions;
+    Cases(functions);
+    const o2m_case &c = *functions.get(random.Below(functions.count()));
+    RandomTableCase(list, random, c.name, c.inputs[0].dtype, *static_cast<const Params *>(c.params));
+  }
   static void Cases(CaseList &list);
 };
 

@@ -51,6 +51,8 @@ std::vector<double> RealValues(const Sample &s) {
 
 TEST(Unary, CasesAreExactToRounding) { CheckCases("o2m.unary", 0.5001, RealValues); }
 
+TEST(Unary, ErrorsOfRandomCases) { CheckRandomCases("o2m.unary", RealValues); }
+
 TEST(Unary, ErrorsOfEveryByte) {
   const auto *cases = static_cast<const o2m_cases *>(FindOp("o2m.unary")->get_extension("o2m.cases/1"));
   for (int32_t i = 0; i < cases->count; ++i) CheckEveryByte("o2m.unary", *cases->get(i), RealValues);

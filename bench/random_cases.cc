@@ -1,0 +1,94 @@
+// random_cases: random cases of every op on one core, built and run in networks of some hundred, byte for byte against
+// the host, every scratch between guards. Exit 1 at the first difference. tests/bench and tests/sweep start it.
+// --plant FILE --old TEXT --new TEXT puts an error into a generated file before it is built: exit 1 where it is found,
+// 2 where FILE does not hold TEXT exactly once, or does not build any more.
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <cstdio>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "bench/case_network.h"
+#include "codegen/emulator.h"
+
+namespace onnx2mcu {
+namespace {
+
+struct Options {
+  std::string target = "cortex-m4", plugins;
+  std::vector<std::string> ops;
+  std::string file, old_text, new_text;  // of an error to plant
+  int32_t first = 0, count = 100, batch = 500;
+};
+
+absl::Status Plant(const Options &options, std::vector<GeneratedFile> *files) {
+  if (options.file.empty()) return absl::OkStatus();
+  const auto found = std::find_if(files->begin(), files->end(), [&](const auto &f) { return f.name == options.file; });
+  if (found == files->end()) return absl::NotFoundError(options.file + " is not in the program");
+  const size_t at = found->text.find(options.old_text);
+  if (at == std::string::npos || found->text.find(options.old_text, at + 1) != std::string::npos)
+    return absl::NotFoundError(options.file + " does not hold exactly once: " + options.old_text);
+  found->text.replace(at, options.old_text.size(), options.new_text);
+  return absl::OkStatus();
+}
+
+// Of `count` seeds from `first` on; how many cases it were.
+absl::StatusOr<size_t> CheckBatch(const Registry &registry, const Options &options, int32_t first, int32_t count) {
+  CaseOptions cases;
+  cases.target = options.target, cases.select = options.ops;
+  cases.random_first = first, cases.random_count = count;
+  Host host;
+  O2M_ASSIGN_OR_RETURN(const CaseNetwork network, NetworkOfCases(registry, cases, host));
+  if (network.cases.empty()) return absl::NotFoundError("no op with random cases");
+  const Compilation &compilation = network.compilation;
+  O2M_ASSIGN_OR_RETURN(std::vector<GeneratedFile> files, EmitProgram(compilation, {}, host));
+  O2M_RETURN_IF_ERROR(Plant(options, &files));
+  const std::vector<std::vector<uint8_t>> inputs = InputsOf(network);
+  std::vector<uint8_t> sample;
+  for (const auto &bytes : inputs) sample.insert(sample.end(), bytes.begin(), bytes.end());
+  EmulatorOptions emulator;
+  emulator.page_guards = true;
+  O2M_ASSIGN_OR_RETURN(const EmulatorRun run, RunOnEmulator(compilation, files, {sample}, emulator));
+  const std::string difference =
+      FirstDifference(compilation.graph, HostBytes(compilation, inputs), run.outputs[0], 0xa5);
+  if (difference.empty()) return network.cases.size();
+  return absl::InternalError(absl::StrCat(options.target, " differs from the host: ", difference));
+}
+
+int Run(const Options &options) {
+  Registry registry;
+  registry.LoadFolder(options.plugins);
+  size_t cases = 0;
+  for (int32_t first = options.first; first < options.first + options.count; first += options.batch) {
+    const int32_t count = std::min(options.batch, options.first + options.count - first);
+    const auto checked = CheckBatch(registry, options, first, count);
+    if (!checked.ok()) {
+      std::printf("seeds %d .. %d: %s\n", first, first + count - 1, std::string(checked.status().message()).c_str());
+      return absl::IsNotFound(checked.status()) || absl::StrContains(checked.status().message(), "does not build") ? 2
+                                                                                                                   : 1;
+    }
+    cases += *checked;
+  }
+  std::printf("%s: %zu random cases, 0 bytes differ from the host, no scratch exceeded\n", options.target.c_str(),
+              cases);
+  return 0;
+}
+
+}  // namespace
+}  // namespace onnx2mcu
+
+int main(int argc, char **argv) {
+  onnx2mcu::Options options;
+  CLI::App app{"random cases of ops on an emulated core, against the host"};
+  app.add_option("--plugins", options.plugins, "folder of the ops")->required();
+  app.add_option("--target", options.target, "core");
+  app.add_option("--op", options.ops, "part of an op's name, repeatable; all ops");
+  app.add_option("--first", options.first, "first seed");
+  app.add_option("--count", options.count, "seeds per op");
+  app.add_option("--batch", options.batch, "seeds per network");
+  app.add_option("--plant", options.file, "generated file to plant an error in");
+  app.add_option("--old", options.old_text, "text in it");
+  app.add_option("--new", options.new_text, "what takes its place");
+  CLI11_PARSE(app, argc, argv);
+  return onnx2mcu::Run(options);
+}
