@@ -12,11 +12,6 @@ using namespace o2m;
 
 enum Slot { kWeights, kBias, kMultiplier, kTable };
 
-// Set by infer().
-struct LinearState {
-  LinearShifts shifts;
-  PackedSize size;
-};
 const LinearShifts &ShiftsOf(const o2m_node *node) { return ParamsOf<LinearState>(node).shifts; }
 
 int32_t Depth(const o2m_node *node) { return Dim(*node->inputs[1], 2); }

@@ -1,6 +1,6 @@
 // linear_random.hpp - any layer that o2m.linear takes: shapes, strides, types, scales, weights at their ends.
 #pragma once
-#include "linear_layer.hpp"
+#include "linear_variants.hpp"
 
 namespace o2m {
 
@@ -29,7 +29,7 @@ inline void RandomLinearCase(CaseList &list, Random &r) {
   if (!r.OneIn(6)) inputs.push_back(r.Constant({r.OneIn(10) ? 1 : columns}, static_cast<float>(bias)));
   dims.back() = columns;
   const double steps = y_dtype == O2M_S8 ? r.Scale(3, 600) : r.Scale(30, y_dtype == O2M_S16 ? 20000 : 50000);
-  list.Add("random", inputs, {r.Operand(y_dtype, dims, unit * spread / steps)}, LinearShifts{});
+  list.Add("random", inputs, {r.Operand(y_dtype, dims, unit * spread / steps)}, LinearState{});
 }
 
 }  // namespace o2m

@@ -23,8 +23,13 @@ struct PackedSize {
   int64_t bytes = 0, depth = 0, columns = 0;
 };
 
-// ---- Packing: from dense weights as o2m_linear.h has them, to bytes
-// --------------------------------------------------
+// Set by infer().
+struct LinearState {
+  LinearShifts shifts;
+  PackedSize size;
+};
+
+// ---- Packing: from dense weights as o2m_linear.h has them, to bytes --------------------------------------------------
 
 inline const int8_t *BlockOf(const std::vector<int8_t> &dense, int64_t blocks, int64_t n, int64_t b) {
   return dense.data() + (n / 4 * blocks + b) * 16 + n % 4 * 4;
