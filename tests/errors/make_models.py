@@ -47,6 +47,10 @@ def image():
     return model(nodes, [weight("w", 64, 10), weight("b", 10)], [value("image", [1, 1, 8, 8])])
 
 
+def no_weights():
+    return model([helper.make_node("Relu", ["x"], ["y"], "act")], [])
+
+
 def two_inputs():
     nodes = [helper.make_node("Add", ["a", "b"], ["s"], "sum"), helper.make_node("MatMul", ["s", "w"], ["y"], "head")]
     return model(nodes, [weight("w", 16, 10)], [value("a", [1, 16]), value("b", [1, 16])])
@@ -273,7 +277,7 @@ def hard_swish():
     return model(nodes)
 
 
-MODELS = [sound, large, image, two_inputs, opset_unknown, opset_ancient, opset_none, unknown_op, newline_name,
+MODELS = [sound, large, image, no_weights, two_inputs, opset_unknown, opset_ancient, opset_none, unknown_op, newline_name,
           unknown_contrib_op, unsupported_ops, external_missing, external_leaves, external_absolute, external_short,
           external_symlink, dynamic_tokens, dynamic_reshape, cycle, self_cycle, nan_weight, inf_weight, short_weight,
           wrong_weight_shape, huge_weight, negative_weight, zero_weight, zero_input, defined_twice, undefined_input,

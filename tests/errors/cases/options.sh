@@ -11,7 +11,10 @@ case_engine_unknown() {
   refused 'run' 'int9' 'float.*int8.*emulator|help' tool run "$MODELS/sound.onnx" --inputs=x.npy --engine=int9
 }
 case_value_unknown() { refused 'compile' 's99.*s16' 'help' compiling sound --residual=s99; }
-case_weights_unknown() { refused 'compile' 's5.*s8|s8.*s5' 'auto' compiling sound --weights=s5; }
+case_weights_unknown() { refused 'compile' 's5.*s8' 'help' compiling sound --weights=s5; }
+case_weights_that_no_layer_has() {
+  refused 'no_weights\.onnx' '--weights=s4.*no layer' '--weights=s8' compiling no_weights --weights=s4
+}
 case_value_missing() { refused 'compile' '--board' 'help' compiling sound --board; }
 case_rows_zero() { refused 'compile' '--rows' 'help' compiling sound --rows=0; }
 case_rows_not_a_number() { refused 'compile' '--rows' 'help' compiling sound --rows=few; }
