@@ -1,5 +1,8 @@
 /* o2m_dot_dsp.c - the tiles of o2m_dot_dsp.h in assembly, for their registers: GCC spills eight accumulators. Where the
  * compiler is not given a core with DSP instructions, plain C gives the same bytes. */
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC optimize("Os") /* the loops are in assembly; what is around them is to be small */
+#endif
 #include "o2m_dot_dsp.h"
 
 #include "o2m_fixedpoint.h"

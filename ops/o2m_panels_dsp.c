@@ -1,5 +1,8 @@
 /* o2m_panels_dsp.c - s8 and s16 widened to the panels of o2m_panels_dsp.h, in assembly: STM writes a whole block at
  * once. Where the compiler is not given a core with DSP instructions, plain C makes them. */
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC optimize("Os") /* the loops are in assembly; what is around them is to be small */
+#endif
 #include "o2m_panels_dsp.h"
 
 #include <string.h>

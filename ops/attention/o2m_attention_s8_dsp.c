@@ -1,5 +1,8 @@
 /* o2m_attention_s8_dsp.c - softmax(q k^T factor + mask) v, s8 operands, for Armv7E-M with DSP. A tile of query rows at
  * a time: four keys, or four columns of v, are widened once for all rows of the tile. */
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC optimize("Os") /* the loops are in assembly; what is around them is to be small */
+#endif
 #include "o2m_attention_s8.h"
 
 #if defined(__ARM_FEATURE_DSP) && defined(__thumb2__)

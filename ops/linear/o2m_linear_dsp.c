@@ -1,18 +1,15 @@
 /* o2m_linear_dsp.c - all columns of a tile of rows. Whole groups of columns are requantised and stored by the tile
- * itself; the last columns, deep sums of s16 and factors that its one multiplication cannot take go through
- * o2m_linear_store(). */
+ * itself; the last columns, and factors that its one multiplication cannot take, go through o2m_linear_store(). */
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC optimize("Os") /* the loops are in assembly; what is around them is to be small */
+#endif
 #include "o2m_linear_dsp.h"
 
 #include <string.h>
 
-enum { BLOCKS = 120 }; /* s32 holds that many blocks of s16 times [-127, 127], and a bias below 2^27 */
-
-/* Whether |acc| stays below 2^(shift - 1), and the sum fits s32 before it is shifted down. Biases: linear_layer.hpp. */
+/* Whether |acc| stays below 2^(shift - 1). Biases: linear_layer.hpp. */
 static int32_t is_narrow(const o2m_linear_params *p, int32_t most) {
-  const int64_t products = (int64_t)p->depth * 127 * most;
-  if (most <= 128) return 2 * products + (1 << 26) < (int64_t)1 << (p->shift - 1);
-  return p->depth <= 4 * BLOCKS && o2m_floor_shift(products + (1 << 27), p->acc_shift) + 1 < (int64_t)1
-                                                                                                 << (p->shift - 1);
+  return most > 128 || (int64_t)2 * p->depth * 127 * 128 + (1 << 26) < (int64_t)1 << (p->shift - 1);
 }
 
 /* All but the weights, bias, multipliers and place of four columns. */
@@ -46,37 +43,21 @@ static void store_tiles(const uint32_t *panels, int32_t rows, o2m_dot_dsp *d) {
   d->row_bytes = row_bytes;
 }
 
-/* sums[4 * row + column] of two rows. */
-static void sums_of(const uint32_t *panel, const o2m_dot_dsp *products, int64_t sums[8]) {
-  const int32_t word_bytes = products->packed ? 16 : 32;
-  int32_t part[8];
+/* Columns n .. n + valid - 1 of all rows. */
+static void store_sums(const uint32_t *panels, int32_t rows, int32_t n, int32_t valid, const o2m_dot_dsp *products,
+                       void *y, const o2m_linear_params *p) {
+  int32_t bias[4] = {0, 0, 0, 0}, sums[8]; /* sums[4 * row + column] of two rows */
   o2m_dot_dsp d = *products;
-  d.y = part;
+  for (int32_t i = 0; i < valid; ++i) bias[i] = p->bias[n + i];
+  d.bias = bias;
+  d.y = sums;
   d.row_bytes = 16;
   d.column_bytes = 4;
   d.store = O2M_DOT_DSP_RAW;
   d.down = d.up = 0;
-  for (int32_t i = 0; i < 8; ++i) sums[i] = 0;
-  for (int32_t b = 0; b < products->blocks; b += BLOCKS) {
-    d.blocks = o2m_min(BLOCKS, products->blocks - b);
-    d.weights = (const char *)products->weights + b * word_bytes;
-    O2M_SYM(o2m_dot_dsp_prepare)(&d);
-    O2M_SYM(o2m_dot_dsp_run)(panel + 4 * b, panel + 4 * (b + d.blocks), &d);
-    for (int32_t i = 0; i < 8; ++i) sums[i] += part[i];
-    d.bias = 0;
-  }
-}
-
-/* Columns n .. n + valid - 1 of all rows. */
-static void store_sums(const uint32_t *panels, int32_t rows, int32_t n, int32_t valid, const o2m_dot_dsp *products,
-                       void *y, const o2m_linear_params *p) {
-  int32_t bias[4] = {0, 0, 0, 0};
-  o2m_dot_dsp d = *products;
-  d.bias = bias;
-  for (int32_t i = 0; i < valid; ++i) bias[i] = p->bias[n + i];
+  O2M_SYM(o2m_dot_dsp_prepare)(&d);
   for (int32_t r = 0; r < rows; r += 2, panels += 4 * d.blocks) {
-    int64_t sums[8];
-    sums_of(panels, &d, sums);
+    O2M_SYM(o2m_dot_dsp_run)(panels, panels + 4 * d.blocks, &d);
     for (int32_t i = 0; i < 8; ++i) {
       const int32_t row = r + i / 4, column = n + i % 4;
       if (row >= rows || i % 4 >= valid) continue;

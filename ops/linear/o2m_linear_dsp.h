@@ -16,7 +16,8 @@ static inline uint32_t *o2m_linear_dsp_widened(const o2m_linear_params *p, void 
   return (uint32_t *)scratch + (p->tile + 1) / 2 * o2m_dot_dsp_row_words(p->depth);
 }
 
-/* y for `rows` rows whose panels are made. most: the largest magnitude of x. */
+/* y for `rows` rows whose panels are made. most: the largest magnitude of x; above 128 the sums must fit s32, and
+ * |acc| be below 2^(shift - 1). */
 void O2M_SYM(o2m_linear_dsp)(const uint32_t *panels, int32_t rows, int32_t most, void *y, const o2m_linear_params *p,
                              uint32_t *widened);
 

@@ -1,4 +1,7 @@
 /* o2m_linear_s8_dsp.c - linear layer, s8 input, on cores with DSP instructions: tiles of rows, widened in scratch. */
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC optimize("Os") /* the loops are in assembly; what is around them is to be small */
+#endif
 #include "o2m_linear_dsp.h"
 
 /* x [rows][depth] -> y [rows][columns]. scratch: panels of p->tile rows; from O2M_LINEAR_DSP_WIDEN rows on, a panel of

@@ -1,5 +1,8 @@
 /* o2m_patch_embed_whole_dsp.c - patch embedding on cores with DSP instructions where one piece is the whole patch: the
  * tile requantises and stores. o2m_patch_is_whole() tells where it may be called. */
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC optimize("Os") /* the loops are in assembly; what is around them is to be small */
+#endif
 #include <string.h>
 
 #include "o2m_patch_pairs_dsp.h"
