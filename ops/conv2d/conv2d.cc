@@ -275,16 +275,14 @@ void Conv2d::Cases(CaseList &list) {
     const int64_t c = d[1], row = d[3] * c;
     return {O2M_S8, d, scale, zero_point, {}, {d[2] * row, 1, row, c}};
   };
-  list.Add("bench_28x28_3x3x3_to_64", {tokens({1, 3, 28, 28}, -5), CaseWeights({64, 3, 3, 3}, 1), CaseBias(64, 2)},
-           {tokens({1, 64, 28, 28}, 3)}, square(1, 1, 1, 1));
-  list.Add("bench_14x14_3x3x64_to_64", {tokens({1, 64, 14, 14}, -5), CaseWeights({64, 64, 3, 3}, 1), CaseBias(64, 2)},
-           {tokens({1, 64, 14, 14}, 3, 0.2f)}, square(1, 1, 1, 1));
-  list.Add("bench_28x28_depthwise_3x3x64",
-           {tokens({1, 64, 28, 28}, -5), CaseWeights({64, 1, 3, 3}, 1), CaseBias(64, 2)}, {tokens({1, 64, 28, 28}, 3)},
-           square(1, 1, 1, 64));
-  list.Add("bench_14x14_1x1x64_to_128",
-           {tokens({1, 64, 14, 14}, -5), CaseWeights({128, 64, 1, 1}, 1), CaseBias(128, 2)},
-           {tokens({1, 128, 14, 14}, 3)}, square(1, 0, 1, 1));
+  list.Add("bench_8x28_3x3x3_to_64", {tokens({1, 3, 8, 28}, -5), CaseWeights({64, 3, 3, 3}, 1), CaseBias(64, 2)},
+           {tokens({1, 64, 8, 28}, 3)}, square(1, 1, 1, 1));
+  list.Add("bench_7x14_3x3x64_to_64", {tokens({1, 64, 7, 14}, -5), CaseWeights({64, 64, 3, 3}, 1), CaseBias(64, 2)},
+           {tokens({1, 64, 7, 14}, 3, 0.2f)}, square(1, 1, 1, 1));
+  list.Add("bench_8x28_depthwise_3x3x64", {tokens({1, 64, 8, 28}, -5), CaseWeights({64, 1, 3, 3}, 1), CaseBias(64, 2)},
+           {tokens({1, 64, 8, 28}, 3)}, square(1, 1, 1, 64));
+  list.Add("bench_7x14_1x1x64_to_128", {tokens({1, 64, 7, 14}, -5), CaseWeights({128, 64, 1, 1}, 1), CaseBias(128, 2)},
+           {tokens({1, 128, 7, 14}, 3)}, square(1, 0, 1, 1));
 }
 
 }  // namespace
