@@ -40,7 +40,7 @@ std::string KernelName(const o2m_target *target, const o2m_node *node) {
 int64_t ScratchOf(const std::string &kernel, const o2m_node *node) {
   const o2m_tensor &w = *node->inputs[1];
   const int64_t taps = int64_t{KernelH(node)} * KernelW(node), depth = (taps * w.dims[1] + 3) / 4 * 4;
-  if (kernel == "o2m_conv2d_depthwise_dsp") return taps * ((w.dims[0] + 3) / 4 * 4);
+  if (kernel == "o2m_conv2d_depthwise_dsp") return 2 * taps * ((w.dims[0] + 3) / 4 * 4);
   return kernel == "o2m_conv2d_dsp" ? depth * (2 * o2m_conv2d_tile(static_cast<int32_t>(taps * w.dims[1])) + 10) : 0;
 }
 
