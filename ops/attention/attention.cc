@@ -1,5 +1,6 @@
 // attention.cc - o2m.attention: MatMul(Softmax(scale q kt + mask), v), heads included, as one op. See README.md.
 #include "attention_heads.hpp"
+#include "attention_host.hpp"
 #include "attention_variants.hpp"
 #include "o2m_sources.h"
 #include "op.hpp"
@@ -240,9 +241,8 @@ struct Attention {
 
   static void Run(const o2m_node *node, const o2m_call *call) {
     const o2m_attention_params p = KernelParams(node);
-    O2M_SYM(o2m_attention_s8)
-    (In<int8_t>(call, kQ), In<int8_t>(call, kK), In<int8_t>(call, kV), Out<void>(call), call->first, call->rows,
-     call->scratch, &p);
+    AttentionOnHost(In<int8_t>(call, kQ), In<int8_t>(call, kK), In<int8_t>(call, kV), Out<void>(call), call->first,
+                    call->rows, call->scratch, &p);
   }
 
   static o2m_status Emit(const o2m_host *host, const o2m_target *target, const o2m_node *node, const o2m_emitter *e) {

@@ -145,6 +145,17 @@ static inline o2m_attention_average o2m_attention_average_of(int32_t sum, const 
   return a;
 }
 
+/* One value of y from its accumulator. */
+static inline void o2m_attention_store(void *y, int32_t at, int32_t acc, const o2m_attention_average *of,
+                                       const o2m_attention_params *p) {
+  const int32_t value = p->y_zero + o2m_requantize(acc, of->multiplier, of->shift);
+  if (p->y_bytes == 1) {
+    ((int8_t *)y)[at] = o2m_saturate_s8(value);
+  } else {
+    ((int16_t *)y)[at] = o2m_saturate_s16(value);
+  }
+}
+
 /* Rows of y, `row` elements apart, from the pair's exponentials. */
 static inline void o2m_attention_write_rows(const o2m_attention_pair *q, const o2m_attention_average of[2],
                                             const int8_t *v, void *y, int32_t y_at, const o2m_attention_params *p) {
@@ -154,13 +165,7 @@ static inline void o2m_attention_write_rows(const o2m_attention_pair *q, const o
     o2m_attention_dot(q->scores[0], q->scores[1], v + c * p->v.column, p->v.column, p->v.row, p->keys, columns, sums);
     for (int32_t r = 0; r < q->count; ++r) {
       for (int32_t i = 0; i < columns; ++i) {
-        const int32_t acc = of[r].start + sums[4 * r + i], at = y_at + r * p->y.row + (c + i) * p->y.column;
-        const int32_t value = p->y_zero + o2m_requantize(acc, of[r].multiplier, of[r].shift);
-        if (p->y_bytes == 1) {
-          ((int8_t *)y)[at] = o2m_saturate_s8(value);
-        } else {
-          ((int16_t *)y)[at] = o2m_saturate_s16(value);
-        }
+        o2m_attention_store(y, y_at + r * p->y.row + (c + i) * p->y.column, of[r].start + sums[4 * r + i], of + r, p);
       }
     }
   }

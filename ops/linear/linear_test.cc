@@ -61,7 +61,7 @@ TEST(Linear, HostGivesTheBytesOfScalarC) {
     for (int32_t &v : multiplier) v = below(4000000) | 1;
     o2m_linear_params p = {};
     p.depth = depth, p.columns = columns, p.x_column = 1 + i % 2, p.x_row = depth * p.x_column;
-    p.y_row = i % 3 ? columns : 1, p.y_column = i % 3 ? 1 : rows, p.y_bytes = 1 << i % 3, p.shift = 31;
+    p.y_row = i % 3 ? columns : 1, p.y_column = i % 3 ? 1 : rows, p.y_bytes = 1 << i % 3, p.shift = 31 + i % 4;
     p.weights = weights.data(), p.bias = bias.data(), p.multiplier = multiplier.data(), p.y_zero = below(20);
     std::vector<int32_t> host(rows * columns, 7), scalar = host;
     LinearS8OnHost(x.data(), host.data(), rows, &p, nullptr);
