@@ -41,7 +41,7 @@ std::string KernelName(const o2m_target *target, const o2m_node *node) {
 int64_t ScratchOf(const std::string &kernel, const o2m_node *node) {
   const o2m_tensor &w = *node->inputs[1];
   const int64_t taps = int64_t{KernelH(node)} * KernelW(node), depth = (taps * w.dims[1] + 3) / 4 * 4;
-  if (kernel == "o2m_conv2d_depthwise_dsp") return taps * ((w.dims[0] + 3) / 4 * 4);
+  if (kernel == "o2m_conv2d_depthwise_dsp") return 2 * taps * ((w.dims[0] + 3) / 4 * 4);
   return kernel == "o2m_conv2d_dsp" ? depth * (2 * o2m_conv2d_tile(static_cast<int32_t>(taps * w.dims[1])) + 10) : 0;
 }
 
@@ -277,16 +277,14 @@ void Conv2d::Cases(CaseList &list) {
     const int64_t c = d[1], row = d[3] * c;
     return {O2M_S8, d, scale, zero_point, {}, {d[2] * row, 1, row, c}};
   };
-  list.Add("bench_28x28_3x3x3_to_64", {tokens({1, 3, 28, 28}, -5), CaseWeights({64, 3, 3, 3}, 1), CaseBias(64, 2)},
-           {tokens({1, 64, 28, 28}, 3)}, square(1, 1, 1, 1));
-  list.Add("bench_14x14_3x3x64_to_64", {tokens({1, 64, 14, 14}, -5), CaseWeights({64, 64, 3, 3}, 1), CaseBias(64, 2)},
-           {tokens({1, 64, 14, 14}, 3, 0.2f)}, square(1, 1, 1, 1));
-  list.Add("bench_28x28_depthwise_3x3x64",
-           {tokens({1, 64, 28, 28}, -5), CaseWeights({64, 1, 3, 3}, 1), CaseBias(64, 2)}, {tokens({1, 64, 28, 28}, 3)},
-           square(1, 1, 1, 64));
-  list.Add("bench_14x14_1x1x64_to_128",
-           {tokens({1, 64, 14, 14}, -5), CaseWeights({128, 64, 1, 1}, 1), CaseBias(128, 2)},
-           {tokens({1, 128, 14, 14}, 3)}, square(1, 0, 1, 1));
+  list.Add("bench_8x28_3x3x3_to_64", {tokens({1, 3, 8, 28}, -5), CaseWeights({64, 3, 3, 3}, 1), CaseBias(64, 2)},
+           {tokens({1, 64, 8, 28}, 3)}, square(1, 1, 1, 1));
+  list.Add("bench_7x14_3x3x64_to_64", {tokens({1, 64, 7, 14}, -5), CaseWeights({64, 64, 3, 3}, 1), CaseBias(64, 2)},
+           {tokens({1, 64, 7, 14}, 3, 0.2f)}, square(1, 1, 1, 1));
+  list.Add("bench_8x28_depthwise_3x3x64", {tokens({1, 64, 8, 28}, -5), CaseWeights({64, 1, 3, 3}, 1), CaseBias(64, 2)},
+           {tokens({1, 64, 8, 28}, 3)}, square(1, 1, 1, 64));
+  list.Add("bench_7x14_1x1x64_to_128", {tokens({1, 64, 7, 14}, -5), CaseWeights({128, 64, 1, 1}, 1), CaseBias(128, 2)},
+           {tokens({1, 128, 7, 14}, 3)}, square(1, 0, 1, 1));
 }
 
 }  // namespace

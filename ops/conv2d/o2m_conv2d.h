@@ -41,7 +41,7 @@ void O2M_SYM(o2m_conv2d)(const void *x, void *y, int32_t first, int32_t rows, co
 
 /* The same with DSP instructions. scratch, for K products per output, rounded up to 4:
  *   o2m_conv2d_dsp             2 K bytes for each of o2m_conv2d_tile() outputs and 10 K
- *   o2m_conv2d_depthwise_dsp   weights [kh][kw][channels, rounded up to 4]; one input and one output per group */
+ *   o2m_conv2d_depthwise_dsp   weights as s16 for channels rounded up to 4; one input and one output per group */
 void O2M_SYM(o2m_conv2d_dsp)(const void *x, void *y, int32_t first, int32_t rows, const o2m_conv2d_params *p,
                              void *scratch);
 void O2M_SYM(o2m_conv2d_depthwise_dsp)(const void *x, void *y, int32_t first, int32_t rows, const o2m_conv2d_params *p,

@@ -76,6 +76,19 @@ int32_t TypeOf(const o2m_tensor &t) {
   return t.dtype == O2M_S8 ? O2M_MATMUL_S8 : t.dtype == O2M_U8 ? O2M_MATMUL_U8 : O2M_MATMUL_S16;
 }
 
+// The kernel for a target: one of an instruction set takes s8 by s8.
+std::string KernelName(const o2m_target *target, const o2m_node *node) {
+  const std::string scalar = "o2m_matmul";
+  const bool bytes = OperandOf(node, 0).dtype == O2M_S8 && OperandOf(node, 1).dtype == O2M_S8;
+  return bytes ? scalar + IsaSuffix(o2m_sources, O2M_SOURCE_COUNT, scalar, target) : scalar;
+}
+
+int64_t ScratchOf(const std::string &kernel, const o2m_node *node, int32_t rows) {
+  if (kernel == "o2m_matmul") return int64_t{4} * Depth(node);
+  const int64_t even = (std::min<int64_t>(rows, O2M_MATMUL_TILE) + 1) / 2 * 2, depth = (Depth(node) + 3) / 4 * 4;
+  return depth * (2 * even + 8);
+}
+
 o2m_matmul_params KernelParams(const o2m_node *node) {
   const o2m_tensor a = OperandOf(node, 0), b = OperandOf(node, 1), &y = *node->outputs[0];
   const auto &params = ParamsOf<MatmulParams>(node);
@@ -179,13 +192,13 @@ struct Matmul {
   }
 
   // A step is one row of a, in every batch.
-  static void Memory(const o2m_target *, const o2m_node *node, int32_t, o2m_memory *memory) {
+  static void Memory(const o2m_target *target, const o2m_node *node, int32_t rows, o2m_memory *memory) {
     const o2m_tensor &a = *node->inputs[0], &y = *node->outputs[0];
     memory->steps = Dim(y, 2);
     memory->inputs[0] = a.is_constant ? AnyStrides() : o2m_access{O2M_ANY_STRIDES, a.rank - 2, 1, 1, 0};
     memory->inputs[1] = AnyStrides();
     memory->outputs[0] = {O2M_ANY_STRIDES, y.rank - 2, 1, 1, 0};
-    memory->scratch_bytes = 4 * Depth(node);
+    memory->scratch_bytes = ScratchOf(KernelName(target, node), node, rows);
   }
 
   static o2m_status Pack(const o2m_host *, const o2m_target *, o2m_node *node) {
@@ -206,14 +219,15 @@ struct Matmul {
     O2M_SYM(o2m_matmul)(a, b, call->outputs[0], call->rows, static_cast<int32_t *>(call->scratch), &p);
   }
 
-  static o2m_status Emit(const o2m_host *host, const o2m_target *, const o2m_node *node, const o2m_emitter *e) {
+  static o2m_status Emit(const o2m_host *host, const o2m_target *target, const o2m_node *node, const o2m_emitter *e) {
     const o2m_matmul_params p = KernelParams(node);
     const std::string a =
         node->inputs[0]->is_constant ? Str(ConstantName(e, 0), " + ", e->first(e), " * ", p.a_row) : Operand(e, 0);
     const std::string b = node->inputs[1]->is_constant ? ConstantName(e, 0) : Operand(e, 1);
-    Line(e, Call("O2M_SYM(o2m_matmul)", {a, b, Operand(e, 2), RowsName(e), Str("(int32_t *)", ScratchName(e)),
-                                         Object(e, "o2m_matmul_params", ParamsText(p))}));
-    return EmitSources(host, e, o2m_sources, O2M_SOURCE_COUNT, {"o2m_fixedpoint.h", "o2m_matmul.h", "o2m_matmul.c"});
+    const std::string kernel = KernelName(target, node), source = kernel + ".c";
+    Line(e, Call(Str("O2M_SYM(", kernel, ")"), {a, b, Operand(e, 2), RowsName(e), Str("(int32_t *)", ScratchName(e)),
+                                                Object(e, "o2m_matmul_params", ParamsText(p))}));
+    return EmitSources(host, e, o2m_sources, O2M_SOURCE_COUNT, {"o2m_fixedpoint.h", "o2m_matmul.h", source.c_str()});
   }
 
   static void Cost(const o2m_target *, const o2m_node *node, int32_t rows, o2m_cost *cost) {
@@ -264,6 +278,18 @@ struct Matmul {
     list.Add("a constant matrix per batch",
              {{O2M_S8, {3, 5, 8}, 0.04f, 9}, {O2M_F32, {3, 8, 6}, 0, 0, RandomFloats(144, 2, 1)}},
              {{O2M_S16, {3, 5, 6}, 0.001f, 5}}, none);
+    for (int32_t i = 0; i < 10; ++i) {  // shapes that no tile divides
+      const int32_t m = 1 + i * 7 % 19, k = 1 + i * 11 % 37, n = 1 + i * 5 % 13;
+      const std::vector<int64_t> along;
+      list.Add(Str("s8 by s8, shape ", i),
+               {{O2M_S8, {1, m, k}, 0.05f, 25 * i - 128, {}, i % 4 == 3 ? std::vector<int64_t>{0, 1, m} : along},
+                {O2M_S8, {1, k, n}, 0.04f, 127 - 20 * i, {}, i % 3 == 1 ? std::vector<int64_t>{0, 1, k} : along}},
+               {{i % 5 == 4 ? O2M_S16 : O2M_S8, {1, m, n}, i % 5 == 4 ? 0.02f : 1.5f, 3 - i}}, none);
+    }
+    list.Add("bench_50x64x50", {{O2M_S8, {1, 50, 64}, 0.05f, 3}, {O2M_S8, {1, 64, 50}, 0.04f, -7, {}, {0, 1, 64}}},
+             {{O2M_S8, {1, 50, 50}, 0.5f, 5}}, none);  // rows x depth x columns
+    list.Add("bench_64x50x64", {{O2M_S8, {1, 64, 50}, 0.05f, 3, {}, {0, 1, 64}}, {O2M_S8, {1, 50, 64}, 0.04f, -7}},
+             {{O2M_S8, {1, 64, 64}, 0.5f, 5}}, none);
     list.Add("own output quant", {{O2M_S8, {4, 9}, 0.05f, 3}, {O2M_S8, {9, 3}, 0.04f, 0}}, {{O2M_ANY, {4, 3}}}, none);
   }
 };

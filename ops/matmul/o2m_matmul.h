@@ -32,6 +32,12 @@ typedef struct o2m_matmul_params {
 void O2M_SYM(o2m_matmul)(const void *a, const void *b, void *y, int32_t rows, int32_t *scratch,
                          const o2m_matmul_params *p);
 
+/* The same for s8 by s8 with DSP instructions. scratch, K rounded up to 4: 2 K bytes for each of `rows`, an even number
+ * up to O2M_MATMUL_TILE, and 8 K. */
+enum { O2M_MATMUL_TILE = 16 };
+void O2M_SYM(o2m_matmul_dsp)(const void *a, const void *b, void *y, int32_t rows, int32_t *scratch,
+                             const o2m_matmul_params *p);
+
 #ifdef __cplusplus
 }
 #endif
