@@ -1,5 +1,5 @@
 // Every case of every op, in the kernel that each core gets, for several rows per call: the bytes are the host's, which
-// are those of scalar C.
+// are those of scalar C. random_cases takes rows per call by chance.
 #include <gtest/gtest.h>
 
 #include "bench/case_network.h"
@@ -15,7 +15,7 @@ class Variants : public ::testing::TestWithParam<const char *> {};
 TEST_P(Variants, GiveTheHostsBytesForAnyRowsPerCall) {
   Registry registry;
   registry.LoadFolder(O2M_PLUGIN_DIR);
-  for (const int32_t rows : {0, 1, 3, 6}) {
+  for (const int32_t rows : {0, 3}) {
     SCOPED_TRACE(rows);
     Host host;
     CaseOptions options;
@@ -37,8 +37,8 @@ TEST_P(Variants, GiveTheHostsBytesForAnyRowsPerCall) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Cores, Variants,
-                         ::testing::Values("cortex-m0", "cortex-m3", "cortex-m4", "cortex-m33", "cortex-m55",
-                                           "rv32imc"));
+                         ::testing::Values("cortex-m0", "cortex-m3", "cortex-m4", "cortex-m7", "cortex-m33",
+                                           "cortex-m55", "rv32imc"));
 
 }  // namespace
 }  // namespace onnx2mcu
