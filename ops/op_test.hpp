@@ -141,6 +141,13 @@ class TestNode {
     if (op_->memory) op_->memory(&target_, &node_, rows, &memory);
     return memory;
   }
+  // What a failure is about.
+  void Describe() const {
+    for (const o2m_tensor &t : tensors_) {
+      std::printf("  %s %s scale %g zero point %d%s\n", NameOf(t.dtype), Shape(t).c_str(), double{ScaleOf(t)},
+                  ZeroPointOf(t), t.is_constant ? " constant" : "");
+    }
+  }
   template <class T>
   const T *Packed(int slot) const {
     return reinterpret_cast<const T *>(data_[slot].data());
@@ -388,7 +395,7 @@ inline void ForEachRandomCase(const std::string &id, const std::function<void(Sa
   for (; taker.seed < static_cast<uint64_t>(RandomCaseCount()) && !::testing::Test::HasFailure(); ++taker.seed) {
     cases->make(taker.seed, &taker, [](void *data, const o2m_case *c) {
       const auto &t = *static_cast<Taker *>(data);
-      SCOPED_TRACE("seed " + std::to_string(t.seed));
+      SCOPED_TRACE("seed " + std::to_string(t.seed) + ", " + c->name);
       TestNode node(t.op, *c);
       ASSERT_TRUE(node.Prepare());
       Sample sample = {&node, {}};
@@ -409,6 +416,7 @@ inline void CheckRandomCases(const std::string &id, const Oracle &oracle, double
     const Values whole = sample.node->Run(sample.inputs);
     ASSERT_EQ(whole, sample.node->Run(sample.inputs, 1 + static_cast<int32_t>(whole.size() % 5)));
     errors.Add(sample.node->output(), whole, oracle(sample));
+    if (errors.steps > 1 || errors.largest > bound) sample.node->Describe();
     ASSERT_LE(errors.steps, 1);
     ASSERT_LE(errors.largest, bound);
   });

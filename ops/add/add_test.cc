@@ -24,7 +24,7 @@ std::vector<double> Sums(const Sample &s, bool exact_constant) {
   double step = 0;
   if (b.is_constant && !exact_constant) {
     for (int64_t i = 0; i < ElementCount(b); ++i) step = std::fmax(step, std::fabs(Floats(b)[i]));
-    step /= s.node->get()->constants[0].dtype == O2M_S8 ? 127 : 32767;
+    step = static_cast<float>(step / (s.node->get()->constants[0].dtype == O2M_S8 ? 127 : 32767));
   }
   std::vector<double> sums;
   for (int64_t n = 0; n < ElementCount(y); ++n) {

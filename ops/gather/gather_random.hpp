@@ -28,6 +28,7 @@ void RandomGatherCase(CaseList &list, Random &r) {
   dims.insert(dims.begin() + axis, picked.begin(), picked.end());
   CaseOperand y = r.Operand(type, dims, 0.05);
   y.zero_point = inputs[0].zero_point;
+  if (picked.size() > 1) y.strides = {};  // indices of several dims are walked as one
   list.Add("random", inputs, {y}, p);
 }
 

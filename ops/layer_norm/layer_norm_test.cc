@@ -12,12 +12,19 @@ std::vector<double> RealNorm(const Sample &s) {
   const int64_t c = Dim(s.node->input(0), 1), rows = ElementCount(s.node->input(0)) / c;
   std::vector<double> y;
   for (int64_t r = 0; r < rows; ++r) {
+    int64_t sum = 0;  // exact: a constant row has no variance at all
     double mean = 0, variance = 0;
-    for (int64_t i = 0; i < c && !rms; ++i) mean += s.Real(0, r * c + i) / static_cast<double>(c);
-    for (int64_t i = 0; i < c; ++i) variance += std::pow(s.Real(0, r * c + i) - mean, 2) / static_cast<double>(c);
+    for (int64_t i = 0; i < c && !rms; ++i) sum += s.inputs[0][static_cast<size_t>(r * c + i)];
+    const o2m_tensor &x = s.node->input(0);
+    if (!rms) mean = ScaleOf(x) * static_cast<double>(sum - c * ZeroPointOf(x)) / static_cast<double>(c);
+    double squares = 0;
+    for (int64_t i = 0; i < c && !rms; ++i)
+      squares += std::pow(static_cast<double>(c * s.inputs[0][static_cast<size_t>(r * c + i)] - sum), 2);
+    variance = squares * std::pow(ScaleOf(x) / static_cast<double>(c), 2) / static_cast<double>(c);
+    for (int64_t i = 0; i < c && rms; ++i) variance += std::pow(s.Real(0, r * c + i), 2) / static_cast<double>(c);
     const double root = std::sqrt(variance + params[0]);
     for (int64_t i = 0; i < c; ++i) {
-      const double normal = root > 0 ? (s.Real(0, r * c + i) - mean) / root : 0;
+      const double normal = root > 0 && (rms || squares > 0) ? (s.Real(0, r * c + i) - mean) / root : 0;
       y.push_back(normal * s.Real(1, i) + (rms ? 0 : s.Real(2, i)));
     }
   }

@@ -28,18 +28,26 @@ bool PaysOff(const o2m_tensor &u, const o2m_tensor &v) {
   return r * (k + n) < k * n;
 }
 
-// No value of x U can exceed the s16 range: its largest magnitude is that of x times a column's sum of magnitudes.
+// No value of x U can exceed the s16 range: its largest magnitude is that of x times a column's sum of magnitudes, of U
+// as its 8 bits hold it.
 float MiddleScale(const o2m_node *node) {
   const o2m_tensor &x = *node->inputs[kX];
   const float *u = Floats(*node->inputs[kU]);
   if (!u) return 1;
   const double low = LowOf(x.dtype) - 1.0 * ZeroPointOf(x), high = HighOf(x.dtype) - 1.0 * ZeroPointOf(x);
-  std::vector<double> sums(static_cast<size_t>(Rank(node)));
-  for (int64_t i = 0; i < ElementCount(*node->inputs[kU]); ++i) {
-    sums[static_cast<size_t>(i % Rank(node))] += std::fabs(double{u[i]});
+  const int64_t depth = Depth(node), rank = Rank(node);
+  double most = 0;
+  for (int64_t n = 0; n < rank; ++n) {
+    double largest = 0, sum = 0;
+    for (int64_t k = 0; k < depth; ++k) largest = std::fmax(largest, std::fabs(u[k * rank + n]));
+    for (int64_t k = 0; k < depth && largest > 0; ++k) {
+      const double weight = std::fabs(u[k * rank + n]);
+      sum += std::fmax(weight, std::floor(weight / (largest / 127) + 0.5) * (largest / 127));
+    }
+    most = std::fmax(most, sum);
   }
-  const double largest = *std::max_element(sums.begin(), sums.end()) * std::fmax(-low, high) * ScaleOf(x);
-  return largest > 0 ? static_cast<float>(largest / 32766) : 1.0f;
+  most *= std::fmax(-low, high) * ScaleOf(x);
+  return most > 0 ? static_cast<float>(most / 32766) : 1.0f;
 }
 
 LinearLayer FirstLayer(const o2m_node *node) {

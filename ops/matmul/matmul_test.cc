@@ -23,6 +23,7 @@ std::vector<double> Reals(const Sample &s, int i) {
   double step = 0;
   for (int64_t n = 0; n < ElementCount(t); ++n) reals.push_back(s.Real(i, n));
   for (const double v : reals) step = std::fmax(step, t.is_constant ? std::fabs(v) / 32767 : 0);
+  step = static_cast<float>(step);
   for (double &v : reals) v = step > 0 ? std::floor(v / step + 0.5) * step : v;
   return reals;
 }

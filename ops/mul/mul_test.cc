@@ -23,6 +23,7 @@ std::vector<double> Products(const Sample &s) {
   double step = 0;
   for (int64_t i = 0; b.is_constant && i < ElementCount(b); ++i)
     step = std::fmax(step, std::fabs(Floats(b)[i]) / 32767);
+  step = static_cast<float>(step);
   std::vector<double> products;
   for (int64_t n = 0; n < ElementCount(y); ++n) {
     double factor = s.Real(1, BroadcastIndex(y, b, n));

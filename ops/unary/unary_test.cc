@@ -38,7 +38,9 @@ const std::map<std::string, Function> kFunctions = {
     {"silu over its input", [](double x) { return x * Logistic(x); }},
     {"quick gelu", [](double x) { return x * Logistic(1.702f * x); }},
     {"2 / (x + 9) - x", [](double x) { return 2 / (x + 9) - x; }},
-    {"log of pixels", [](double x) { return x > 0 ? std::log(x) : -1e9; }},
+    {"log of pixels", [](double x) { return x > 0   ? std::log(x)
+                                            : x < 0 ? 0
+                                                    : -1e9; }},  // no value: 0
     {"relu, channels first to last", [](double x) { return x < 0 ? 0 : x; }},
 };
 

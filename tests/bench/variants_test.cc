@@ -1,5 +1,5 @@
 // Every case of every op, in the kernel that each core gets, for several rows per call: the bytes are the host's, which
-// are those of scalar C.
+// are those of scalar C. random_cases takes rows per call by chance.
 #include <gtest/gtest.h>
 
 #include "bench/case_network.h"
@@ -32,7 +32,7 @@ void CheckOnEmulator(const CaseOptions &options, size_t least) {
 class Variants : public ::testing::TestWithParam<const char *> {};
 
 TEST_P(Variants, GiveTheHostsBytesForAnyRowsPerCall) {
-  for (const int32_t rows : {0, 1, 3, 6}) {
+  for (const int32_t rows : {0, 3}) {
     SCOPED_TRACE(rows);
     CaseOptions options;
     options.target = GetParam(), options.prefix = "", options.rows = rows;
@@ -43,7 +43,7 @@ TEST_P(Variants, GiveTheHostsBytesForAnyRowsPerCall) {
 // Every way to hold the weights of a linear layer, where the layer has it.
 TEST_P(Variants, HoldWeightsInEveryWay) {
   for (const int32_t variant : {1, 2, 3}) {
-    for (const int32_t rows : {0, 1, 5, 7}) {
+    for (const int32_t rows : {0, 5}) {
       SCOPED_TRACE(testing::Message() << "variant " << variant << ", rows " << rows);
       CaseOptions options;
       options.target = GetParam(), options.prefix = "", options.select = {"linear/"};
@@ -54,8 +54,8 @@ TEST_P(Variants, HoldWeightsInEveryWay) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Cores, Variants,
-                         ::testing::Values("cortex-m0", "cortex-m3", "cortex-m4", "cortex-m33", "cortex-m55",
-                                           "rv32imc"));
+                         ::testing::Values("cortex-m0", "cortex-m3", "cortex-m4", "cortex-m7", "cortex-m33",
+                                           "cortex-m55", "rv32imc"));
 
 }  // namespace
 }  // namespace onnx2mcu
