@@ -296,6 +296,10 @@ void Linear::Cases(CaseList &list) {
     AddCase(list, Str("bench_196x192x192_zeros", eighths * 125), with(s8, {1, 196, 192}), 192, s8, true,
             Pruned(192, 192, eighths));
   }
+  AddCase(list, "bench_1x192x192", with(s8, {1, 1, 192}), 192, s8, true);
+  AddCase(list, "bench_2x192x192", with(s8, {1, 2, 192}), 192, s8, true);
+  AddCase(list, "bench_3x192x192", with(s8, {1, 3, 192}), 192, s8, true);
+  AddCase(list, "bench_50x50x64", with(s8, {1, 50, 50}), 64, s8, true);
   AddCase(list, "bench_50x67x65", with(s8, {1, 50, 67}), 65, s8, true);  // nothing divides
 }
 

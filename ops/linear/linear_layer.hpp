@@ -180,8 +180,8 @@ inline int64_t LinearWeightBytes(const std::string &isa, int64_t depth, int64_t 
 // Bytes of scratch; x_column: elements from one k to the next.
 inline int64_t LinearScratch(const std::string &isa, int64_t depth, int64_t x_column, int64_t rows) {
   if (isa == "_mve") return x_column == 1 ? 0 : 2 * depth;
-  if (isa == "_rv32") return (depth + 3) / 4 * 16;
-  if (isa == "_armv7m") return (depth + 3) / 4 * 32;
+  if (isa == "_rv32") return rows < 4 ? 0 : (depth + 3) / 4 * 16;
+  if (isa == "_armv7m") return rows < 2 ? 0 : (depth + 3) / 4 * 32;
   if (isa == "_armv6m") return (LinearTile(rows) / 2 + LinearTile(rows) % 2 + 1) * ((depth + 3) / 4 * 16);
   if (isa != "_dsp") return 0;
   const int64_t blocks = (depth + 3) / 4, tile = LinearTile(rows);
@@ -196,13 +196,16 @@ inline int64_t LinearInstructions(const std::string &isa, const LinearLayer &lay
   }
   if (isa == "_rv32") {
     const int64_t blocks = (layer.depth + 3) / 4, direct = layer.columns / 4, rest = layer.columns % 4;
-    return (rows + 3) / 4 * (200 + 11 * layer.depth + direct * (163 * blocks + 185) + (rest ? 163 * blocks + 150 : 0)) +
-           rows * rest * 35;
+    const int64_t fours = rows / 4 * 4, groups = direct + (rest ? 1 : 0);
+    const int64_t few = rows % 4 / 2 * groups * (94 * blocks + 210) + rows % 2 * groups * (56 * blocks + 120);
+    return fours / 4 * (200 + 11 * layer.depth + direct * (163 * blocks + 185) + (rest ? 163 * blocks + 150 : 0)) +
+           fours * rest * 35 + few;
   }
   if (isa == "_armv7m") {
     const int64_t blocks = (layer.depth + 3) / 4, direct = layer.columns / 4, rest = layer.columns % 4;
     const int64_t tile = 52 * blocks + 3 * ((blocks + 3) / 4);
-    return (rows + 1) / 2 * (150 + 8 * layer.depth + direct * (tile + 73) + (rest ? tile + 110 : 0)) + rows * rest * 30;
+    const int64_t pairs = rows / 2, alone = rows % 2 * (direct + (rest ? 1 : 0)) * (39 * blocks + 110);
+    return pairs * (150 + 8 * layer.depth + direct * (tile + 73) + (rest ? tile + 110 : 0) + 2 * rest * 30) + alone;
   }
   if (isa != "_dsp") return -1;
   const int64_t blocks = (layer.depth + 3) / 4, groups = (layer.columns + 3) / 4, tile = LinearTile(rows);

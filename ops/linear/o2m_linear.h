@@ -79,6 +79,80 @@ static inline void o2m_linear_store(const o2m_linear_params *p, void *y, int32_t
   o2m_linear_store_q(p, y, at, p->y_zero + o2m_requantize(acc, p->multiplier[n], p->shift));
 }
 
+/* ---- One or two rows of s8, where their k lie ---- */
+
+/* sums[i] = sum_k x[k * step] * w[k][i] for 4 columns. */
+static inline void o2m_linear_dot_1x4(const int8_t *x, int32_t step, const int8_t *w, int32_t depth, int32_t sums[4]) {
+  int32_t s[4] = {0, 0, 0, 0}, k = 0;
+  for (; k + 4 <= depth; k += 4, w += 16, x += 4 * step) {
+    o2m_linear_add(x[0], w, s);
+    o2m_linear_add(x[step], w + 1, s);
+    o2m_linear_add(x[2 * step], w + 2, s);
+    o2m_linear_add(x[3 * step], w + 3, s);
+  }
+  for (; k < depth; ++k, ++w, x += step) o2m_linear_add(x[0], w, s);
+  for (int32_t i = 0; i < 4; ++i) sums[i] = s[i];
+}
+
+/* The same for 2 rows of k side by side: sums[4 * row + i]. */
+static inline void o2m_linear_dot_2x4(const int8_t *x0, const int8_t *x1, const int8_t *w, int32_t depth,
+                                      int32_t sums[8]) {
+  int32_t a[4] = {0, 0, 0, 0}, b[4] = {0, 0, 0, 0}, k = 0;
+  for (; k + 4 <= depth; k += 4, w += 16) {
+    o2m_linear_add(x0[k], w, a);
+    o2m_linear_add(x1[k], w, b);
+    o2m_linear_add(x0[k + 1], w + 1, a);
+    o2m_linear_add(x1[k + 1], w + 1, b);
+    o2m_linear_add(x0[k + 2], w + 2, a);
+    o2m_linear_add(x1[k + 2], w + 2, b);
+    o2m_linear_add(x0[k + 3], w + 3, a);
+    o2m_linear_add(x1[k + 3], w + 3, b);
+  }
+  for (; k < depth; ++k, ++w) {
+    o2m_linear_add(x0[k], w, a);
+    o2m_linear_add(x1[k], w, b);
+  }
+  for (int32_t i = 0; i < 4; ++i) sums[i] = a[i], sums[4 + i] = b[i];
+}
+
+/* Columns n .. n + 3 of rows first .. first + count - 1 of y, from sums[4 * row + i]. up: 32 - shift where |acc| is
+ * below 2^(shift - 1), so that the upper half of a product is all it takes; else below 0. */
+static inline void o2m_linear_store_few(const int32_t *sums, void *y, int32_t first, int32_t count, int32_t n,
+                                        int32_t up, const o2m_linear_params *p) {
+  const int32_t valid = o2m_min(4, p->columns - n), zero = p->y_zero, step = p->y_column;
+  const int32_t *const bias = p->bias + n, *const multiplier = p->multiplier + n;
+  for (int32_t r = 0; r < count; ++r, sums += 4) {
+    int32_t at = (first + r) * p->y_row + n * step;
+    for (int32_t i = 0; i < valid; ++i, at += step) {
+      const int32_t acc = bias[i] + sums[i];
+      if (up >= 0) {
+        const int64_t product = (int64_t)(int32_t)((uint32_t)acc << up) * multiplier[i];
+        o2m_linear_store_q(p, y, at, zero + (int32_t)o2m_floor_shift(product + 0x80000000, 32));
+      } else {
+        o2m_linear_store(p, y, at, n + i, acc);
+      }
+    }
+  }
+}
+
+/* Rows first .. first + count - 1 (1 or 2 of them) of x to those of y, without scratch. */
+static inline void o2m_linear_few_rows(const int8_t *x, void *y, int32_t first, int32_t count, int32_t up,
+                                       const o2m_linear_params *p) {
+  const int8_t *const from = x + first * p->x_row;
+  for (int32_t n = 0; n < p->columns; n += 4) {
+    const int8_t *const w = o2m_linear_group(p, n);
+    int32_t sums[8];
+    if (p->x_column == 1 && count == 2) {
+      o2m_linear_dot_2x4(from, from + p->x_row, w, p->depth, sums);
+    } else {
+      for (int32_t r = 0; r < count; ++r) {
+        o2m_linear_dot_1x4(from + r * p->x_row, p->x_column, w, p->depth, sums + 4 * r);
+      }
+    }
+    o2m_linear_store_few(sums, y, first, count, n, up, p);
+  }
+}
+
 #ifdef __cplusplus
 }
 #endif

@@ -1,6 +1,6 @@
 /* o2m_linear_s8_armv7m.c - linear layer, s8 input, on Armv7-M without DSP instructions (Cortex-M3): tiles of 2 rows by
- * 4 columns, whose 8 sums stay in registers; rows are widened to s32 in scratch, weights read where they lie. Where the
- * compiler is not given such a core, plain C gives the same bytes. */
+ * 4 columns, whose 8 sums stay in registers; rows are widened to s32 in scratch, weights read where they lie, as is a
+ * row alone. Where the compiler is not given such a core, plain C gives the same bytes. */
 #include "o2m_linear.h"
 
 /* s8, or through the table; either after a shift up; or the sums of one group. */
@@ -15,7 +15,7 @@ typedef struct tiles {
   const int32_t *multiplier;
   int32_t zero;        /* 20 */
   int8_t *y;           /* 24 */
-  int32_t row;         /* 28: bytes from row 0 to row 1; 0 where there is none, as row 0 is stored last */
+  int32_t row;         /* 28: bytes from row 0 to row 1 */
   int32_t column;      /* 32: bytes from one column to the next */
   const int8_t *table; /* 36: or null */
   int32_t up;          /* 40: 32 - shift */
@@ -224,9 +224,9 @@ static void run_tiles(const tiles *given) {
 
 #endif
 
-/* Two rows, [k][row]; one that does not exist is row 0 again, and k beyond the depth is zero. */
-static void interleave(const int8_t *x, int32_t rows, const o2m_linear_params *p, int32_t *to) {
-  const int8_t *x1 = rows > 1 ? x + p->x_row : x;
+/* Two rows, [k][row]; k beyond the depth is zero. */
+static void interleave(const int8_t *x, const o2m_linear_params *p, int32_t *to) {
+  const int8_t *x1 = x + p->x_row;
   int32_t k = 0;
   for (; k < p->depth; ++k, to += 2, x += p->x_column, x1 += p->x_column) {
     to[0] = *x;
@@ -236,7 +236,7 @@ static void interleave(const int8_t *x, int32_t rows, const o2m_linear_params *p
 }
 
 /* Columns n .. n + valid - 1 through the sums. */
-static void store_sums(tiles *t, int8_t *y, int32_t rows, int32_t n, int32_t valid, const o2m_linear_params *p) {
+static void store_sums(tiles *t, int8_t *y, int32_t n, int32_t valid, const o2m_linear_params *p) {
   int32_t bias[4] = {0, 0, 0, 0}, sums[8];
   for (int32_t i = 0; i < valid; ++i) bias[i] = p->bias[n + i];
   t->weights = o2m_linear_group(p, n);
@@ -244,19 +244,19 @@ static void store_sums(tiles *t, int8_t *y, int32_t rows, int32_t n, int32_t val
   t->sums = sums;
   t->finish = FINISH_SUMS;
   run_tiles(t);
-  for (int32_t i = 0; i < 4 * rows; ++i) {
+  for (int32_t i = 0; i < 8; ++i) {
     const int32_t column = n + i % 4;
     if (i % 4 < valid) o2m_linear_store(p, y, i / 4 * p->y_row + column * p->y_column, column, sums[i]);
   }
 }
 
-static void store_groups(tiles *t, int8_t *y, int32_t rows, int32_t groups, const o2m_linear_params *p) {
+static void store_groups(tiles *t, int8_t *y, int32_t groups, const o2m_linear_params *p) {
   t->weights = p->weights;
   t->bias = p->bias;
   t->multiplier = p->multiplier;
   t->zero = p->y_zero + (p->table ? 128 : 0);
   t->y = y;
-  t->row = rows > 1 ? p->y_row : 0;
+  t->row = p->y_row;
   t->column = p->y_column;
   t->table = p->table;
   t->up = 32 - p->shift;
@@ -271,18 +271,20 @@ static int32_t is_direct(const o2m_linear_params *p) {
   return p->y_bytes == 1 && most < (int64_t)1 << (p->shift - 1);
 }
 
-/* x [rows][depth] -> y [rows][columns]. scratch: two rows of x as s32, their depth rounded up to 4. */
+/* x [rows][depth] -> y [rows][columns]. scratch, from two rows on: two rows of x as s32, their depth rounded up to 4.
+ */
 void O2M_SYM(o2m_linear_s8_armv7m)(const int8_t *x, void *y, int32_t rows, const o2m_linear_params *p, void *scratch) {
-  const int32_t whole = is_direct(p) ? p->columns / 4 : 0;
+  const int32_t direct = is_direct(p), whole = direct ? p->columns / 4 : 0;
+  int32_t r = 0;
   tiles t;
   t.sums = 0;
   t.x = (const int32_t *)scratch;
   t.blocks = (p->depth + 3) / 4;
-  for (int32_t r = 0; r < rows; r += 2) {
-    const int32_t count = o2m_min(2, rows - r);
+  for (; rows - r >= 2; r += 2) {
     int8_t *const to = (int8_t *)y + r * p->y_row * p->y_bytes;
-    interleave(x + r * p->x_row, count, p, (int32_t *)scratch);
-    if (whole > 0) store_groups(&t, to, count, whole, p);
-    for (int32_t n = 4 * whole; n < p->columns; n += 4) store_sums(&t, to, count, n, o2m_min(4, p->columns - n), p);
+    interleave(x + r * p->x_row, p, (int32_t *)scratch);
+    if (whole > 0) store_groups(&t, to, whole, p);
+    for (int32_t n = 4 * whole; n < p->columns; n += 4) store_sums(&t, to, n, o2m_min(4, p->columns - n), p);
   }
+  if (r < rows) o2m_linear_few_rows(x, y, r, 1, direct ? 32 - p->shift : -1, p);
 }

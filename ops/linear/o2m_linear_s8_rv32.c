@@ -1,6 +1,6 @@
 /* o2m_linear_s8_rv32.c - linear layer, s8 input, on RV32IM: tiles of 4 rows by 4 columns, whose 16 sums stay in
- * registers while a call walks all columns of its rows. Where the compiler is not given such a core, plain C gives the
- * same bytes. */
+ * registers while a call walks all columns of its rows; fewer than 4 rows are read where they lie. Where the compiler
+ * is not given such a core, plain C gives the same bytes. */
 #include "o2m_linear.h"
 
 /* Four rows by some groups of columns. Offsets are the assembly's. */
@@ -11,7 +11,7 @@ typedef struct tiles {
   const int32_t *bias;   /* 12 */
   const int32_t *multiplier;
   int32_t zero;        /* 20 */
-  int8_t *y[4];        /* 24: where the rows lie; one that does not exist lies at row 0, which is stored last */
+  int8_t *y[4];        /* 24: where the rows lie */
   int32_t column;      /* 40: bytes from one column to the next */
   const int8_t *table; /* 44: or null */
   int32_t low, high;   /* 48 */
@@ -209,7 +209,45 @@ NAKED static void run_tiles(tiles *t) {
 }
 #pragma GCC diagnostic pop
 
+/* Four k of one or two rows by four columns, without scratch: GCC spills such a tile. */
+#define WEIGHT_1(w, s) "  lb %[w], " w "(%[at])\n  mul %[t], %[x], %[w]\n  add %[" s "], %[" s "], %[t]\n"
+#define K_1(x, w0, w1, w2, w3) \
+  "  lb %[x], " x "(%[x0])\n" WEIGHT_1(w0, "a0") WEIGHT_1(w1, "a1") WEIGHT_1(w2, "a2") WEIGHT_1(w3, "a3")
+#define WEIGHT_2(w, s)       \
+  WEIGHT_1(w, "a" s)         \
+  "  mul %[t], %[y], %[w]\n" \
+  "  add %[b" s "], %[b" s "], %[t]\n"
+#define K_2(x, w0, w1, w2, w3) \
+  "  lb %[x], " x              \
+  "(%[x0])\n"                  \
+  "  lb %[y], " x "(%[x1])\n" WEIGHT_2(w0, "0") WEIGHT_2(w1, "1") WEIGHT_2(w2, "2") WEIGHT_2(w3, "3")
+#define FOUR_K(k) \
+  k("0", "0", "4", "8", "12") k("1", "1", "5", "9", "13") k("2", "2", "6", "10", "14") k("3", "3", "7", "11", "15")
+static inline void add_1x4(const int8_t *x0, const int8_t *w, int32_t a[4]) {
+  int32_t x, weight, t;
+  __asm__(FOUR_K(K_1)
+          : [a0] "+r"(a[0]), [a1] "+r"(a[1]), [a2] "+r"(a[2]), [a3] "+r"(a[3]), [x] "=&r"(x), [w] "=&r"(weight),
+            [t] "=&r"(t)
+          : [x0] "r"(x0), [at] "r"(w), "m"(*(const int8_t(*)[4])x0), "m"(*(const int8_t(*)[16])w));
+}
+static inline void add_2x4(const int8_t *x0, const int8_t *x1, const int8_t *w, int32_t a[4], int32_t b[4]) {
+  int32_t x, y, weight, t;
+  __asm__(FOUR_K(K_2)
+          : [a0] "+r"(a[0]), [a1] "+r"(a[1]), [a2] "+r"(a[2]), [a3] "+r"(a[3]), [b0] "+r"(b[0]), [b1] "+r"(b[1]),
+            [b2] "+r"(b[2]), [b3] "+r"(b[3]), [x] "=&r"(x), [y] "=&r"(y), [w] "=&r"(weight), [t] "=&r"(t)
+          : [x0] "r"(x0), [x1] "r"(x1), [at] "r"(w), "m"(*(const int8_t(*)[4])x0), "m"(*(const int8_t(*)[4])x1),
+            "m"(*(const int8_t(*)[16])w));
+}
+
 #else
+
+static inline void add_1x4(const int8_t *x0, const int8_t *w, int32_t a[4]) {
+  for (int32_t k = 0; k < 4; ++k) o2m_linear_add(x0[k], w + k, a);
+}
+static inline void add_2x4(const int8_t *x0, const int8_t *x1, const int8_t *w, int32_t a[4], int32_t b[4]) {
+  add_1x4(x0, w, a);
+  add_1x4(x1, w, b);
+}
 
 static void sums_of(const tiles *t, int32_t sums[16]) {
   for (int32_t i = 0; i < 16; ++i) {
@@ -244,10 +282,9 @@ static void run_tiles(tiles *t) {
 
 #endif
 
-/* Four rows, [k][row]; those that do not exist are row 0 again, and k beyond the depth is zero. */
-static void interleave(const int8_t *x, int32_t rows, const o2m_linear_params *p, int8_t *to) {
-  const int8_t *const x1 = rows > 1 ? x + p->x_row : x, *const x2 = rows > 2 ? x + 2 * p->x_row : x;
-  const int8_t *const x3 = rows > 3 ? x + 3 * p->x_row : x;
+/* Four rows, [k][row]; k beyond the depth is zero. */
+static void interleave(const int8_t *x, const o2m_linear_params *p, int8_t *to) {
+  const int8_t *const x1 = x + p->x_row, *const x2 = x1 + p->x_row, *const x3 = x2 + p->x_row;
   int32_t k = 0;
   for (int32_t at = 0; k < p->depth; ++k, at += p->x_column, to += 4) {
     to[0] = x[at];
@@ -259,20 +296,20 @@ static void interleave(const int8_t *x, int32_t rows, const o2m_linear_params *p
 }
 
 /* Columns n .. n + valid - 1 through the sums. */
-static void store_sums(tiles *t, int8_t *y, int32_t rows, int32_t n, int32_t valid, const o2m_linear_params *p) {
+static void store_sums(tiles *t, int8_t *y, int32_t n, int32_t valid, const o2m_linear_params *p) {
   int32_t bias[4] = {0, 0, 0, 0}, sums[16];
   for (int32_t i = 0; i < valid; ++i) bias[i] = p->bias[n + i];
   t->weights = o2m_linear_group(p, n);
   t->bias = bias;
   t->sums = sums;
   run_tiles(t);
-  for (int32_t i = 0; i < 4 * rows; ++i) {
+  for (int32_t i = 0; i < 16; ++i) {
     const int32_t column = n + i % 4;
     if (i % 4 < valid) o2m_linear_store(p, y, i / 4 * p->y_row + column * p->y_column, column, sums[i]);
   }
 }
 
-static void store_groups(tiles *t, int8_t *y, int32_t rows, int32_t groups, const o2m_linear_params *p) {
+static void store_groups(tiles *t, int8_t *y, int32_t groups, const o2m_linear_params *p) {
   t->weights = p->weights;
   t->bias = p->bias;
   t->multiplier = p->multiplier;
@@ -284,8 +321,43 @@ static void store_groups(tiles *t, int8_t *y, int32_t rows, int32_t groups, cons
   t->up = 32 - p->shift;
   t->groups = groups;
   t->sums = 0;
-  for (int32_t r = 0; r < 4; ++r) t->y[r] = y + (r < rows ? r : 0) * p->y_row;
+  for (int32_t r = 0; r < 4; ++r) t->y[r] = y + r * p->y_row;
   run_tiles(t);
+}
+
+/* One or two rows of k side by side. */
+static void dot_1x4(const int8_t *x, const int8_t *w, int32_t depth, int32_t sums[4]) {
+  int32_t a[4] = {0, 0, 0, 0}, k = 0;
+  for (; k + 4 <= depth; k += 4, w += 16, x += 4) add_1x4(x, w, a);
+  for (; k < depth; ++k, ++w, ++x) o2m_linear_add(*x, w, a);
+  for (int32_t i = 0; i < 4; ++i) sums[i] = a[i];
+}
+static void dot_2x4(const int8_t *x0, const int8_t *x1, const int8_t *w, int32_t depth, int32_t sums[8]) {
+  int32_t a[4] = {0, 0, 0, 0}, b[4] = {0, 0, 0, 0}, k = 0;
+  for (; k + 4 <= depth; k += 4, w += 16, x0 += 4, x1 += 4) add_2x4(x0, x1, w, a, b);
+  for (; k < depth; ++k, ++w) {
+    o2m_linear_add(*x0++, w, a);
+    o2m_linear_add(*x1++, w, b);
+  }
+  for (int32_t i = 0; i < 4; ++i) sums[i] = a[i], sums[4 + i] = b[i];
+}
+
+static void few_rows(const int8_t *x, void *y, int32_t first, int32_t count, int32_t up, const o2m_linear_params *p) {
+  const int8_t *const from = x + first * p->x_row;
+  if (p->x_column != 1) {
+    o2m_linear_few_rows(x, y, first, count, up, p);
+    return;
+  }
+  for (int32_t n = 0; n < p->columns; n += 4) {
+    const int8_t *const w = o2m_linear_group(p, n);
+    int32_t sums[8];
+    if (count == 2) {
+      dot_2x4(from, from + p->x_row, w, p->depth, sums);
+    } else {
+      dot_1x4(from, w, p->depth, sums);
+    }
+    o2m_linear_store_few(sums, y, first, count, n, up, p);
+  }
 }
 
 /* Whether the tile's multiplication does: bytes out, and |acc| < 2^(shift - 1). */
@@ -294,17 +366,18 @@ static int32_t is_direct(const o2m_linear_params *p) {
   return p->y_bytes == 1 && most < (int64_t)1 << (p->shift - 1);
 }
 
-/* x [rows][depth] -> y [rows][columns]. scratch: four rows of x, their depth rounded up to 4. */
+/* x [rows][depth] -> y [rows][columns]. scratch, from four rows on: four rows of x, their depth rounded up to 4. */
 void O2M_SYM(o2m_linear_s8_rv32)(const int8_t *x, void *y, int32_t rows, const o2m_linear_params *p, void *scratch) {
-  const int32_t whole = is_direct(p) ? p->columns / 4 : 0;
+  const int32_t direct = is_direct(p), whole = direct ? p->columns / 4 : 0;
+  int32_t r = 0;
   tiles t;
   t.x = (const int8_t *)scratch;
   t.x_end = t.x + (p->depth + 3) / 4 * 16;
-  for (int32_t r = 0; r < rows; r += 4) {
-    const int32_t count = o2m_min(4, rows - r);
+  for (; rows - r >= 4; r += 4) {
     int8_t *const to = (int8_t *)y + r * p->y_row * p->y_bytes;
-    interleave(x + r * p->x_row, count, p, (int8_t *)scratch);
-    if (whole > 0) store_groups(&t, to, count, whole, p);
-    for (int32_t n = 4 * whole; n < p->columns; n += 4) store_sums(&t, to, count, n, o2m_min(4, p->columns - n), p);
+    interleave(x + r * p->x_row, p, (int8_t *)scratch);
+    if (whole > 0) store_groups(&t, to, whole, p);
+    for (int32_t n = 4 * whole; n < p->columns; n += 4) store_sums(&t, to, n, o2m_min(4, p->columns - n), p);
   }
+  for (; r < rows; r += 2) few_rows(x, y, r, o2m_min(2, rows - r), direct ? 32 - p->shift : -1, p);
 }
