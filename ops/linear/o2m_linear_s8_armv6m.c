@@ -7,8 +7,8 @@ enum { TILE = 16 }; /* rows of a tile at most */
 
 /* Column n of `rows` rows, their sums with it given. */
 static void store_column(const o2m_linear_params *p, const int32_t *sums, int32_t rows, int32_t n, void *y) {
-  const int32_t up = 32 - p->shift, multiplier = p->multiplier[n], most = 1 << (31 - up);
-  if (p->y_bytes == 4 || multiplier >= most || multiplier < -most) { /* does not fit a shift of 32 */
+  const int32_t up = 32 - p->shift, multiplier = p->multiplier[n], most = INT32_MAX >> up;
+  if (p->y_bytes == 4 || multiplier > most || multiplier < -most) { /* does not fit a shift of 32 */
     for (int32_t r = 0; r < rows; ++r) o2m_linear_store(p, y, r * p->y_row + n * p->y_column, n, sums[r]);
     return;
   }
