@@ -4,7 +4,9 @@
 #include <cstdio>
 
 #include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
 #include "bench/expected.h"
 #include "bench/measure.h"
 #include "importer/ir/text.h"
@@ -44,13 +46,23 @@ void PrintTable(const std::string &target, const std::vector<Row> &rows) {
   }
 }
 
-// "NAME=FILE" or "NAME=FILE:s16"
-NetworkCase NetworkOf(const std::string &text) {
+// "NAME=FILE", then ":s16", ":ram=14000" or ":flash=170000", each or none.
+absl::StatusOr<NetworkCase> NetworkOf(const std::string &text) {
   NetworkCase network;
-  const size_t equals = text.find('='), colon = text.rfind(':');
-  network.name = text.substr(0, equals);
-  network.model = text.substr(equals + 1, colon == std::string::npos ? colon : colon - equals - 1);
-  if (colon != std::string::npos) network.residual = text.substr(colon + 1);
+  const size_t equals = text.find('=');
+  const std::vector<std::string> parts = absl::StrSplit(text.substr(equals + 1), ':');
+  network.name = text.substr(0, equals), network.model = parts[0];
+  for (size_t i = 1; i < parts.size(); i++) {
+    const std::pair<std::string, std::string> option = absl::StrSplit(parts[i], absl::MaxSplits('=', 1));
+    int64_t bytes = 0;
+    if (option.second.empty()) {
+      network.residual = option.first;
+    } else if (!absl::SimpleAtoi(option.second, &bytes) || (option.first != "ram" && option.first != "flash")) {
+      return absl::InvalidArgumentError(absl::StrCat("--network: '", parts[i], "'; s8, s16, ram=BYTES, flash=BYTES"));
+    } else {
+      (option.first == "ram" ? network.ram : network.flash) = bytes;
+    }
+  }
   return network;
 }
 
@@ -69,7 +81,7 @@ absl::StatusOr<std::vector<Row>> Measure(const Options &options, const std::stri
     O2M_ASSIGN_OR_RETURN(rows, MeasureCases(registry, cases));
   }
   for (const std::string &text : options.networks) {
-    const NetworkCase network = NetworkOf(text);
+    O2M_ASSIGN_OR_RETURN(const NetworkCase network, NetworkOf(text));
     if (!IsSelected(options, network.name)) continue;
     O2M_ASSIGN_OR_RETURN(const std::vector<Row> more, MeasureNetwork(registry, network, target));
     rows.insert(rows.end(), more.begin(), more.end());
@@ -112,7 +124,7 @@ int Main(int argc, char **argv) {
   CLI::App app("instructions (exact counts) and cycles (an estimate) per core, against those in the tree");
   app.add_option("--target", options.targets, "this core only (repeatable)")->expected(-1)->allow_extra_args(false);
   app.add_option("--case", options.select, "cases and networks whose name has this in it")->allow_extra_args(false);
-  app.add_option("--network", options.networks, "NAME=MODEL.onnx[:s16]: a whole network")->allow_extra_args(false);
+  app.add_option("--network", options.networks, "NAME=MODEL.onnx[:s16][:ram=N][:flash=N]")->allow_extra_args(false);
   app.add_option("--plugin", options.plugins, "an operator plugin whose cases count too")->allow_extra_args(false);
   app.add_option("--rows", options.rows, "steps per call; nothing is compared then");
   app.add_option("--variant", options.variant, "number of the way to hold weights, where an op has it; likewise");

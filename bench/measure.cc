@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 #include "codegen/emulator.h"
+#include "codegen/fit.h"
 #include "codegen/layer_profile.h"
 #include "planner/execute.h"
 
@@ -129,9 +130,11 @@ absl::StatusOr<std::vector<Row>> MeasureNetwork(const Registry &registry, const 
   options.model = network.model;
   options.target = target;
   options.residual = network.residual;
+  options.ram = network.ram, options.flash = network.flash;
   Host host;
   host.options = {{"gelu", options.gelu}};
-  O2M_ASSIGN_OR_RETURN(const Compilation compilation, Compile(options, registry, host));
+  O2M_ASSIGN_OR_RETURN(const Program program, CompileToFit(options, registry, host));
+  const Compilation &compilation = program.compilation;
   O2M_ASSIGN_OR_RETURN(const EmulatorRun run, Run(compilation, NoiseFor(compilation.graph), host));
   Row all{network.name, run.instructions, run.profile.cycles, 0, 0, compilation.graph.macs, "MAC"};
   all.ram = run.arena + run.data + run.bss + run.stack;

@@ -25,8 +25,9 @@ absl::StatusOr<std::vector<Row>> MeasureCases(const Registry &registry, const Ca
 struct NetworkCase {
   std::string name, model;  // model: the file
   std::string residual = "s8";
+  int64_t ram = 0, flash = 0;  // as --ram and --flash; 0: the default schedule
 };
-// One inference of the default schedule. Rows of kernels follow: "vit_fmnist:linear_s8".
+// One inference. Rows of kernels follow: "vit_fmnist:linear_s8".
 absl::StatusOr<std::vector<Row>> MeasureNetwork(const Registry &registry, const NetworkCase &network,
                                                 const std::string &target);
 

@@ -6,11 +6,11 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "codegen/cli.h"
+#include "codegen/fit.h"
 #include "codegen/names.h"
 #include "codegen/pareto.h"
 #include "codegen/recompute.h"
 #include "codegen/report_html.h"
-#include "codegen/sizes.h"
 
 namespace onnx2mcu {
 
@@ -108,14 +108,18 @@ void PutSizes(const Sizes &sizes, std::vector<GeneratedFile> &files) {
 }  // namespace
 
 absl::Status CompileVerb(const CommandLine &command, const Registry &registry) {
-  const CompileOptions &options = command.compile;
   Host host;
-  host.options = {{"gelu", options.gelu}};
-  O2M_ASSIGN_OR_RETURN(Compilation compilation, Compile(options, registry, host));
-  if (command.pareto) O2M_RETURN_IF_ERROR(AddNumericAlternatives(options, registry, host, &compilation));
-  O2M_ASSIGN_OR_RETURN(std::vector<GeneratedFile> files, EmitProgram(compilation, options, host));
-  O2M_ASSIGN_OR_RETURN(const Sizes sizes, MeasureSizes(compilation, files));
+  host.options = {{"gelu", command.compile.gelu}};
+  O2M_ASSIGN_OR_RETURN(Program program, CompileToFit(command.compile, registry, host));
+  const CompileOptions &options = program.options;
+  Compilation &compilation = program.compilation;
+  std::vector<GeneratedFile> &files = program.files;
+  const Sizes &sizes = program.sizes;
   O2M_RETURN_IF_ERROR(CheckBudget(compilation, options, sizes));
+  if (command.pareto) {
+    O2M_RETURN_IF_ERROR(AddNumericAlternatives(options, registry, host, &compilation));
+    O2M_ASSIGN_OR_RETURN(files, EmitProgram(compilation, options, host));
+  }
   PutSizes(sizes, files);
   files.push_back({"report.html", ReportHtml(compilation, sizes, BudgetOf(compilation, options))});
   const std::string folder =

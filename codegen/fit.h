@@ -1,0 +1,21 @@
+// codegen/fit.h - a program that fits a budget of flash, where one can be had by another schedule.
+#pragma once
+#include <vector>
+
+#include "codegen/compiler.h"
+#include "codegen/sizes.h"
+
+namespace onnx2mcu {
+
+struct Program {
+  CompileOptions options;  // what it was compiled with: those asked for, or with less code
+  Compilation compilation;
+  std::vector<GeneratedFile> files;
+  Sizes sizes;
+};
+
+// Compiles, emits and measures. Where weights, constants and code exceed the flash, the input is not offered in rows,
+// then schedules of less RAM and fewer calls are taken, the quickest first, until one fits; where none does, the first.
+absl::StatusOr<Program> CompileToFit(const CompileOptions &options, const Registry &registry, Host &host);
+
+}  // namespace onnx2mcu
