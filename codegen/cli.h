@@ -11,8 +11,8 @@ namespace onnx2mcu {
 struct CommandLine {
   std::string verb;  // "compile", "inspect" ...
   CompileOptions compile;
-  std::string ram, flash;           // "320K", as given
-  std::vector<std::string> inputs;  // --inputs
+  std::string ram, flash, prefetch;  // "320K", as given
+  std::vector<std::string> inputs;   // --inputs
   std::string labels, engine;
   int64_t limit = 0;                 // 0: all
   int64_t baud = 115200;             // of an engine that is a port

@@ -104,6 +104,8 @@ void AddPlacement(CLI::App &app, CommandLine &c) {
       ->type_name("NAME");
   app.add_option("--section-arena", o.sections.arena, "defines NAME_ARENA_SECTION for the arena, such as .dtcm")
       ->type_name("NAME");
+  app.add_option("--prefetch", c.prefetch,
+                 "bring weights into the arena a stage ahead, at most so many bytes for one stage, such as 16K");
   app.add_option("--weights-at", o.weights_at, "write the weights as a binary for this address")
       ->check(CLI::Validator(Aligned, "ADDRESS"));
 }
@@ -201,6 +203,9 @@ absl::Status Finish(CommandLine &c) {
     O2M_ASSIGN_OR_RETURN(c.compile.flash, ParseBytes(c.flash, "--flash"));
   }
   if (c.engine.empty()) c.engine = c.verb == "validate" ? "emulator" : "int8";
+  if (!c.prefetch.empty()) {
+    O2M_ASSIGN_OR_RETURN(c.compile.prefetch, ParseBytes(c.prefetch, "--prefetch"));
+  }
   std::string &example = c.compile.example;
   if (!example.empty() && example != "plain" && example != "serial")
     return absl::InvalidArgumentError(

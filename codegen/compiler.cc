@@ -15,6 +15,7 @@
 #include "importer/ir/print.h"
 #include "importer/passes.h"
 #include "planner/cost.h"
+#include "planner/prefetch.h"
 #include "planner/variants.h"
 
 namespace onnx2mcu {
@@ -165,10 +166,27 @@ absl::Status PutImageInArena(const CompileOptions &options, Graph &graph) {
                                                  " inputs; it works for models with one"));
 }
 
+absl::Status PrefetchWeights(const CompileOptions &options, Compilation *compilation) {
+  if (options.prefetch == 0) return absl::OkStatus();
+  O2M_ASSIGN_OR_RETURN(const int64_t budget, ArenaBudget(compilation->graph, compilation->board));
+  AddPrefetch(compilation->graph, options.prefetch, budget, &compilation->plan);
+  const ReadInPlace left = LeftInPlace(compilation->graph, compilation->plan);
+  if (left.bytes == 0) return absl::OkStatus();
+  compilation->graph.warnings.push_back(
+      absl::StrCat("--prefetch=", options.prefetch, ": ", Grouped(left.bytes),
+                   " B of weights are read in place, in the first stage, ", "or since they do not fit; largest: '",
+                   compilation->graph.nodes[left.node].name, "' (", Grouped(left.largest), " B)"));
+  return absl::OkStatus();
+}
+
 absl::Status AddStream(const CompileOptions &options, Compilation *compilation) {
   Stream &stream = compilation->stream;
   stream.why = "--stream=off";
   if (options.stream == "off") return absl::OkStatus();
+  stream.why = "--prefetch looks a stage ahead, and rows come when they come";
+  if (options.prefetch > 0 && options.stream == "auto") return absl::OkStatus();
+  if (options.prefetch > 0)
+    return absl::InvalidArgumentError("--stream=on: does not work with --prefetch; give one of the two");
   stream = AddStream(compilation->graph, compilation->target.abi(), options.stream == "on", &compilation->plan);
   if (stream.possible() || options.stream != "on") return absl::OkStatus();
   return absl::InvalidArgumentError(absl::StrCat(compilation->graph.file,
@@ -269,6 +287,9 @@ absl::StatusOr<Compilation> CompileLowered(Graph graph, Compilation compilation,
   O2M_RETURN_IF_ERROR(PackAll(compilation.graph, host, target));
   DumpAfter("pack", compilation.graph, options);
   O2M_RETURN_IF_ERROR(CheckFlash(compilation));
+
+  // Weights that come from slow flash a stage ahead.
+  O2M_RETURN_IF_ERROR(PrefetchWeights(options, &compilation));
 
   // A second opinion on every byte of the plan.
   O2M_RETURN_IF_ERROR(ValidatePlan(compilation.graph, target, compilation.plan));

@@ -39,6 +39,7 @@ struct CompileOptions {
   uint64_t weights_at = 0;   // address of the weights where they are a binary of their own; 0: they are linked
   bool stage_hook = false;   // NAME_on_stage(stage) before every stage
   Sections sections;         // of the target's memory
+  int64_t prefetch = 0;      // bytes of weights for one stage that may lie in the arena; 0: all are read in place
   bool marks = false;        // O2M_MARK(node) before every call of a kernel: for a profile under emulation
   bool shapes_only = false;  // no calibration and no packing: for inspect and for pricing
 };

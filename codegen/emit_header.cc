@@ -107,6 +107,18 @@ void $name$_on_stage(int stage);
               {{"last", absl::StrCat(compilation.plan.stages.size() - 1)}, {"name", compilation.graph.name}});
 }
 
+std::string PrefetchPrototypes(const Compilation &compilation) {
+  if (compilation.plan.prefetches.empty()) return "";
+  return Fill(R"(
+// Weights on their way from slow flash into the arena, while the stage before the one that reads them runs. Start a copy
+// of `bytes` bytes (by DMA, or just copy); several may be started. The wait returns when all that were started have
+// ended. Define your own: those in $name$.c are weak and copy at once.
+void $name$_prefetch(void *to, const void *from, uint32_t bytes);
+void $name$_prefetch_wait(void);
+)",
+              {{"name", compilation.graph.name}});
+}
+
 std::string WeightsPrototype(const Compilation &compilation, const CompileOptions &options) {
   if (options.weights_at == 0) return "";
   return Fill(R"(
@@ -186,7 +198,7 @@ extern "C" {
 
 // One inference. Re-entrant: all it writes is the arena, which may hold anything before, and the outputs.
 $run$;
-$stream$$weights$$hook$$selftest$
+$stream$$weights$$prefetch$$hook$$selftest$
 #ifdef __cplusplus
 }
 #endif
@@ -197,6 +209,7 @@ $stream$$weights$$hook$$selftest$
                             {"run", RunPrototype(graph)},
                             {"stream", StreamPrototypes(compilation)},
                             {"weights", WeightsPrototype(compilation, options)},
+                            {"prefetch", PrefetchPrototypes(compilation)},
                             {"hook", HookPrototype(compilation, options)},
                             {"selftest", selftest}}));
 }

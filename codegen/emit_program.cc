@@ -6,6 +6,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "absl/strings/str_replace.h"
 #include "codegen/emit.h"
 #include "codegen/printer.h"
 #include "codegen/runtime.h"
@@ -111,12 +112,36 @@ std::string StageHook(const ProgramText &program, int32_t stage, const CompileOp
   return options.stage_hook ? absl::StrCat("  ", program.graph->name, "_on_stage(", stage, ");\n") : "";
 }
 
+// Stands for the names of arrays that are known when their readers are written: PrefetchCalls().
+std::string Placeholder(size_t prefetch) { return absl::StrCat("@prefetched ", prefetch, "@"); }
+
+// What the stage reads has come, what the next one reads is on its way.
+std::string PrefetchLines(const ProgramText &program, int32_t stage, FunctionText &function) {
+  std::string wait, calls;
+  const Plan &plan = *program.plan;
+  for (size_t i = 0; i < plan.prefetches.size(); i++) {
+    const Buffer &buffer = plan.buffers[plan.prefetches[i].buffer];
+    if (plan.prefetches[i].stage == stage) wait = absl::StrCat("  ", program.graph->name, "_prefetch_wait();\n");
+    if (plan.prefetches[i].stage != stage + 1) continue;
+    absl::StrAppend(&calls, "  ", program.graph->name, "_prefetch(a + ", buffer.offset, ", ", Placeholder(i), ", ",
+                    buffer.bytes, ");\n");
+    function.uses_arena = true;
+  }
+  return wait + calls;
+}
+
+std::string WithArrayNames(const ProgramText &program, std::string text) {
+  for (const auto &[prefetch, array] : program.prefetched)
+    text = absl::StrReplaceAll(text, {{Placeholder(static_cast<size_t>(prefetch)), array}});
+  return text;
+}
+
 absl::StatusOr<std::string> StageBody(ProgramText &program, FunctionText &function, const Stage &stage, bool marks,
                                       Host &host) {
   const bool loop = stage.steps > stage.rows;
   const bool whole_tiles = loop && stage.steps % stage.rows == 0;
   bool uses_rows = false;
-  std::string calls;
+  std::string calls, objects;
   for (const NodeId id : stage.nodes) {
     std::string rows = "rows";
     if (whole_tiles) rows = absl::StrCat(stage.rows);
@@ -124,10 +149,14 @@ absl::StatusOr<std::string> StageBody(ProgramText &program, FunctionText &functi
     O2M_ASSIGN_OR_RETURN(const CallText call, EmitNode(program, function, stage, id, loop, rows, host));
     if (marks) absl::StrAppend(&calls, Statement(absl::StrCat("O2M_MARK(", id, ");"), loop ? 4 : 2));
     for (const std::string &line : call.lines) absl::StrAppend(&calls, Statement(line, loop ? 4 : 2));
+    for (const std::string &object : call.objects) absl::StrAppend(&objects, "  ", object, "\n");
     uses_rows |= call.uses_rows;
   }
-  std::string text = StateClear(program, stage, function);
-  if (!loop) return text + calls;
+  // a block of their own: stages that follow each other share the stack
+  if (!objects.empty()) objects = "  {\n" + objects;
+  const char *const close = objects.empty() ? "" : "  }\n";
+  std::string text = StateClear(program, stage, function) + objects;
+  if (!loop) return text + calls + close;
   const std::string advance = stage.rows == 1 ? "++t" : absl::StrCat("t += ", stage.rows);
   absl::StrAppend(&text, "  for (int32_t t = 0; t < ", stage.steps, "; ", advance, ") {\n");
   if (!whole_tiles && uses_rows) {
@@ -135,7 +164,7 @@ absl::StatusOr<std::string> StageBody(ProgramText &program, FunctionText &functi
     absl::StrAppend(&text, "    const int32_t rows = ", stage.steps, " - t < ", stage.rows, " ? ", stage.steps,
                     " - t : ", stage.rows, ";\n");
   }
-  return absl::StrCat(text, calls, "  }\n");
+  return absl::StrCat(text, calls, "  }\n", close);
 }
 
 // ---- One function
@@ -185,7 +214,7 @@ absl::StatusOr<WrittenFunction> WriteFunction(ProgramText &program, const Group 
   std::string comment;
   for (int s = group.begin; s < group.end; s++) {
     O2M_ASSIGN_OR_RETURN(std::string body, StageBody(program, function, program.plan->stages[s], options.marks, host));
-    bodies.push_back(StageHook(program, s, options) + body);
+    bodies.push_back(StageHook(program, s, options) + PrefetchLines(program, s, function) + body);
     absl::StrAppend(&comment, formulas[s], "\n");
   }
   const Graph &graph = *program.graph;
@@ -244,6 +273,18 @@ std::string HookDefault(const Graph &graph, const CompileOptions &options) {
   return absl::StrCat("__attribute__((weak)) void ", graph.name, "_on_stage(int stage) { (void)stage; }\n\n");
 }
 
+// Without a transfer in the background: a copy.
+std::string PrefetchDefault(const ProgramText &program) {
+  if (program.plan->prefetches.empty()) return "";
+  return Fill(
+      R"(__attribute__((weak)) void $name$_prefetch(void *to, const void *from, uint32_t bytes) { memcpy(to, from, bytes); }
+
+__attribute__((weak)) void $name$_prefetch_wait(void) {}
+
+)",
+      {{"name", program.graph->name}});
+}
+
 absl::StatusOr<std::string> EmitSource(ProgramText &program, const Compilation &compilation,
                                        const CompileOptions &options, Host &host) {
   const Graph &graph = *program.graph;
@@ -268,8 +309,9 @@ absl::StatusOr<std::string> EmitSource(ProgramText &program, const Compilation &
   }
   O2M_ASSIGN_OR_RETURN(const std::string stream, EmitStream(program, around, host));
   return absl::StrCat(Banner(compilation, options, graph.name + ".c"), "//\n", map, "\n",
-                      Includes(graph, functions + stream), HookDefault(graph, options), functions, RunPrototype(graph),
-                      " {\n", arena, run, "}\n", stream);
+                      Includes(graph, functions + stream + PrefetchDefault(program)), HookDefault(graph, options),
+                      PrefetchDefault(program), WithArrayNames(program, functions), RunPrototype(graph), " {\n", arena,
+                      run, "}\n", stream);
 }
 
 std::string SymbolHeader(const Graph &graph) {
@@ -321,6 +363,7 @@ std::string Banner(const Compilation &compilation, const CompileOptions &options
   if (options.image_in_arena) absl::StrAppend(&flags, " --image-in-arena");
   if (options.weights_at > 0) absl::StrAppend(&flags, " --weights-at=0x", absl::Hex(options.weights_at));
   if (options.stage_hook) absl::StrAppend(&flags, " --stage-hook");
+  if (options.prefetch > 0) absl::StrAppend(&flags, " --prefetch=", options.prefetch);
   const Sections &sections = options.sections;
   if (!sections.weights.empty()) absl::StrAppend(&flags, " --section-weights=", sections.weights);
   if (!sections.code.empty()) absl::StrAppend(&flags, " --section-code=", sections.code);
@@ -345,8 +388,8 @@ absl::StatusOr<std::vector<GeneratedFile>> EmitProgram(const Compilation &compil
   program.target = compilation.target.abi();
   program.labels = LabelNodes(graph);
   if (options.weights_at > 0) program.weights_in = UpperCase(graph.name) + "_WEIGHTS->";
-  for (const char *suffix :
-       {"_run", "_selftest", "_begin", "_push_rows", "_end", "_weights", "_check_weights", "_on_stage"}) {
+  for (const char *suffix : {"_run", "_selftest", "_begin", "_push_rows", "_end", "_weights", "_check_weights",
+                             "_on_stage", "_prefetch", "_prefetch_wait"}) {
     program.names.Reserve(graph.name + suffix);
   }
   O2M_ASSIGN_OR_RETURN(const std::string source, EmitSource(program, compilation, options, host));

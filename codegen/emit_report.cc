@@ -6,6 +6,7 @@
 #include "codegen/pareto.h"
 #include "o2m_version.h"
 #include "planner/cost.h"
+#include "planner/prefetch.h"
 #include "planner/variants.h"
 
 namespace onnx2mcu {
@@ -54,7 +55,9 @@ Json Tensors(const ProgramText &program) {
       json = TensorJson(program.graph->tensors[buffer.id]);
     } else {
       json = {{"name", program.graph->nodes[buffer.id].name}, {"shape", Json::array({buffer.bytes})}};
-      json["dtype"] = buffer.kind == BufferKind::kScratch ? "scratch" : "state";
+      json["dtype"] = buffer.kind == BufferKind::kScratch ? "scratch"
+                      : buffer.kind == BufferKind::kState ? "state"
+                                                          : "prefetch";
     }
     json["offset"] = buffer.offset;
     json["bytes"] = buffer.bytes;
@@ -81,7 +84,15 @@ Json Streaming(const Compilation &compilation) {
           {"band_bytes", compilation.plan.buffers[stream.band].bytes}};
 }
 
+Json Prefetched(const Compilation &compilation) {
+  int64_t bytes = 0;
+  for (const Prefetch &prefetch : compilation.plan.prefetches) bytes += compilation.plan.buffers[prefetch.buffer].bytes;
+  const ReadInPlace left = LeftInPlace(compilation.graph, compilation.plan);
+  return {{"arrays", compilation.plan.prefetches.size()}, {"bytes", bytes}, {"bytes_in_place", left.bytes}};
+}
+
 Json Named(const std::string &name) { return name.empty() ? Json(nullptr) : Json(name); }
+
 // How many layers hold weights that give other results, and what the integers are from the float model with them and
 // without.
 Json Weights(const Compilation &compilation, const CompileOptions &options) {
@@ -121,6 +132,7 @@ std::string EmitReport(const ProgramText &program, const Compilation &compilatio
   report["tensors"] = Tensors(program);
   report["quantization"] = {
       {"method", "ptq_mse"}, {"inputs", compilation.calibration_inputs}, {"residual", options.residual}};
+  report["prefetch"] = Prefetched(compilation);
   const Sections &sections = compilation.sections;
   report["sections"] = {
       {"weights", Named(sections.weights)}, {"code", Named(sections.code)}, {"arena", Named(sections.arena)}};

@@ -2,6 +2,7 @@
 
 #include <cstring>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "codegen/printer.h"
 
@@ -18,6 +19,7 @@ struct Emission {
   std::string rows;
   o2m_memory memory;
   CallText call;
+  std::vector<std::string> copies;  // names of prefetched constants that the op was given
   std::deque<std::string> strings;  // what the op was handed; deque: stays in place
   std::string error;
 
@@ -182,6 +184,16 @@ void Source(const o2m_emitter *emitter, const char *file_name, const char *text)
   if (!inserted && found->second != text) e.Fail(absl::StrCat("source '", file_name, "' exists with another text"));
 }
 
+// Where NAME_prefetch has put it.
+std::string CopyOf(Emission &e, const Prefetch &prefetch, const Constant &constant, const std::string &array) {
+  const Plan &plan = *e.program.plan;
+  e.program.prefetched[static_cast<int32_t>(&prefetch - plan.prefetches.data())] = array;
+  const std::string comment = absl::StrCat(ShapeText({constant.count}), ", prefetched");
+  e.copies.push_back(ArenaPointer(e, CType(constant.dtype), plan.buffers[prefetch.buffer].offset,
+                                  CIdentifier(e.program.labels[e.id].name + "_" + constant.hint), comment));
+  return e.copies.back();
+}
+
 const char *ConstantName(const o2m_emitter *emitter, int32_t slot) {
   Emission &e = Of(emitter);
   const Node &node = e.node();
@@ -189,11 +201,19 @@ const char *ConstantName(const o2m_emitter *emitter, int32_t slot) {
     return e.Fail("a constant slot that is not there");
   const Constant &constant = node.constants[slot];
   if (constant.data.empty()) return e.Fail(absl::StrCat("constant '", constant.hint, "' was not packed"));
-  return e.Keep(WeightName(e, constant.hint, constant.dtype, constant.data, node.name));
+  const std::string name = WeightName(e, constant.hint, constant.dtype, constant.data, node.name);
+  const Prefetch *prefetch = PrefetchOf(*e.program.plan, e.id, slot);
+  return e.Keep(prefetch == nullptr ? name : CopyOf(e, *prefetch, constant, name));
 }
 
 const char *ObjectName(const o2m_emitter *emitter, const char *c_type, const char *initializer) {
   Emission &e = Of(emitter);
+  for (const std::string &copy : e.copies) {
+    if (!absl::StrContains(initializer, copy)) continue;
+    const std::string local = e.function.names.Unique(CIdentifier(e.program.labels[e.id].name + "_params"));
+    e.call.objects.push_back(absl::StrCat("const ", c_type, " ", local, " = ", initializer, ";"));
+    return e.Keep(local);
+  }
   const auto [known, fresh] = e.program.object_of.emplace(absl::StrCat(c_type, " ", initializer), "");
   if (!fresh) return e.Keep(known->second);
   const std::string name = known->second = e.program.names.Unique(NodeName(e));
@@ -244,7 +264,7 @@ absl::StatusOr<CallText> EmitNode(ProgramText &program, FunctionText &function, 
   const Node &node = program.graph->nodes[id];
   const int32_t asked = std::max(stage.rows, 1);
   Emission e{program, function, stage, id, in_loop, rows, MemoryOf(*program.graph, node, program.target, asked),
-             {},      {},       {}};
+             {},      {},       {},    {}};
   const o2m_emitter emitter = {
       sizeof(o2m_emitter), &e, Source, ConstantName, ObjectName, Operand, Scratch, State, First, Rows, asked, Line};
   const OpNode op_node(*program.graph, node);

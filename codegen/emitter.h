@@ -51,11 +51,13 @@ struct ProgramText {
   std::map<std::string, std::string> files;      // kernel sources by name
   std::map<std::string, std::string> object_of;  // type and initializer -> the object
   int64_t object_count = 0;
+  std::map<int32_t, std::string> prefetched;  // by index into plan->prefetches: the array in flash
 };
 
 // The statements of one call of one node, without indent.
 struct CallText {
   std::vector<std::string> lines;
+  std::vector<std::string> objects;  // parameters that point into the arena, declared where the stage begins
   bool uses_rows = false, uses_first = false;
 };
 

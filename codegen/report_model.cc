@@ -84,7 +84,7 @@ void AddBuffers(const Compilation &c, const std::vector<NodeLabel> &labels, Repo
         if (c.graph.inputs[i] == buffer.id) b.kind = "input", b.label = InputName(c.graph, static_cast<int>(i));
     } else {
       b.name = c.graph.nodes[buffer.id].name, b.label = labels[buffer.id].name;
-      b.kind = buffer.kind == BufferKind::kScratch ? "scratch" : "state";
+      b.kind = buffer.kind == BufferKind::kState ? "state" : "scratch";  // what is prefetched is as short-lived
     }
     model->buffers.push_back(std::move(b));
   }

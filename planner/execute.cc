@@ -100,6 +100,9 @@ Executor::Executor(const Graph &graph, const Plan &plan, const o2m_target &targe
         entry.outputs.push_back(AddressOf(graph, plan, stage, node, memory, true, i));
       entry.scratch = OffsetOf(plan, plan.scratch_of[id]), entry.state = OffsetOf(plan, plan.state_of[id]);
       entry.state_bytes = memory.state_bytes, entry.time = time++;
+      for (const Prefetch &prefetch : plan.prefetches)  // what is in flash is not read
+        if (prefetch.node == id)
+          entry.view.get()->constants[prefetch.slot].data = state_->arena.data + plan.buffers[prefetch.buffer].offset;
       entries.push_back(std::move(entry));
     }
   }
@@ -168,9 +171,20 @@ void Executor::ClearState(size_t stage) {
     if (entry.state != kNone) std::memset(state_->arena.data + entry.state, 0, entry.state_bytes);
 }
 
+// What NAME_prefetch does at the start of a stage.
+void Executor::PrefetchFor(size_t stage) {
+  for (const Prefetch &prefetch : state_->plan.prefetches) {
+    if (prefetch.stage != static_cast<int32_t>(stage)) continue;
+    const Constant &constant = state_->graph.nodes[prefetch.node].constants[prefetch.slot];
+    std::memcpy(state_->arena.data + state_->plan.buffers[prefetch.buffer].offset, constant.data.data(),
+                constant.data.size());
+  }
+}
+
 void Executor::RunStages(size_t begin, size_t end, const Operands &operands) {
   for (size_t s = begin; s < end; s++) {
     const Stage &stage = state_->plan.stages[s];
+    PrefetchFor(s + 1);
     ClearState(s);
     const int32_t steps = std::max(stage.steps, 1), rows = std::max(stage.rows, 1);
     for (int32_t t = 0; t < steps; t += rows) RunSteps(s, t, std::min(rows, steps - t), operands);

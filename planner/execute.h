@@ -48,6 +48,7 @@ class Executor {
   void RunStages(size_t begin, size_t end, const Operands &operands);
   void RunSteps(size_t stage, int32_t first, int32_t rows, const Operands &operands);
   void ClearState(size_t stage);
+  void PrefetchFor(size_t stage);
   std::unique_ptr<State> state_;
 };
 

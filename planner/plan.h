@@ -17,7 +17,7 @@ struct Stage {
   int32_t steps = 0, rows = 0;
 };
 
-enum class BufferKind : uint8_t { kTensor, kScratch, kState };
+enum class BufferKind : uint8_t { kTensor, kScratch, kState, kPrefetch };
 
 // A block of the arena. Time is the position of a node in the schedule (all stages' nodes in order), inclusive. What a
 // loop of several iterations touches lives from its first node to its last, unless it is a tile: a tensor that lives
@@ -37,12 +37,20 @@ struct Overwrite {
   int64_t distance = 0;  // bytes
 };
 
+// A constant that is copied into a buffer of the arena while the stage before the one that reads it runs. `stage` reads
+// it; the copy starts when `stage` - 1 does.
+struct Prefetch {
+  NodeId node = kNone;
+  int32_t slot = 0, stage = 0, buffer = 0;
+};
+
 struct Plan {
   std::vector<Stage> stages;
   std::vector<Buffer> buffers;
   std::vector<Overwrite> overwrites;
   std::vector<int32_t> buffer_of;             // by TensorId (of a base); kNone: constant, graph input, graph output
   std::vector<int32_t> scratch_of, state_of;  // by NodeId; kNone: none
+  std::vector<Prefetch> prefetches;           // in order of stages
   int64_t arena_bytes = 0;
   int64_t lower_bound_bytes = 0;  // max over time of live bytes, from the lifetimes alone
   bool arena_optimal = false;     // no placement of these buffers needs less: the bound is met, or a search has ended
@@ -82,6 +90,9 @@ absl::Status ValidatePlan(const Graph &graph, const o2m_target &target, const Pl
 
 // max over time of live bytes, from lifetimes and overwriting distances alone: no placement can need less.
 int64_t LowerBound(const std::vector<Buffer> &buffers, const std::vector<Overwrite> &overwrites);
+
+// Null where the constant is read in place.
+const Prefetch *PrefetchOf(const Plan &plan, NodeId node, int32_t slot);
 
 // Most bytes alive at once during a stage.
 int64_t LiveBytes(const Plan &plan, int32_t stage);

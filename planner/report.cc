@@ -12,7 +12,9 @@ namespace {
 
 std::string BufferName(const Graph &graph, const Buffer &buffer) {
   if (buffer.kind == BufferKind::kTensor) return graph.tensors[buffer.id].name;
-  return absl::StrCat(graph.nodes[buffer.id].name, buffer.kind == BufferKind::kScratch ? ":scratch" : ":state");
+  return absl::StrCat(graph.nodes[buffer.id].name, buffer.kind == BufferKind::kScratch ? ":scratch"
+                                                   : buffer.kind == BufferKind::kState ? ":state"
+                                                                                       : ":prefetch");
 }
 
 std::string WithoutCommas(std::string name) {

@@ -231,6 +231,27 @@ absl::Status CheckBuffers(const Checker &c) {
   return absl::OkStatus();
 }
 
+// A copy is whole before its reader begins and left alone until that has ended.
+absl::Status CheckPrefetches(const Checker &c) {
+  for (const Prefetch &p : c.plan.prefetches) {
+    const std::string name = absl::StrCat("node '", c.graph.nodes[p.node].name, "'");
+    if (p.stage < 1 || p.stage >= static_cast<int32_t>(c.plan.stages.size()) || p.buffer < 0 ||
+        p.buffer >= static_cast<int32_t>(c.plan.buffers.size()))
+      return Bad(name + ": prefetched from nowhere");
+    const std::vector<NodeId> &nodes = c.plan.stages[p.stage].nodes;
+    if (std::find(nodes.begin(), nodes.end(), p.node) == nodes.end())
+      return Bad(name + ": prefetched for another stage");
+    const Buffer &buffer = c.plan.buffers[p.buffer];
+    if (buffer.kind != BufferKind::kPrefetch || buffer.id != p.node) return Bad(name + ": prefetched over another's");
+    if (buffer.bytes < static_cast<int64_t>(c.graph.nodes[p.node].constants[p.slot].data.size()))
+      return Bad(name + ": too little room for what is prefetched");
+    if (buffer.first > c.stage_begin[p.stage - 1] || buffer.last < c.stage_end[p.stage] - 1)
+      return Bad(name + ": prefetched too late or gone too early");
+    if (buffer.offset % 16) return Bad(name + ": prefetched to no multiple of 16");
+  }
+  return absl::OkStatus();
+}
+
 // Two buffers that share bytes while both are alive: follows the loop step by step and marks what y has covered.
 struct Overlap {
   const Checker &c;
@@ -365,7 +386,9 @@ bool MayOverwrite(const Checker &c, const Buffer &x, const Buffer &y) {
 
 std::string Describe(const Checker &c, const Buffer &buffer) {
   if (buffer.kind == BufferKind::kTensor) return absl::StrCat("'", c.graph.tensors[buffer.id].name, "'");
-  return absl::StrCat(buffer.kind == BufferKind::kScratch ? "scratch of '" : "state of '",
+  return absl::StrCat(buffer.kind == BufferKind::kScratch ? "scratch of '"
+                      : buffer.kind == BufferKind::kState ? "state of '"
+                                                          : "prefetched constant of '",
                       c.graph.nodes[buffer.id].name, "'");
 }
 
@@ -411,6 +434,7 @@ absl::Status ValidatePlan(const Graph &graph, const o2m_target &target, const Pl
     return Bad("made for another graph");
   O2M_RETURN_IF_ERROR(Collect(c));
   O2M_RETURN_IF_ERROR(CheckBuffers(c));
+  O2M_RETURN_IF_ERROR(CheckPrefetches(c));
   O2M_RETURN_IF_ERROR(CheckPairs(c));
   O2M_RETURN_IF_ERROR(CheckOutputs(c));
   if (plan.lower_bound_bytes > plan.arena_bytes) return Bad("the arena is smaller than the lower bound");

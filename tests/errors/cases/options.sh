@@ -48,3 +48,4 @@ case_example_unknown() { refused '--example' "'usb' is no kind" 'plain and seria
 case_engine_of_validate_unknown() {
   refused '--engine' "'board' is no engine" 'serial port' tool validate "$MODELS/sound.onnx" --inputs=x.npy --engine=board
 }
+case_prefetch_not_a_size() { refused '--prefetch' "'few' is not a size" '320K' compiling sound --prefetch=few; }
