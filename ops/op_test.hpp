@@ -365,10 +365,10 @@ inline void CheckCases(const std::string &id, double bound, const Oracle &oracle
 
 // ---- Random cases ---------------------------------------------------------------------------------------------------
 
-// How many per op: O2M_RANDOM_CASES, else 2000. tests/sweep/op_cases.sh takes 10,000.
+// How many per op.
 inline int32_t RandomCaseCount() {
   const char *count = std::getenv("O2M_RANDOM_CASES");
-  return count ? std::atoi(count) : 2000;
+  return count ? std::atoi(count) : 10000;
 }
 
 // Values of an input: any, or the ends of the range alone.

@@ -19,7 +19,7 @@ typedef struct harness_model {
   uint8_t *arena;
   uint32_t arena_bytes, slot_bytes;                /* slot: the arena's memory, rounded up to the grain of the guards */
   const harness_block *inputs, *outputs, *painted; /* each list ends with bytes 0 */
-  const harness_gap *unused; /* of the arena; ends with bytes 0 */
+  const harness_gap *unused;                       /* of the arena; ends with bytes 0 */
   /* Register values, see codegen/guards.h: exact, and for all but the first samples rounded up to the emulator's pages,
    * which it is many times faster with. What they allow beyond the network's memory is painted. */
   const uint32_t (*guards)[2], (*page_guards)[2];

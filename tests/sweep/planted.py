@@ -1,6 +1,6 @@
 """Plants each error of planted.txt into its kernel; the random cases of that op on that core must find it.
 
-python tests/sweep/planted.py RANDOM_CASES PLUGINS SOURCE [--jobs 2] [--count 200] [REGEX]
+python tests/sweep/planted.py RANDOM_CASES PLUGINS SOURCE [--jobs 2] [--count 400] [REGEX]
 
 Fails where an error is not found, where a file does not hold the text any more, and where a kernel for an instruction set
 has no error to its name. To add one: a line below "core op file" in planted.txt, OLD => NEW.
@@ -46,7 +46,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("tool"), parser.add_argument("plugins"), parser.add_argument("source", type=Path)
     parser.add_argument("regex", nargs="?", default="."), parser.add_argument("--jobs", type=int, default=2)
-    parser.add_argument("--count", type=int, default=200)
+    parser.add_argument("--count", type=int, default=400)
     args = parser.parse_args()
     errors = read(Path(__file__).with_name("planted.txt"))
     bare = without_errors(args.source, errors)
