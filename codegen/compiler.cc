@@ -305,7 +305,7 @@ absl::StatusOr<int64_t> OtherFlash(const Compilation &compilation, const Compile
 }
 
 // Again and again with the flash that code leaves, as long as weights could be smaller. They need other kernels then.
-absl::StatusOr<Compilation> CompileToFit(Graph graph, const Compilation &lowered, const CompileOptions &options,
+absl::StatusOr<Compilation> ShrinkToFit(Graph graph, const Compilation &lowered, const CompileOptions &options,
                                          const Registry &registry, Host &host) {
   int64_t room = RoomForConstants(lowered.board, 0);
   for (int round = 0;; round++) {
@@ -327,7 +327,7 @@ absl::StatusOr<Compilation> Compile(const CompileOptions &options, const Registr
   Compilation lowered;
   O2M_ASSIGN_OR_RETURN(Graph graph, LowerModel(options, registry, host, &lowered));
   O2M_RETURN_IF_ERROR(PutImageInArena(options, graph));
-  O2M_ASSIGN_OR_RETURN(Compilation compilation, CompileToFit(std::move(graph), lowered, options, registry, host));
+  O2M_ASSIGN_OR_RETURN(Compilation compilation, ShrinkToFit(std::move(graph), lowered, options, registry, host));
   if (!options.shapes_only) O2M_RETURN_IF_ERROR(StateCoarseWeights(options, host, &compilation));
   return compilation;
 }
