@@ -1,0 +1,27 @@
+# Every op's tests, 10,000 random cases and the ends of all ranges among them, with plugin and kernels built under the
+# address and undefined behaviour sanitizers: no overflow, no shift out of range, no byte outside of scratch.
+# O2M_OPS: names of some ops.
+. "$(dirname "$0")/../e2e/lib.sh"
+
+flags="-O1 -g1 -fsanitize=address,undefined -fno-sanitize=vptr -fno-sanitize-recover=all -fno-omit-frame-pointer"
+sanitized() { # OP
+  local op=$1 folder=$O2M_SOURCE/ops/$1 kernels=() objects=()
+  mapfile -t kernels < <(ls "$folder"/o2m_*.c | grep -vE '_(mve|dsp|rv32|armv7m|armv6m)\.c$')
+  [ "$op" != low_rank_linear ] || kernels=("$O2M_SOURCE"/ops/linear/o2m_linear_s{8,16}.c)
+  local includes="-I$O2M_SOURCE -I$O2M_SOURCE/ops -I$folder -I$O2M_SOURCE/ops/linear -I$O2M_BUILD/op_$op.generated"
+  [ -d "$O2M_BUILD/op_$op.generated" ] || includes+=" -I$O2M_BUILD/ops/$op/op_$op.generated"
+  for file in "${kernels[@]}"; do
+    cc -std=c11 $flags -fPIC $includes -c "$file" -o "$op.$(basename "$file").o"
+    objects+=("$op.$(basename "$file").o")
+  done
+  c++ -std=c++20 $flags -fPIC -shared $includes "$folder/$op.cc" "${objects[@]}" -o "$op.so"
+  c++ -std=c++20 $flags $includes -DO2M_PLUGIN="\"$PWD/$op.so\"" "$folder/${op}_test.cc" "${objects[@]}" -o "$op.test" \
+    -lgtest -lgtest_main -lgmock -ldl -pthread
+  "./$op.test" >"$op.txt" 2>&1 || { grep -E 'runtime error|ERROR|Failure' "$op.txt" | head -n 3; return 1; }
+  tail -n 1 "$op.txt"
+}
+
+for op in ${O2M_OPS:-$(cd "$O2M_SOURCE/ops" && for op in */; do echo "${op%/}"; done)}; do
+  echo "$op"
+  sanitized "$op" || fail "$op under the sanitizers"
+done
