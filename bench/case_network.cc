@@ -107,13 +107,15 @@ std::string ShortName(const o2m_op *op) {
   return id.substr(id.rfind('.') + 1);
 }
 
-void AddCasesOf(const o2m_op *op, const CaseOptions &options, CaseNetwork *network) {
-  const auto *list = static_cast<const o2m_cases *>(ExtensionOf(op, "o2m.cases/1"));
+// Those of a list whose names start with the prefix.
+void AddCasesOf(const o2m_op *op, const char *extension, const std::string &prefix, const CaseOptions &options,
+                CaseNetwork *network) {
+  const auto *list = static_cast<const o2m_cases *>(ExtensionOf(op, extension));
   Graph &graph = network->compilation.graph;
   for (int32_t i = 0; list != nullptr && i < list->count; i++) {
     const o2m_case &c = *list->get(i);
-    const std::string name = absl::StrCat(ShortName(op), "/", absl::StripPrefix(c.name, options.prefix));
-    if (!absl::StartsWith(c.name, options.prefix) || !IsSelected(name, options.select)) continue;
+    const std::string name = absl::StrCat(ShortName(op), "/", absl::StripPrefix(c.name, prefix));
+    if (!absl::StartsWith(c.name, prefix) || !IsSelected(name, options.select)) continue;
     const NodeId node = AddCase(graph, op, c, name);
     network->cases.push_back({name, node});
     if (!TakesTable(graph, graph.nodes[node])) continue;
@@ -128,6 +130,7 @@ void AddWork(const o2m_target &target, CaseNetwork *network) {
       const Work work = WorkOf(c.graph, c.graph.nodes[id], target, stage.steps, std::max(stage.rows, 1));
       CountedCase &counted = network->cases[id];  // one case per node, in order
       counted.macs = work.macs, counted.elements = work.elements, counted.outputs = work.outputs;
+      counted.steps = stage.steps, counted.rows = stage.rows;
     }
   }
 }
@@ -143,10 +146,16 @@ absl::StatusOr<CaseNetwork> NetworkOfCases(const Registry &registry, const CaseO
   CaseNetwork network;
   Compilation &compilation = network.compilation;
   O2M_ASSIGN_OR_RETURN(compilation.target, FindTarget(options.target));
+  if (options.plain) compilation.target.features &= O2M_FEATURE_LONG_MUL | O2M_FEATURE_UNALIGNED;
   Graph &graph = compilation.graph;
   graph.name = graph.file = "bench";
   graph.sha256 = std::string(64, '0');
-  for (const o2m_op *op : registry.ops()) AddCasesOf(op, options, &network);
+  for (const o2m_op *op : registry.ops()) {
+    AddCasesOf(op, "o2m.cases/1", options.prefix, options, &network);
+    if (!options.cost_cases) continue;
+    const bool has_own = ExtensionOf(op, "o2m.cost_cases/1") != nullptr;
+    AddCasesOf(op, has_own ? "o2m.cost_cases/1" : "o2m.cases/1", "", options, &network);
+  }
   if (network.cases.empty()) return network;
   const o2m_target target = compilation.target.abi();
   O2M_RETURN_IF_ERROR(InferAll(graph, host, target));

@@ -15,6 +15,7 @@ struct CountedCase {
   std::string name;  // "linear/64x64x64"; with "+table" behind: the same with a table in the epilogue
   NodeId node = kNone;
   int64_t macs = 0, elements = 0, outputs = 0;  // as the op states them
+  int32_t steps = 0, rows = 0;                  // of the loop that runs it; of a call. 0: one call does all
 };
 
 struct CaseNetwork {
@@ -27,6 +28,8 @@ struct CaseOptions {
   std::string prefix = "bench_";    // of the cases taken; removed from their names
   std::vector<std::string> select;  // parts of names; empty: all
   int32_t rows = 0;                 // steps per call; 0: as many as the planner likes
+  bool cost_cases = false;          // those of "o2m.cost_cases/1" as well
+  bool plain = false;  // scalar C: for a core with none of the instruction sets that kernels are written for
 };
 
 // No cases: an empty list, nothing compiled. Errors name the case.

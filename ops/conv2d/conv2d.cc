@@ -167,6 +167,29 @@ struct Conv2d {
     *cost = {"conv2d", places * weights, places * node->inputs[0]->dims[1], places * y.dims[1], places * weights, -1};
   }
 
+  // The rows of a call are taken for average ones: those at the edges of the image have less to do.
+  static void Terms(const o2m_target *, const o2m_node *node, int32_t rows, TermList &list) {
+    const o2m_tensor &x = *node->inputs[0], &w = *node->inputs[1], &y = *node->outputs[0];
+    const auto &p = ParamsOf<ConvParams>(node);
+    const int64_t down = PositionsInside(y.dims[2], w.dims[2], p.stride_h, p.pad_top, p.dilation_h, x.dims[2]);
+    const int64_t across = PositionsInside(y.dims[3], w.dims[3], p.stride_w, p.pad_left, p.dilation_w, x.dims[3]);
+    const int64_t places = int64_t{rows} * y.dims[3], lines = rows * down * y.dims[3] / y.dims[2];
+    const int64_t taps = rows * down * across / y.dims[2], outputs = y.dims[1] / p.groups, channels = w.dims[1];
+    const int64_t fours = p.groups * (outputs / 4), ones = p.groups * (outputs % 4);
+    list.Add("conv2d", "rows", rows);
+    list.Add("conv2d", "places", places);
+    list.Add("conv2d", "groups", places * p.groups);
+    list.Add("conv2d", "fours", places * fours);
+    list.Add("conv2d", "lines of fours", lines * fours);
+    list.Add("conv2d", "taps of fours", taps * fours);
+    list.Add("conv2d", "steps of fours", taps * fours * channels);
+    list.Add("conv2d", "lines of ones", lines * ones);
+    list.Add("conv2d", "taps of ones", taps * ones);
+    list.Add("conv2d", "steps of ones", taps * ones * channels);
+    list.Add("conv2d", "outputs", places * y.dims[1]);
+    list.Add("conv2d", "table outputs", node->epilogue ? places * y.dims[1] : 0);
+  }
+
   static void QuantRule(const o2m_node *, o2m_quant_rule *rule) { rule->s16_outputs = 1; }
 
   static void Cases(CaseList &list);

@@ -149,7 +149,7 @@ struct Linear {
     return O2M_OK;
   }
 
-  static void Cost(const o2m_target *target, const o2m_node *node, int32_t rows, o2m_cost *cost) {
+  static void Cost(const o2m_target *, const o2m_node *node, int32_t rows, o2m_cost *cost) {
     const Rows r = RowsOf(node);
     const int64_t count = rows * (ElementCount(*node->outputs[0]) / Columns(node) / r.steps);
     const bool s8 = node->inputs[0]->dtype == O2M_S8;
@@ -157,12 +157,29 @@ struct Linear {
     cost->outputs = count * Columns(node);
     cost->macs = cost->outputs * Depth(node);
     cost->flash_bytes_read = (s8 ? (count + 1) / 2 : count) * Columns(node) * Depth(node);
-    cost->instructions = LinearInstructions(IsaOf(target, node), LayerOf(node), count);
+    cost->instructions = -1;
+  }
+
+  static void Terms(const o2m_target *target, const o2m_node *node, int32_t rows, TermList &list) {
+    const o2m_tensor &x = *node->inputs[0], &y = *node->outputs[0];
+    const Rows r = RowsOf(node);
+    const LinearCall call = {x.dtype == O2M_S8 ? "linear_s8" : "linear_s16",
+                             r.RowCount(rows),
+                             Depth(node),
+                             Columns(node),
+                             Stride(x, 1) == 1,
+                             Stride(y, 1) == 1,
+                             BytesOf(y.dtype),
+                             node->epilogue != nullptr,
+                             ParamsOf<LinearShifts>(node).acc_shift > 0};
+    for (int64_t i = KernelCalls(r, rows); i > 0; --i) LinearTerms(IsaOf(target, node), call, list);
+    list.Add(call.kernel, "kernel calls", KernelCalls(r, rows) - 1);
   }
 
   static void QuantRule(const o2m_node *, o2m_quant_rule *rule) { rule->s16_inputs = rule->s16_outputs = 1; }
 
   static void Cases(CaseList &list);
+  static void CostCases(CaseList &list);
 };
 
 // A case with random weights whose outputs span y's range.
@@ -218,6 +235,41 @@ void Linear::Cases(CaseList &list) {
   AddCase(list, "bench_64x192x192", with(s8, {1, 64, 192}), 192, s8, true);
   AddCase(list, "bench_196x192x192", with(s8, {1, 196, 192}), 192, s8, true);
   AddCase(list, "bench_50x67x65", with(s8, {1, 50, 67}), 65, s8, true);  // nothing divides
+}
+
+// Rows, depth and columns with and without tails, all types, other strides.
+void Linear::CostCases(CaseList &list) {
+  const CaseOperand s8 = {O2M_S8, {}, 0.05f, -7}, s16 = {O2M_S16, {}, 0.0015f, 0};
+  struct Size {
+    int32_t rows, depth, columns;
+  };
+  const auto add = [&list](const CaseOperand &x, const CaseOperand &y, Size size, const char *name,
+                           std::vector<int64_t> x_strides = {}, std::vector<int64_t> y_strides = {}) {
+    CaseOperand from = x, to = y;
+    from.dims = {1, size.rows, size.depth};
+    from.strides = std::move(x_strides);
+    to.strides = std::move(y_strides);
+    AddCase(list, Str(name, "_", size.rows, "x", size.depth, "x", size.columns), from, size.columns, to, true);
+  };
+  for (const Size &size : {Size{17, 16, 16},
+                           {17, 64, 32},
+                           {18, 128, 64},
+                           {19, 192, 48},
+                           {17, 32, 100},
+                           {5, 384, 12},
+                           {17, 67, 20},
+                           {19, 64, 33},
+                           {18, 30, 10},
+                           {17, 13, 26},
+                           {7, 48, 3}})
+    add(s8, s8, size, "s8");
+  for (const Size &size : {Size{17, 16, 64}, {18, 64, 32}, {19, 67, 21}}) add(s8, s16, size, "s8_to_s16");
+  for (const Size &size : {Size{17, 16, 64}, {18, 64, 32}, {19, 67, 21}, {17, 192, 24}, {18, 8, 100}, {5, 600, 8}})
+    add(s16, s8, size, "s16");
+  for (const Size &size : {Size{17, 32, 64}, {18, 64, 33}}) add(s16, s16, size, "s16_to_s16");
+  add(s8, s8, {17, 40, 24}, "transposed_input", {0, 1, 17});
+  add(s8, s8, {18, 40, 24}, "transposed_output", {}, {0, 1, 18});
+  add(s8, s8, {18, 64, 24}, "wide_rows", {0, 192, 1}, {0, 72, 1});
 }
 
 }  // namespace

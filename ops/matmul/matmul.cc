@@ -227,6 +227,17 @@ struct Matmul {
              -1};
   }
 
+  static void Terms(const o2m_target *, const o2m_node *node, int32_t rows, TermList &list) {
+    const o2m_tensor &y = *node->outputs[0];
+    const char *const kernel = IsWide(node) ? "matmul_s16" : "matmul_s8";
+    const int64_t outputs = ElementCount(y) / Dim(y, 2) * rows, depth = Depth(node), of_a = outputs / Dim(y, 1);
+    list.Add(kernel, "batches", of_a / rows);
+    list.Add(kernel, "rows", of_a);
+    list.Add(kernel, "widened", of_a * depth);
+    list.Add(kernel, "outputs", outputs);
+    list.Add(kernel, "steps", outputs * depth);
+  }
+
   static void QuantRule(const o2m_node *, o2m_quant_rule *rule) {
     rule->s16_inputs = 3;
     rule->s16_outputs = 1;

@@ -85,6 +85,10 @@ struct Unary {
     *cost = TableCost(node, rows, "unary_s8");
   }
 
+  static void Terms(const o2m_target *, const o2m_node *node, int32_t rows, TermList &list) {
+    ElementTerms(TableLoops(node), 2, "unary_s8", rows, list);
+  }
+
   static void Cases(CaseList &list);
 };
 

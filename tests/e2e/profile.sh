@@ -11,10 +11,11 @@ import sys
 
 report, validation = (json.load(open(path)) for path in sys.argv[1:])
 rows = validation["profile"]
-keys = ["stage", "kernel", "name", "calls", "instructions", "cycles_estimate", "macs"]
+keys = ["stage", "kernel", "name", "calls", "instructions", "instructions_estimate", "cycles_estimate", "macs"]
 assert all(list(row) == keys for row in rows), rows[0]
 layers, rest = rows[:-1], rows[-1]
 assert rest["stage"] is None and 0 < rest["instructions"] < 1000, rest
+assert all(abs(row["instructions_estimate"] / row["instructions"] - 1) < 0.25 for row in layers), layers
 schedule = [(row["stage"], row["kernel"], row["name"], row["macs"]) for row in report["schedule"]]
 assert [(row["stage"], row["kernel"], row["name"], row["macs"]) for row in layers] == schedule
 assert all(row["calls"] > 0 and row["cycles_estimate"] >= row["instructions"] > row["calls"] for row in layers)
