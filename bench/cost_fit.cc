@@ -72,6 +72,32 @@ void FitGroup(const std::vector<const Sample *> &group, Coefficients *coefficien
   for (const auto &[key, column] : columns) (*coefficients)[key] = std::llround(x[column] * 1000);
 }
 
+// What a call takes in a kernel that nobody knows: the mean of those that are.
+int64_t MeanCall(const Coefficients &coefficients) {
+  int64_t sum = 0, count = 0;
+  for (const auto &[key, value] : coefficients) {
+    if (key.second != "calls" || value == 0) continue;
+    sum += value, count++;
+  }
+  return count == 0 ? 0 : sum / count;
+}
+
+// Without what their calls take.
+std::vector<Sample> WithoutCalls(const std::vector<Sample> &samples, int64_t call) {
+  std::vector<Sample> rest;
+  for (Sample sample : samples) {
+    const Term calls = sample.terms.back();
+    sample.terms.pop_back();
+    sample.instructions -= static_cast<double>(call * calls.count) / 1000;
+    if (sample.instructions > 0) rest.push_back(std::move(sample));
+  }
+  return rest;
+}
+
+void FitAll(const std::vector<Sample> &samples, Coefficients *coefficients) {
+  for (const auto &group : GroupsOf(samples)) FitGroup(group, coefficients);
+}
+
 }  // namespace
 
 absl::StatusOr<FitData> ReadFitData(const std::string &path) {
@@ -138,8 +164,14 @@ absl::StatusOr<std::vector<Sample>> SamplesOf(const Registry &registry, const st
 }
 
 Coefficients FitSamples(const std::vector<Sample> &samples) {
+  std::vector<Sample> known, any;
+  for (const Sample &sample : samples) (sample.terms[0].kernel == "*" ? any : known).push_back(sample);
   Coefficients coefficients;
-  for (const auto &group : GroupsOf(samples)) FitGroup(group, &coefficients);
+  FitAll(known, &coefficients);
+  if (any.empty()) return coefficients;
+  const int64_t call = MeanCall(coefficients);
+  FitAll(WithoutCalls(any, call), &coefficients);
+  coefficients[{"*", "calls"}] = call;
   return coefficients;
 }
 

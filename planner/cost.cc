@@ -34,12 +34,26 @@ o2m_cost Guess(const Graph &graph, const Node &node, int32_t steps, int32_t rows
   return cost;
 }
 
+void AddTerm(Call &call, const o2m_term &term) {
+  if (term.count > 0) call.terms[call.count++] = term;
+}
+
+// Products and outputs, or, where there are no products, elements: so that each is told from counts of some op alone.
+void AddAnyKernel(Call &call) {
+  const o2m_cost &c = call.cost;
+  call.count = 0;
+  AddTerm(call, {kAnyKernel, "macs", c.macs});
+  AddTerm(call, c.macs > 0 ? o2m_term{kAnyKernel, "outputs", c.outputs}
+                           : o2m_term{kAnyKernel, "elements", std::max(c.elements, c.outputs)});
+  AddTerm(call, {kAnyKernel, kCall, 1});
+}
+
 void AddGeneric(Call &call, const char *kernel) {
   const o2m_cost &c = call.cost;
   call.count = 0;
   for (const o2m_term &term : {o2m_term{kernel, "macs", c.macs}, o2m_term{kernel, "elements", c.elements},
                                o2m_term{kernel, "outputs", c.outputs}, o2m_term{kernel, kCall, 1}})
-    if (term.count > 0) call.terms[call.count++] = term;
+    AddTerm(call, term);
 }
 
 void AddTerms(Call &call, const o2m_terms &terms, const o2m_target &target, const o2m_node *node, int32_t rows) {
@@ -78,27 +92,24 @@ int64_t SumOf(int32_t core, const Call &call) {
     if (cost == kUnknownCost) return kUnknownCost;
     thousandths += cost * call.terms[i].count;
   }
-  return thousandths / 1000;
+  return thousandths;
 }
 
-int64_t InstructionsOf(int32_t core, Call &call) {
-  const int64_t sum = SumOf(core, call);
+int64_t ThousandthsOf(int32_t core, Call call) {
+  const int64_t sum = SumOf(core, call), stated = call.cost.instructions;
   if (sum != kUnknownCost) return sum;
-  if (call.cost.instructions >= 0)
-    return call.cost.instructions + std::max<int64_t>(CostOf(core, kAnyKernel, kCall), 0) / 1000;
-  AddGeneric(call, kAnyKernel);
+  if (stated >= 0) return stated * 1000 + std::max<int64_t>(CostOf(core, kAnyKernel, kCall), 0);
+  AddAnyKernel(call);
   return std::max<int64_t>(SumOf(core, call), 0);
 }
 
-void Add(Work &work, Call call, int32_t core, int64_t calls) {
-  const o2m_cost &cost = call.cost;
+void Add(Work &work, const o2m_cost &cost, int64_t calls) {
   work.kernel = cost.kernel ? cost.kernel : "";
   work.calls += calls;
   work.macs += calls * std::max<int64_t>(cost.macs, 0);
   work.elements += calls * std::max<int64_t>(cost.elements, 0);
   work.outputs += calls * std::max<int64_t>(cost.outputs, 0);
   work.flash_bytes_read += calls * std::max<int64_t>(cost.flash_bytes_read, 0);
-  work.instructions += calls * InstructionsOf(core, call);
 }
 
 // body(rows of the call, how many such calls there are)
@@ -134,8 +145,13 @@ int64_t CostOf(int32_t core, const char *kernel, const char *term) {
 Work WorkOf(const Graph &graph, const Node &node, const o2m_target &target, int32_t steps, int32_t rows) {
   const int32_t core = CostCoreOf(target.id ? target.id : "");
   Work work;
-  ForEachCall(steps, rows,
-              [&](int32_t r, int64_t calls) { Add(work, CallOf(graph, node, target, steps, r), core, calls); });
+  int64_t thousandths = 0;
+  ForEachCall(steps, rows, [&](int32_t r, int64_t calls) {
+    const Call call = CallOf(graph, node, target, steps, r);
+    Add(work, call.cost, calls);
+    thousandths += calls * ThousandthsOf(core, call);
+  });
+  work.instructions = thousandths / 1000;
   return work;
 }
 
@@ -144,7 +160,7 @@ std::vector<Term> TermsOf(const Graph &graph, const Node &node, const o2m_target
   std::vector<Term> terms;
   ForEachCall(steps, rows, [&](int32_t r, int64_t calls) {
     Call call = CallOf(graph, node, target, steps, r);
-    if (generic) AddGeneric(call, kAnyKernel);
+    if (generic) AddAnyKernel(call);
     for (int32_t i = 0; i < call.count; i++) AddUp(terms, call.terms[i], calls);
   });
   return terms;

@@ -18,7 +18,7 @@ inline constexpr int32_t kCostCoreCount = 7, kFallbackCore = 2;
 int32_t CostCoreOf(const std::string &target);
 
 // What one of a term costs, in thousandths of an instruction; kUnknownCost where nobody counted it on that core.
-// Kernel "*" has those of scalar C: macs, elements, outputs, calls.
+// Kernel "*" has those of scalar C: macs and outputs; elements, where there are no macs; calls.
 inline constexpr int64_t kUnknownCost = -1;
 int64_t CostOf(int32_t core, const char *kernel, const char *term);
 

@@ -28,11 +28,10 @@ TEST(WorkOf, AddsFullCallsAndTheShortLastOne) {
   EXPECT_EQ(work.macs, 1000);
   EXPECT_EQ(work.elements, 10);
   EXPECT_EQ(work.flash_bytes_read, 300);  // weights once per call
-  const auto cost = [](const char *term) { return CostOf(kFallbackCore, "*", term); };
-  const auto call = [&](int64_t rows) {
-    return (100 * rows * cost("macs") + rows * cost("elements") + cost("calls")) / 1000;
+  const auto call = [&](int64_t rows) {   // as it states them, and the call
+    return ((10 * 100 * rows + 100) / 4 + 12 * rows) * 1000 + CostOf(kFallbackCore, "*", "calls");
   };
-  EXPECT_EQ(work.instructions, 2 * call(4) + call(2));
+  EXPECT_EQ(work.instructions, (2 * call(4) + call(2)) / 1000);
 }
 
 TEST(WorkOf, FewerRowsPerCallNeverCostLess) {
@@ -79,13 +78,33 @@ TEST(TermsOf, AddsUpWhatTheOpStatesAndTheCalls) {
   EXPECT_EQ(terms[1].count, 3);
 }
 
-TEST(WorkOf, TakesGenericTermsWhereOneIsUnknown) {
+// An op that states its work, but neither instructions nor terms.
+const void *StatesWork(const char *id) {
+  static const o2m_coster coster = {[](const o2m_target *, const o2m_node *, int32_t rows, o2m_cost *cost) {
+    *cost = {"fake", 100 * rows, 7 * rows, 4 * rows, 0, -1};
+  }};
+  return std::string(id) == "o2m.cost/1" ? &coster : nullptr;
+}
+
+TEST(WorkOf, PricesAnUnknownKernelAsScalarC) {
   One one = RowwiseNode(10, 100);
-  const int64_t generic = WorkOf(one.graph, one.node(), kTarget, 10, 5).instructions;
+  o2m_op op = *fake::Op();
+  op.get_extension = StatesWork;
+  one.graph.nodes[0].op = &op;
+  const auto cost = [](const char *term) { return CostOf(kFallbackCore, "*", term); };
+  EXPECT_EQ(WorkOf(one.graph, one.node(), kTarget, 10, 5).instructions,
+            (1000 * cost("macs") + 40 * cost("outputs") + 2 * cost("calls")) / 1000);
+  EXPECT_GT(cost("macs"), 1000);
+  EXPECT_LT(cost("macs"), 5000);
+}
+
+TEST(WorkOf, TakesWhatIsStatedWhereATermIsUnknown) {
+  One one = RowwiseNode(10, 100);
+  const int64_t stated = WorkOf(one.graph, one.node(), kTarget, 10, 5).instructions;
   o2m_op op = *fake::Op();
   op.get_extension = StatesTerms<kLinear, kNobodys>;
   one.graph.nodes[0].op = &op;
-  EXPECT_EQ(WorkOf(one.graph, one.node(), kTarget, 10, 5).instructions, generic);
+  EXPECT_EQ(WorkOf(one.graph, one.node(), kTarget, 10, 5).instructions, stated);
 }
 
 TEST(CostCoreOf, KnowsEveryCoreAndFallsBackToM4) {
