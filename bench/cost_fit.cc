@@ -17,20 +17,22 @@ namespace {
 constexpr char kHead[] = "case,form,rows,instructions";
 constexpr int32_t kAllRows = std::numeric_limits<int32_t>::max();
 
-// A network of cases to be counted: the best kernels at several numbers of rows, and scalar ones.
+// A network of cases to be counted: the bench cases, in scalar C as well, and those for the cost, which are small, at
+// several numbers of rows.
 struct FitRun {
-  bool plain;
+  bool bench, plain;
   int32_t rows;
 };
-constexpr FitRun kRuns[] = {{true, kAllRows}, {true, 1},  {false, kAllRows}, {false, 1}, {false, 2},
-                            {false, 3},       {false, 4}, {false, 8},        {false, 16}};
+constexpr FitRun kRuns[] = {
+    {true, true, kAllRows}, {true, true, 1},   {true, false, kAllRows}, {false, false, kAllRows}, {false, false, 1},
+    {false, false, 2},      {false, false, 3}, {false, false, 4},       {false, false, 8},        {false, false, 16}};
 
 absl::StatusOr<CaseNetwork> NetworkOf(const Registry &registry, const std::string &target, const FitRun &run,
                                       Host &host) {
   CaseOptions options;
   options.target = target, options.plain = run.plain, options.rows = run.rows;
-  options.cost_cases = !run.plain;
-  if (run.rows != kAllRows && !run.plain) options.prefix = "only those for the cost";  // the others are large
+  options.cost_cases = !run.bench;
+  if (!run.bench) options.prefix = "only those for the cost";
   return NetworkOfCases(registry, options, host);
 }
 
