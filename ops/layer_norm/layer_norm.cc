@@ -242,6 +242,10 @@ void LayerNorm::CostCases(CaseList &list) {
   for (const int32_t features : {33, 128}) {
     AddCase(list, Str("s16_to_s16_", features), s16({1, 17, features}), s16({}));
     AddCase(list, Str("s8_to_s16_", features), s8({1, 17, features}), s16({}));
+    CaseOperand windows = s8({1, 6, 4, features}), windows16 = s16({1, 6, 4, features});
+    windows.strides = windows16.strides = {0, 9 * features, features, 1};
+    AddCase(list, Str("windows_s8_", features), windows, s8({}));
+    AddCase(list, Str("windows_s16_", features), windows16, s8({}));
   }
 }
 

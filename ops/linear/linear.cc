@@ -270,6 +270,16 @@ void Linear::CostCases(CaseList &list) {
   add(s8, s8, {17, 40, 24}, "transposed_input", {0, 1, 17});
   add(s8, s8, {18, 40, 24}, "transposed_output", {}, {0, 1, 18});
   add(s8, s8, {18, 64, 24}, "wide_rows", {0, 192, 1}, {0, 72, 1});
+  // windows of an image: the kernel is called once per row of a window
+  for (const CaseOperand &type : {s8, s16}) {
+    CaseOperand windows = type;
+    windows.dims = {1, 6, 4, 4, 32};
+    windows.strides = {0, 1024, 32 * 9, 32, 1};
+    AddCase(list, type.dtype == O2M_S8 ? "windows_s8" : "windows_s16", windows, 16, s8, true);
+    windows.dims = {1, 3, 7, 7, 16};
+    windows.strides = {0, 16 * 7 * 21, 16 * 21, 16, 1};
+    AddCase(list, type.dtype == O2M_S8 ? "windows_of_7_s8" : "windows_of_7_s16", windows, 24, s8, true);
+  }
 }
 
 }  // namespace

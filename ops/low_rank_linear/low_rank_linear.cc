@@ -327,6 +327,7 @@ void LowRankLinear::CostCases(CaseList &list) {
   const CaseOperand y8 = {O2M_S8, {}, 0.2f, 5};
   AddCase(list, "17x64x16x48", s8({1, 17, 64}), 16, 48, y8);
   AddCase(list, "18x67x13x30", s8({1, 18, 67}), 13, 30, y8);
+  AddCase(list, "windows_24x32x8x16", {O2M_S8, {1, 6, 4, 32}, 0.05f, -7, {}, {0, 256, 33, 1}}, 8, 16, y8);
   AddCase(list, "s16_17x64x16x48", {O2M_S16, {1, 17, 64}, 0.0002f, 0}, 16, 48, y8);
 }
 

@@ -139,6 +139,12 @@ struct Softmax {
                                          : CaseOperand{y, {1, 17, features}, 1.0f / 32768, 0};
       list.Add(Str(name, features), {{x, {1, 17, features}, x == O2M_S8 ? 0.05f : 0.0005f, 0}}, {to}, SoftmaxParams{});
     };
+    for (const o2m_dtype type : {O2M_S8, O2M_S16}) {
+      const CaseOperand to = {O2M_S8, {1, 6, 4, 20}, kScale, kZeroPoint};
+      list.Add(type == O2M_S8 ? "windows_s8" : "windows_s16",
+               {{type, {1, 6, 4, 20}, type == O2M_S8 ? 0.05f : 0.0005f, 0, {}, {0, 180, 20, 1}}}, {to},
+               SoftmaxParams{});
+    }
     for (const int32_t features : {10, 17, 50, 64, 197}) {
       add("s8_", O2M_S8, O2M_S8, features);
       add("s16_", O2M_S16, O2M_S8, features);
