@@ -110,13 +110,15 @@ std::string ShortName(const o2m_op *op) {
   return id.substr(id.rfind('.') + 1);
 }
 
-void AddCasesOf(const o2m_op *op, const CaseOptions &options, CaseNetwork *network) {
-  const auto *list = static_cast<const o2m_cases *>(ExtensionOf(op, "o2m.cases/1"));
+// Those of a list whose names start with the prefix.
+void AddCasesOf(const o2m_op *op, const char *extension, const std::string &prefix, const CaseOptions &options,
+                CaseNetwork *network) {
+  const auto *list = static_cast<const o2m_cases *>(ExtensionOf(op, extension));
   Graph &graph = network->compilation.graph;
   for (int32_t i = 0; list != nullptr && i < list->count; i++) {
     const o2m_case &c = *list->get(i);
-    const std::string name = absl::StrCat(ShortName(op), "/", absl::StripPrefix(c.name, options.prefix));
-    if (!absl::StartsWith(c.name, options.prefix) || !IsSelected(name, options.select)) continue;
+    const std::string name = absl::StrCat(ShortName(op), "/", absl::StripPrefix(c.name, prefix));
+    if (!absl::StartsWith(c.name, prefix) || !IsSelected(name, options.select)) continue;
     const NodeId node = AddCase(graph, op, c, name);
     network->cases.push_back({name, node});
     if (!TakesTable(graph, graph.nodes[node])) continue;
@@ -182,6 +184,7 @@ void AddWork(const o2m_target &target, CaseNetwork *network) {
       const Work work = WorkOf(c.graph, c.graph.nodes[id], target, stage.steps, std::max(stage.rows, 1));
       CountedCase &counted = network->cases[id];  // one case per node, in order
       counted.macs = work.macs, counted.elements = work.elements, counted.outputs = work.outputs;
+      counted.steps = stage.steps, counted.rows = stage.rows;
     }
   }
 }
@@ -244,15 +247,20 @@ absl::StatusOr<CaseNetwork> NetworkOfCases(const Registry &registry, const CaseO
   CaseNetwork network;
   Compilation &compilation = network.compilation;
   O2M_ASSIGN_OR_RETURN(compilation.target, FindTarget(options.target));
+  if (options.plain) compilation.target.features &= O2M_FEATURE_LONG_MUL | O2M_FEATURE_UNALIGNED;
   Graph &graph = compilation.graph;
   graph.name = graph.file = "bench";
   graph.sha256 = std::string(64, '0');
   network.random = options.random_count > 0;
   for (const o2m_op *op : registry.ops()) {
-    if (options.random_count > 0)
+    if (options.random_count > 0) {
       AddRandomCasesOf(op, options, &network);
-    else
-      AddCasesOf(op, options, &network);
+      continue;
+    }
+    AddCasesOf(op, "o2m.cases/1", options.prefix, options, &network);
+    if (!options.cost_cases) continue;
+    const bool has_own = ExtensionOf(op, "o2m.cost_cases/1") != nullptr;
+    AddCasesOf(op, has_own ? "o2m.cost_cases/1" : "o2m.cases/1", "", options, &network);
   }
   if (network.cases.empty()) return network;
   const o2m_target target = compilation.target.abi();

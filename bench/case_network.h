@@ -15,6 +15,7 @@ struct CountedCase {
   std::string name;  // "linear/64x64x64"; with "+table" behind: the same with a table in the epilogue
   NodeId node = kNone;
   int64_t macs = 0, elements = 0, outputs = 0;  // as the op states them
+  int32_t steps = 0, rows = 0;                  // of the loop that runs it; of a call. 0: one call does all
 };
 
 struct CaseNetwork {
@@ -32,6 +33,8 @@ struct CaseOptions {
   // count > 0: instead of the list, the random cases of these seeds (o2m.random_cases/1). Each has rows per call of its
   // own, maybe a table, and its scratch and state where nothing else lies: a gap of the arena follows every block.
   int32_t random_first = 0, random_count = 0;
+  bool cost_cases = false;  // those of "o2m.cost_cases/1" as well
+  bool plain = false;       // scalar C: for a core with none of the instruction sets that kernels are written for
 };
 
 // No cases: an empty list, nothing compiled. Errors name the case.

@@ -38,8 +38,8 @@ absl::Status CheckBytes(const Compilation &compilation, const std::vector<std::v
   return absl::OkStatus();
 }
 
-absl::StatusOr<EmulatorRun> Run(const Compilation &compilation, const std::vector<std::vector<uint8_t>> &inputs,
-                                Host &host) {
+absl::StatusOr<EmulatorRun> RunUnchecked(const Compilation &compilation,
+                                         const std::vector<std::vector<uint8_t>> &inputs, Host &host) {
   CompileOptions emit;
   emit.marks = true;
   O2M_ASSIGN_OR_RETURN(const std::vector<GeneratedFile> files, EmitProgram(compilation, emit, host));
@@ -48,10 +48,16 @@ absl::StatusOr<EmulatorRun> Run(const Compilation &compilation, const std::vecto
   EmulatorOptions options;
   options.page_guards = true;
   O2M_ASSIGN_OR_RETURN(EmulatorRun run, RunOnEmulator(compilation, files, {sample}, options));
-  O2M_RETURN_IF_ERROR(CheckBytes(compilation, inputs, run));
   if (run.profile.instructions != run.instructions)
     return absl::InternalError(absl::StrCat(compilation.target.id, ": the profile tells of ", run.profile.instructions,
                                             " instructions, ", run.instructions, " were counted"));
+  return run;
+}
+
+absl::StatusOr<EmulatorRun> Run(const Compilation &compilation, const std::vector<std::vector<uint8_t>> &inputs,
+                                Host &host) {
+  O2M_ASSIGN_OR_RETURN(EmulatorRun run, RunUnchecked(compilation, inputs, host));
+  O2M_RETURN_IF_ERROR(CheckBytes(compilation, inputs, run));
   return run;
 }
 
@@ -103,7 +109,7 @@ std::vector<Row> RowsOfKernels(const std::string &name, const std::vector<LayerC
     if (layer.stage == kNone) continue;
     Row &row = rows[layer.kernel];
     row.name = absl::StrCat(name, ":", layer.kernel);
-    row.instructions += layer.instructions, row.cycles += layer.cycles;
+    row.instructions += layer.instructions, row.cycles += layer.cycles, row.estimate += layer.estimate;
     row.work += layer.macs > 0 ? layer.macs : std::max(layer.elements, layer.outputs);
     row.unit = layer.macs > 0 ? "MAC" : "element";
   }
@@ -124,6 +130,14 @@ absl::StatusOr<std::vector<Row>> MeasureCases(const Registry &registry, const Ca
   return rows;
 }
 
+absl::StatusOr<std::vector<int64_t>> CountCases(const CaseNetwork &network, Host &host) {
+  O2M_ASSIGN_OR_RETURN(const EmulatorRun run, RunUnchecked(network.compilation, InputsOf(network), host));
+  std::vector<int64_t> counts(network.cases.size());
+  for (const ProfileRow &row : run.profile.rows)
+    if (row.node != kNone) counts[row.node] += row.instructions;  // one case per node, in order
+  return counts;
+}
+
 absl::StatusOr<std::vector<Row>> MeasureNetwork(const Registry &registry, const NetworkCase &network,
                                                 const std::string &target) {
   CompileOptions options;
@@ -138,6 +152,7 @@ absl::StatusOr<std::vector<Row>> MeasureNetwork(const Registry &registry, const 
   compilation.board.flash.clear();  // what is linked is to be counted, also where it is more than the budget
   O2M_ASSIGN_OR_RETURN(const EmulatorRun run, Run(compilation, NoiseFor(compilation.graph), host));
   Row all{network.name, run.instructions, run.profile.cycles, 0, 0, compilation.graph.macs, "MAC"};
+  all.estimate = EstimateInstructions(compilation.graph, compilation.plan, compilation.target.abi());
   all.ram = run.arena + run.data + run.bss + run.stack;
   all.flash = run.weights + run.text + run.rodata;
   std::vector<Row> rows = RowsOfKernels(network.name, LayersOf(compilation, run.profile));

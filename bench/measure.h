@@ -17,10 +17,14 @@ struct Row {
                                // cases: flash alone, the packed weights
   int64_t work = 0;            // what a figure per unit refers to
   std::string unit;            // "MAC", "element"
+  int64_t estimate = 0;        // of whole networks and their kernels: instructions as the planner priced them
 };
 
 // Counted on the emulator, whose output bytes must equal the host's. Internal where they do not.
 absl::StatusOr<std::vector<Row>> MeasureCases(const Registry &registry, const CaseOptions &options);
+
+// Instructions alone, by case; bytes are not compared, since cases with gaps in their outputs leave some unwritten.
+absl::StatusOr<std::vector<int64_t>> CountCases(const CaseNetwork &network, Host &host);
 
 struct NetworkCase {
   std::string name, model;  // model: the file

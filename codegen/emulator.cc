@@ -15,6 +15,9 @@
 namespace onnx2mcu {
 namespace {
 
+// By the machine: a plugin may be shown fewer features than it has.
+bool IsRiscv(const Target &target) { return target.emulator.protection == Protection::kPmp; }
+
 constexpr double kTimeoutSeconds = 3600;
 
 struct Paths {
@@ -59,7 +62,7 @@ std::vector<std::string> SourcesIn(const std::vector<GeneratedFile> &files) {
 
 absl::Status CompileAll(const Compilation &compilation, const std::vector<GeneratedFile> &files,
                         const EmulatorOptions &options, const std::string &folder) {
-  const bool riscv = (compilation.target.features & O2M_FEATURE_RV32) != 0;
+  const bool riscv = IsRiscv(compilation.target);
   std::vector<std::string> network = {
       "-std=c11", "-O2", "-pipe", "-ffunction-sections", "-fdata-sections", "-include", "boot/harness_mark.h", "-c"};
   std::vector<std::string> harness = {"-O2", "-pipe", "-I..", "-c", "harness_model.c"};
@@ -106,7 +109,7 @@ absl::Status LinkStatus(const Compilation &compilation, const EmulatorLayout &la
 
 absl::Status LinkWith(const Compilation &compilation, const EmulatorLayout &layout, std::vector<std::string> arguments,
                       const std::string &weights_region, const Paths &paths) {
-  const bool riscv = (compilation.target.features & O2M_FEATURE_RV32) != 0;
+  const bool riscv = IsRiscv(compilation.target);
   O2M_RETURN_IF_ERROR(
       WriteFileBytes(absl::StrCat(paths.folder, "/", paths.script), LinkerScript(compilation, layout, weights_region)));
   arguments.insert(
@@ -159,7 +162,7 @@ std::vector<std::string> EmulatorCommand(const Compilation &compilation, const P
                                       "enable=on,target=native",
                                       "-kernel",
                                       paths.elf};
-  if ((compilation.target.features & O2M_FEATURE_RV32) != 0) {
+  if (IsRiscv(compilation.target)) {
     command.insert(command.end(), {"-bios", "none", "-m", "256M"});
   }
   if (const std::string plugin = CountPlugin(); !plugin.empty()) {
@@ -205,7 +208,7 @@ std::string DescribeFault(const Compilation &compilation, const EmulatorLayout &
   const auto elf = ReadFileBytes(absl::StrCat(paths.folder, "/", paths.elf));
   const std::string function = elf.ok() ? ElfFunctionAt(*elf, report.pc) : "";
   const std::string at = absl::StrCat(" (pc 0x", absl::Hex(report.pc), ", cause 0x", absl::Hex(report.cause), ")");
-  const bool riscv = (compilation.target.features & O2M_FEATURE_RV32) != 0;
+  const bool riscv = IsRiscv(compilation.target);
   const bool fetch = riscv ? report.cause == 1 : (report.cause & 1) != 0;
   const bool data = riscv ? report.cause == 5 || report.cause == 7 : (report.cause & 0x8082) != 0;
   const std::string who = function.empty() ? "code" : function;

@@ -20,6 +20,7 @@ LayerCount LayerOf(const Compilation &c, int s, NodeId id, const Profile &profil
   layer.name = c.graph.nodes[id].name;
   layer.calls = id < static_cast<NodeId>(profile.calls.size()) ? profile.calls[id] : 0;
   layer.macs = work.macs, layer.elements = work.elements, layer.outputs = work.outputs;
+  layer.estimate = work.instructions;
   return layer;
 }
 
@@ -66,16 +67,19 @@ absl::StatusOr<std::vector<LayerCount>> ProfileLayers(const Compilation &compila
 void PrintLayers(const std::vector<LayerCount> &layers) {
   int64_t all = 0;
   for (const LayerCount &layer : layers) all += layer.instructions;
-  std::printf("  layers of one inference (instructions: exact counts; cycles: an estimate)\n");
-  std::printf("  %5s  %-18s%7s%14s%8s%9s%14s  %s\n", "stage", "kernel", "calls", "instructions", "%", "per MAC",
-              "cycles, est.", "name");
+  std::printf(
+      "  layers of one inference (instructions: exact counts; planned: as the schedule was priced; cycles: an "
+      "estimate)\n");
+  std::printf("  %5s  %-18s%7s%14s%8s%9s%14s%14s  %s\n", "stage", "kernel", "calls", "instructions", "%", "per MAC",
+              "planned", "cycles, est.", "name");
   for (const LayerCount &layer : layers) {
     const std::string stage = layer.stage == kNone ? "" : absl::StrCat(layer.stage);
-    std::printf("  %5s  %-18s%7lld%14s%8.2f%9s%14s  %s\n", stage.c_str(), layer.kernel.c_str(),
+    std::printf("  %5s  %-18s%7lld%14s%8.2f%9s%14s%14s  %s\n", stage.c_str(), layer.kernel.c_str(),
                 static_cast<long long>(layer.calls), Grouped(layer.instructions).c_str(),
                 all == 0 ? 0.0 : 100.0 * static_cast<double>(layer.instructions) / static_cast<double>(all),
-                Ratio(layer.instructions, layer.macs).c_str(), layer.cycles > 0 ? Grouped(layer.cycles).c_str() : "-",
-                layer.name.c_str());
+                Ratio(layer.instructions, layer.macs).c_str(),
+                layer.estimate > 0 ? Grouped(layer.estimate).c_str() : "-",
+                layer.cycles > 0 ? Grouped(layer.cycles).c_str() : "-", layer.name.c_str());
   }
 }
 

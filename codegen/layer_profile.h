@@ -13,6 +13,7 @@ struct LayerCount {
   std::string kernel, name;                         // as report.json has them
   int64_t calls = 0, instructions = 0, cycles = 0;  // cycles: an estimate, 0 where there is no table
   int64_t macs = 0, elements = 0, outputs = 0;      // as the op states them
+  int64_t estimate = 0;                             // instructions, as the planner priced them
 };
 
 // In the order of the schedule; they add up to profile.instructions.

@@ -148,6 +148,7 @@ Json ProfileJson(const std::vector<LayerCount> &layers) {
                     {"name", layer.name},
                     {"calls", layer.calls},
                     {"instructions", layer.instructions},
+                    {"instructions_estimate", layer.estimate},
                     {"cycles_estimate", layer.cycles > 0 ? Json(layer.cycles) : Json(nullptr)},
                     {"macs", layer.macs}});
   return rows;

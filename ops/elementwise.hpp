@@ -217,6 +217,20 @@ OwnQuant QuantOfFunction(const o2m_tensor &x, const Function &f) {
   return QuantOfRange(low, high, O2M_S8);
 }
 
+// ---- Cost -----------------------------------------------------------------------------------------------------------
+
+// A kernel over Elements that is quicker, four values at a time, where those of a row lie side by side in all operands.
+inline void ElementTerms(const Elements &e, int32_t operands, const char *kernel, int32_t steps, TermList &list) {
+  const int64_t count = e.rows.steps == 1 ? 1 : steps, calls = KernelCalls(e.rows, count);
+  const int64_t rows = calls * e.rows.RowCount(count);
+  bool dense = true;
+  for (int32_t o = 0; o < operands; ++o) dense &= e.steps[o] == 1;
+  list.Add(kernel, "kernel calls", calls - 1);
+  list.Add(kernel, dense ? "rows" : "strided rows", rows);
+  list.Add(kernel, dense ? "fours" : "strided values", dense ? rows * (e.count / 4) : rows * e.count);
+  list.Add(kernel, "tails", dense ? rows * (e.count % 4) : 0);
+}
+
 // ---- Constant operands ----------------------------------------------------------------------------------------------
 
 // The scale with which s8 or s16 holds a float constant's largest magnitude, symmetrically; `fallback` where it is all

@@ -24,4 +24,19 @@ void AddImageStrides(const Params &p, Initializer &text) {
       .Field("y_column", p.y_column);
 }
 
+// ---- Cost -----------------------------------------------------------------------------------------------------------
+
+// How many kernel positions lie inside an axis of `size`, over all `outputs`: padding is not computed.
+inline int64_t PositionsInside(int64_t outputs, int64_t kernel, int64_t stride, int64_t pad, int64_t dilation,
+                               int64_t size) {
+  int64_t inside = 0;
+  for (int64_t o = 0; o < outputs; ++o) {
+    for (int64_t k = 0; k < kernel; ++k) {
+      const int64_t at = o * stride - pad + k * dilation;
+      inside += at >= 0 && at < size;
+    }
+  }
+  return inside;
+}
+
 }  // namespace o2m

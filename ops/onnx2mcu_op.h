@@ -227,6 +227,20 @@ typedef struct o2m_variants { int32_t count; const char *const *names; uint32_t 
 typedef struct o2m_cost { const char *kernel; int64_t macs, elements, outputs, flash_bytes_read, instructions; } o2m_cost;
 typedef struct o2m_coster { void (*cost)(const o2m_target *, const o2m_node *, int32_t rows, o2m_cost *); } o2m_coster;
 
+/* "o2m.terms/1": what the instructions of that call are a sum of, as exact functions of shapes, rows, strides and target:
+ * how often an inner block runs, a tile is set up, a value is stored. The host knows what each costs on a core by
+ * (kernel, name), from counts of the cases below, and adds one "call" of cost.kernel itself. Where it does not know one
+ * of them, cost's instructions decide, then its macs, elements and outputs. Writes at most `capacity`; returns how many.
+ * kernel NULL: cost.kernel. */
+enum { O2M_MAX_TERMS = 24 };
+typedef struct o2m_term { const char *kernel, *name; int64_t count; } o2m_term;
+typedef struct o2m_terms {
+  int32_t (*terms)(const o2m_target *, const o2m_node *, int32_t rows, o2m_term *terms, int32_t capacity);
+} o2m_terms;
+
+/* "o2m.cost_cases/1": an o2m_cases of shapes that are counted to learn what the terms cost, beside the cases of
+ * "o2m.cases/1" whose names start with "bench_": what no other case has of tails, strides and types. Absent: all of "o2m.cases/1". */
+
 /* "o2m.quant/1": what the quantiser may choose. Absent: s8 per tensor everywhere. */
 typedef struct o2m_quant_rule {
   uint32_t s16_inputs, s16_outputs;                 /* bit i: operand i may be s16 */

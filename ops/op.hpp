@@ -7,7 +7,8 @@
 //     static o2m_status Infer(const o2m_host *, const o2m_target *, o2m_node *);
 //     static void Run(const o2m_node *, const o2m_call *);
 //     static o2m_status Emit(const o2m_host *, const o2m_target *, const o2m_node *, const o2m_emitter *);
-//     // optional: kFlags, Memory, Pack, Split, Cost, QuantRule, FillTable, RunFloat, Cases, RandomCase, kVariants
+//     // optional: kFlags, Memory, Pack, Split, Cost, Terms, QuantRule, FillTable, RunFloat, Cases, RandomCase,
+//     CostCases, kVariants
 //   };
 //   O2M_PLUGIN("hard_swish", "1.0", HardSwish)
 //
@@ -207,6 +208,34 @@ o2m_status EmitSources(const o2m_host *host, const o2m_emitter *e, const SourceF
   return O2M_OK;
 }
 
+// ---- Cost -----------------------------------------------------------------------------------------------------------
+
+// What Terms() fills: see "o2m.terms/1". A name with the same kernel adds up.
+class TermList {
+ public:
+  TermList(o2m_term *terms, int32_t capacity) : terms_(terms), capacity_(capacity) {}
+  void Add(const char *kernel, const char *name, int64_t count) {
+    if (count == 0) return;
+    for (int32_t i = 0; i < count_; ++i) {
+      const bool same = std::strcmp(terms_[i].kernel, kernel) == 0 && std::strcmp(terms_[i].name, name) == 0;
+      if (same) return void(terms_[i].count += count);
+    }
+    if (count_ < capacity_) terms_[count_++] = {kernel, name, count};
+  }
+  int32_t count() const { return count_; }
+
+ private:
+  o2m_term *terms_;
+  int32_t capacity_, count_ = 0;
+};
+
+// How many times an op's kernel is called in one call of so many steps: once per round of the outer loops.
+inline int64_t KernelCalls(const Rows &rows, int64_t steps) {
+  int64_t calls = 1;
+  for (size_t l = 0; l < rows.loops.size(); ++l) calls *= l == 0 ? steps : rows.loops[l].count;
+  return calls;
+}
+
 // ---- The table of an op ---------------------------------------------------------------------------------------------
 
 // Runs `body`; an exception becomes O2M_INTERNAL.
@@ -267,6 +296,20 @@ struct Table {
       take(taker, list.get(0));
     }
   }
+  static const CaseList &CostCaseTable() {
+    static const CaseList cases = [] {
+      CaseList list;
+      if constexpr (requires { Op::CostCases(list); }) Op::CostCases(list);
+      return list;
+    }();
+    return cases;
+  }
+  static const o2m_case *GetCostCase(int32_t index) { return CostCaseTable().get(index); }
+  static int32_t Terms(const o2m_target *t, const o2m_node *n, int32_t rows, o2m_term *terms, int32_t capacity) {
+    TermList list(terms, capacity);
+    if constexpr (requires { Op::Terms(t, n, rows, list); }) Op::Terms(t, n, rows, list);
+    return list.count();
+  }
 
   static const void *Extension(const char *id) {
     const auto is = [id](const char *name) { return std::strcmp(id, name) == 0; };
@@ -297,6 +340,14 @@ struct Table {
     if constexpr (requires(const o2m_target *t, const o2m_node *n, o2m_cost *c) { Op::Cost(t, n, 1, c); }) {
       static constexpr o2m_coster coster = {Op::Cost};
       if (is("o2m.cost/1")) return &coster;
+    }
+    if constexpr (requires(const o2m_target *t, const o2m_node *n, TermList &l) { Op::Terms(t, n, 1, l); }) {
+      static constexpr o2m_terms terms = {Terms};
+      if (is("o2m.terms/1")) return &terms;
+    }
+    if constexpr (requires(CaseList & list) { Op::CostCases(list); }) {
+      static const o2m_cases cases = {CostCaseTable().count(), GetCostCase};
+      if (is("o2m.cost_cases/1")) return &cases;
     }
     if constexpr (requires(const o2m_node *n, o2m_quant_rule *r) { Op::QuantRule(n, r); }) {
       static constexpr o2m_quantizer quantizer = {Op::QuantRule};

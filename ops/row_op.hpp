@@ -103,21 +103,14 @@ o2m_status EmitRows(const o2m_host *host, const o2m_target *target, const o2m_no
 
 // ---- Cost -----------------------------------------------------------------------------------------------------------
 
-// Instructions of a kernel, as counted: tenths per element, and per row on top.
-struct RowCount {
-  int64_t tenths, per_row;
-};
-struct RowCounts {
-  RowCount mve, dsp, rv32, scalar;  // scalar: Armv7-M; cores without a long multiply take the planner's own figures
-};
-inline int64_t InstructionsOf(const RowCounts &counts, const o2m_target *target, int64_t rows, int64_t elements) {
-  const auto has = [target](uint32_t feature) { return (target->features & feature) != 0; };
-  if (!has(O2M_FEATURE_LONG_MUL)) return -1;
-  const RowCount &c = has(O2M_FEATURE_MVE)    ? counts.mve
-                      : has(O2M_FEATURE_DSP)  ? counts.dsp
-                      : has(O2M_FEATURE_RV32) ? counts.rv32
-                                              : counts.scalar;
-  return rows * c.per_row + elements * c.tenths / 10;
+// A kernel that walks each row: quickly where x and y are s8 and their values lie side by side, `dense`.
+inline void RowTerms(const o2m_node *node, const char *kernel, int32_t steps, bool dense, TermList &list) {
+  const Rows r = RowsOf(node);
+  const int64_t features = Dim(*node->inputs[0], 1), calls = KernelCalls(r, steps), rows = calls * r.RowCount(steps);
+  list.Add(kernel, "kernel calls", calls - 1);
+  list.Add(kernel, dense ? "rows" : "general rows", rows);
+  list.Add(kernel, dense ? "fours" : "general values", rows * (dense ? (features + 3) / 4 : features));
+  list.Add(kernel, "tails", dense ? rows * (features % 4) : 0);
 }
 
 }  // namespace o2m

@@ -1,9 +1,9 @@
-// planner/cost.h - work turned into instructions: what ops state in "o2m.cost/1", times one table per target.
-//
-// Provisional figures (counts of scalar kernels, see DESIGN.md); they order schedules, they do not predict a run.
+// planner/cost.h - work turned into instructions: the terms that ops state in "o2m.terms/1", each times what it costs
+// on a core (cost_table.inc, which bench/fit makes from counts).
 #pragma once
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "importer/ir/graph.h"
 #include "importer/ir/op_node.h"
@@ -11,13 +11,16 @@
 
 namespace onnx2mcu {
 
-// In thousandths of an instruction, but for the last.
-struct CostTable {
-  const char *target;
-  int64_t per_mac, per_element, per_output, per_flash_byte;
-  int64_t per_call;  // instructions: prologue, parameters, loop
-};
-const CostTable &CostTableOf(const std::string &target);
+// The cores that were counted, by column of the table; others are priced as kFallbackCore.
+inline constexpr const char *kCostCores[] = {"cortex-m0",  "cortex-m3",  "cortex-m4", "cortex-m7",
+                                             "cortex-m33", "cortex-m55", "rv32imc"};
+inline constexpr int32_t kCostCoreCount = 7, kFallbackCore = 2;
+int32_t CostCoreOf(const std::string &target);
+
+// What one of a term costs, in thousandths of an instruction; kUnknownCost where nobody counted it on that core.
+// Kernel "*" has those of scalar C: macs and outputs; elements, where there are no macs; calls.
+inline constexpr int64_t kUnknownCost = -1;
+int64_t CostOf(int32_t core, const char *kernel, const char *term);
 
 // Work of calls that together do all steps of a node, `rows` per call.
 struct Work {
@@ -25,6 +28,14 @@ struct Work {
   int64_t macs = 0, elements = 0, outputs = 0, flash_bytes_read = 0, instructions = 0, calls = 0;
 };
 Work WorkOf(const Graph &graph, const Node &node, const o2m_target &target, int32_t steps, int32_t rows);
+
+// What those instructions are the sum of, by kernel and name; `generic`: as for a kernel that nobody counted.
+struct Term {
+  std::string kernel, name;
+  int64_t count = 0;
+};
+std::vector<Term> TermsOf(const Graph &graph, const Node &node, const o2m_target &target, int32_t steps, int32_t rows,
+                          bool generic = false);
 
 // What schedules are compared by, in instructions: those they take, and those the core could take while it waits for
 // constants (o2m_target.flash_wait).

@@ -71,7 +71,7 @@ void ExpectRun(const std::string &clause, const std::string &how, const NodeSpec
 bool CheckDeclarations(Subject &subject, Reporter &report);
 // run() in every way that the planner may use it. False where it is not even a function of its inputs and tiles.
 bool CheckRuns(const Subject &subject, Reporter &report);
-// The extensions that speak of results: split, unary table, variants, cost, rules; and epilogues, other targets.
+// The extensions that speak of results: split, unary table, variants, cost, terms, rules; and epilogues, other targets.
 void CheckExtensions(const Subject &subject, Reporter &report);
 // Every case's emitted C in one program, compiled and compared with run().
 void CheckEmitted(const std::vector<Subject> &subjects, const std::string &compiler, Reporter &report);

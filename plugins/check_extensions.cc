@@ -205,7 +205,7 @@ void CheckTargets(const Subject &subject, const std::vector<Bytes> &inputs, cons
   }
 }
 
-// ---- cost and rules: pure and sensible
+// ---- cost, terms and rules: pure and sensible
 
 void CheckCost(const Subject &subject, Reporter &report) {
   const auto *coster = ExtensionOf<o2m_coster>(subject.inferred.op, "o2m.cost/1");
@@ -223,6 +223,27 @@ void CheckCost(const Subject &subject, Reporter &report) {
   const bool negative = std::any_of(all.begin(), all.end(), [](int64_t n) { return n < 0; });
   report.Expect("cost", negative ? "negative work" : "");
   report.Expect("cost", cost.instructions < 0 && !cost.kernel ? "names neither instructions nor a kernel" : "");
+}
+
+void CheckTerms(const Subject &subject, Reporter &report) {
+  const auto *extension = ExtensionOf<o2m_terms>(subject.inferred.op, "o2m.terms/1");
+  if (!extension) return;
+  report.Begin("terms");
+  const NodeView view(subject.inferred);
+  for (const int32_t rows : {1, 2, 5}) {
+    o2m_term terms[O2M_MAX_TERMS] = {}, again[O2M_MAX_TERMS] = {};
+    const int32_t count = extension->terms(&subject.target, view.get(), rows, terms, O2M_MAX_TERMS);
+    const int32_t other = extension->terms(&subject.target, view.get(), rows, again, O2M_MAX_TERMS);
+    report.Expect("terms", count < 0 || count > O2M_MAX_TERMS ? "more terms than there is room for" : "");
+    if (count < 0 || count > O2M_MAX_TERMS) return;
+    bool same = count == other, sound = true;
+    for (int32_t i = 0; i < count; i++) {
+      sound &= terms[i].name != nullptr && terms[i].count >= 0;
+      same &= sound && terms[i].count == again[i].count && std::string(terms[i].name) == again[i].name;
+    }
+    report.Expect("terms", sound ? "" : "a term without a name, or fewer than none of one");
+    report.Expect("terms", same ? "" : "two equal calls gave other terms");
+  }
 }
 
 void CheckQuantRule(const Subject &subject, Reporter &report) {
@@ -265,6 +286,7 @@ void CheckExtensions(const Subject &subject, Reporter &report) {
   CheckVariants(subject, inputs, whole, report);
   CheckTargets(subject, inputs, whole, report);
   CheckCost(subject, report);
+  CheckTerms(subject, report);
   CheckQuantRule(subject, report);
 }
 

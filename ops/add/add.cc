@@ -143,13 +143,14 @@ struct Add {
                        {"o2m_fixedpoint.h", "o2m_add.h", "o2m_add_loops.h", header.c_str(), source.c_str()});
   }
 
-  // As counted: scalar C of Armv7-M, RV32, MVE.
-  static void Cost(const o2m_target *target, const o2m_node *node, int32_t rows, o2m_cost *cost) {
+  static void Cost(const o2m_target *, const o2m_node *node, int32_t rows, o2m_cost *cost) {
     const Binary operands = OperandsOf(node);
     *cost = BinaryCost(operands, rows, KernelIndex(operands) == 0 ? "add_s8" : "add_s16");
-    if ((target->features & O2M_FEATURE_LONG_MUL) == 0) return;
-    const int64_t each = target->features & O2M_FEATURE_MVE ? 3 : target->features & O2M_FEATURE_RV32 ? 12 : 9;
-    cost->instructions = each * cost->elements;
+  }
+
+  static void Terms(const o2m_target *, const o2m_node *node, int32_t rows, TermList &list) {
+    const Binary operands = OperandsOf(node);
+    ElementTerms(LoopsOf(operands), 3, kKernels[KernelIndex(operands)].name, rows, list);
   }
 
   static void QuantRule(const o2m_node *, o2m_quant_rule *rule) {

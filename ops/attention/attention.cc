@@ -312,20 +312,41 @@ struct Attention {
     return O2M_OK;
   }
 
-  static void Cost(const o2m_target *target, const o2m_node *node, int32_t rows, o2m_cost *cost) {
+  static void Cost(const o2m_target *, const o2m_node *node, int32_t rows, o2m_cost *cost) {
     const o2m_attention_params p = KernelParams(node);
     const int64_t heads = int64_t{p.groups} * p.heads, pairs = (int64_t{rows} + 1) / 2 * heads;
     cost->kernel = "attention_s8";
     cost->macs = 2 * pairs * p.keys * (p.depth + p.columns);
     cost->elements = heads * rows * p.keys;
     cost->outputs = heads * rows * p.columns;
-    cost->instructions = InstructionsOf(Variant(target), node, heads, rows);
+    cost->instructions = -1;
+  }
+
+  static void Terms(const o2m_target *target, const o2m_node *node, int32_t rows, TermList &list) {
+    const o2m_attention_params p = KernelParams(node);
+    const AttentionCall call = {"attention_s8",
+                                rows,
+                                p.keys,
+                                p.depth,
+                                p.columns,
+                                LayoutKind(p.k.row, p.k.column),
+                                LayoutKind(p.v.column, p.v.row),
+                                p.q.column == 1,
+                                node->input_count > kMask,
+                                p.y.column == 1 && p.y_bytes == 1};
+    o2m_term head[O2M_MAX_TERMS];
+    TermList of_head(head, O2M_MAX_TERMS);
+    AttentionTerms(Variant(target), call, of_head);
+    const int64_t heads = int64_t{p.groups} * p.heads;
+    for (int32_t i = 0; i < of_head.count(); ++i) list.Add(head[i].kernel, head[i].name, heads * head[i].count);
+    list.Add(call.kernel, "heads", heads);
   }
 
   static void QuantRule(const o2m_node *, o2m_quant_rule *rule) { rule->s16_outputs = 1; }
 
   static void RandomCase(CaseList &list, Random &random) { RandomAttentionCase(list, random); }
   static void Cases(CaseList &list);
+  static void CostCases(CaseList &list);
 };
 
 // ---- Cases ----------------------------------------------------------------------------------------------------------
@@ -430,6 +451,45 @@ void Attention::Cases(CaseList &list) {
   AddMasked(list, "mask_per_head", {1, 3, 6, 10}, -100.0f);
   AddMasked(list, "mask_of_keys", {1, 1, 1, 10}, -1e9f);
   RandomCases().AddTo(list, 60);
+}
+
+// Heads as columns of tokens, as projections leave them, and other layouts; keys, depth and columns with tails.
+void Attention::CostCases(CaseList &list) {
+  const AttentionParams params = {0.35f, {1, 1}, 0, 0, 0, 0};
+  struct Size {
+    int32_t heads, rows, keys, depth, columns;
+  };
+  for (const Size &size : {Size{1, 17, 17, 16, 16},
+                           {1, 20, 64, 32, 32},
+                           {1, 17, 50, 16, 16},
+                           {1, 18, 130, 64, 64},
+                           {2, 17, 33, 24, 24},
+                           {3, 16, 16, 32, 32},
+                           {4, 19, 49, 12, 12},
+                           {1, 17, 21, 13, 10},
+                           {2, 9, 9, 7, 6},
+                           {1, 5, 197, 32, 32},
+                           {6, 2, 4, 16, 16},
+                           {1, 17, 49, 48, 16}}) {
+    const int32_t h = size.heads, in = h * size.depth, out = h * size.columns;
+    const auto case_of = [&](const char *name, std::vector<int64_t> k, std::vector<int64_t> v, o2m_dtype y_dtype) {
+      CaseOperand y = S8({1, h, size.rows, size.columns}, 2, {0, size.columns, out, 1});
+      if (y_dtype == O2M_S16) y.dtype = O2M_S16, y.scale = 0.0003f, y.zero_point = 0;
+      list.Add(
+          Str(name, "_", h, "x", size.rows, "x", size.keys, "x", size.depth, "x", size.columns),
+          {S8({1, h, size.rows, size.depth}, 3, {0, size.depth, in, 1}),
+           S8({1, h, size.depth, size.keys}, -9, std::move(k)), S8({1, h, size.keys, size.columns}, 11, std::move(v))},
+          {y}, params);
+    };
+    const std::vector<int64_t> k = {0, size.depth, 1, in}, v = {0, size.columns, out, 1};
+    case_of("tokens", k, v, O2M_S8);
+    if (h != 1) continue;
+    case_of("dense_keys", {}, v, O2M_S8);
+    case_of("transposed_values", k, {0, 0, 1, size.keys}, O2M_S8);
+    if (size.rows == 17) case_of("s16", k, v, O2M_S16);
+  }
+  AddMasked(list, "mask_cost", {6, 10}, -INFINITY);
+  AddMasked(list, "mask_of_heads_cost", {1, 3, 6, 10}, -100.0f);
 }
 
 }  // namespace

@@ -190,6 +190,74 @@ struct Conv2d {
     *cost = {"conv2d", places * weights, places * node->inputs[0]->dims[1], places * y.dims[1], places * weights, -1};
   }
 
+  // The rows of a call are taken for average ones: those at the edges of the image have less to do.
+  // Panels of what a few outputs see, four channels at a time.
+  static void DenseDspTerms(const o2m_node *node, int32_t rows, TermList &list) {
+    const o2m_tensor &x = *node->inputs[0], &w = *node->inputs[1], &y = *node->outputs[0];
+    const int64_t groups = ParamsOf<ConvParams>(node).groups, channels = w.dims[1],
+                  taps = int64_t{w.dims[2]} * w.dims[3];
+    const int64_t depth = taps * channels, blocks = (depth + 3) / 4, of_group = y.dims[1] / groups;
+    const int64_t tile = o2m_conv2d_tile(static_cast<int32_t>(depth)), fours = (of_group + 3) / 4;
+    const int64_t bands = rows * ((y.dims[3] + tile - 1) / tile) * groups;
+    const int64_t places = rows * y.dims[3] * groups, last = y.dims[3] % tile;
+    const int64_t pairs = rows * groups * (y.dims[3] / tile * tile / 2 + (last + 1) / 2);
+    const bool together = x.strides[1] == 1 || channels == 1;
+    list.Add("conv2d", "bands", bands);
+    list.Add("conv2d", "lines seen", places * w.dims[2]);
+    list.Add("conv2d", together ? "taps seen" : "taps seen apart", places * taps);
+    list.Add("conv2d", together ? "values seen" : "values seen apart", places * depth);
+    list.Add("conv2d", "panel blocks", pairs * blocks);
+    list.Add("conv2d", "widened fours", bands * fours);
+    list.Add("conv2d", depth % 4 ? "widened blocks, odd" : "widened blocks", bands * fours * blocks);
+    list.Add("conv2d", "tiles", pairs * fours);
+    list.Add("conv2d", "blocks", pairs * fours * blocks);
+    list.Add("conv2d", "sum outputs", of_group % 4 ? places * (of_group % 4) : 0);
+    list.Add("conv2d", "outputs", places * of_group);
+    list.Add("conv2d", "table outputs", node->epilogue ? places * of_group : 0);
+  }
+
+  // Weights widened once per call; four channels at a time where they lie side by side.
+  static void DepthwiseDspTerms(const o2m_node *node, int32_t rows, int64_t lines, int64_t taps, TermList &list) {
+    const o2m_tensor &x = *node->inputs[0], &w = *node->inputs[1], &y = *node->outputs[0];
+    const int64_t channels = y.dims[1], places = int64_t{rows} * y.dims[3];
+    const int64_t fours = x.strides[1] == 1 ? channels / 4 : 0, apart = channels - 4 * fours;
+    list.Add("conv2d_depthwise", "weights", channels * w.dims[2] * w.dims[3]);
+    list.Add("conv2d_depthwise", "places", places);
+    list.Add("conv2d_depthwise", "fours", places * fours);
+    list.Add("conv2d_depthwise", "lines of fours", lines * fours);
+    list.Add("conv2d_depthwise", "taps of fours", taps * fours);
+    list.Add("conv2d_depthwise", "fours apart", places * ((apart + 3) / 4));
+    list.Add("conv2d_depthwise", "lines apart", lines * ((apart + 3) / 4));
+    list.Add("conv2d_depthwise", "taps apart", taps * apart);
+    list.Add("conv2d_depthwise", "outputs", places * channels);
+    list.Add("conv2d_depthwise", "table outputs", node->epilogue ? places * channels : 0);
+  }
+
+  static void Terms(const o2m_target *target, const o2m_node *node, int32_t rows, TermList &list) {
+    const o2m_tensor &x = *node->inputs[0], &w = *node->inputs[1], &y = *node->outputs[0];
+    const std::string name = KernelName(target, node);
+    if (name == "o2m_conv2d_dsp") return DenseDspTerms(node, rows, list);
+    const auto &p = ParamsOf<ConvParams>(node);
+    const int64_t down = PositionsInside(y.dims[2], w.dims[2], p.stride_h, p.pad_top, p.dilation_h, x.dims[2]);
+    const int64_t across = PositionsInside(y.dims[3], w.dims[3], p.stride_w, p.pad_left, p.dilation_w, x.dims[3]);
+    const int64_t places = int64_t{rows} * y.dims[3], lines = rows * down * y.dims[3] / y.dims[2];
+    const int64_t taps = rows * down * across / y.dims[2], outputs = y.dims[1] / p.groups, channels = w.dims[1];
+    if (name == "o2m_conv2d_depthwise_dsp") return DepthwiseDspTerms(node, rows, lines, taps, list);
+    const int64_t fours = p.groups * (outputs / 4), ones = p.groups * (outputs % 4);
+    list.Add("conv2d", "rows", rows);
+    list.Add("conv2d", "places", places);
+    list.Add("conv2d", "groups", places * p.groups);
+    list.Add("conv2d", "fours", places * fours);
+    list.Add("conv2d", "lines of fours", lines * fours);
+    list.Add("conv2d", "taps of fours", taps * fours);
+    list.Add("conv2d", "steps of fours", taps * fours * channels);
+    list.Add("conv2d", "lines of ones", lines * ones);
+    list.Add("conv2d", "taps of ones", taps * ones);
+    list.Add("conv2d", "steps of ones", taps * ones * channels);
+    list.Add("conv2d", "outputs", places * y.dims[1]);
+    list.Add("conv2d", "table outputs", node->epilogue ? places * y.dims[1] : 0);
+  }
+
   static void QuantRule(const o2m_node *, o2m_quant_rule *rule) { rule->s16_outputs = 1; }
 
   static void RandomCase(CaseList &list, Random &random) { RandomConvCase<Params>(list, random); }

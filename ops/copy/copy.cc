@@ -171,6 +171,24 @@ struct Copy {
     if (IsConstant(node)) cost->flash_bytes_read = values * BytesOf(node->outputs[0]->dtype);
   }
 
+  // memcpy() takes words where both sides are aligned, and is called for each value that is wider than a byte
+  // otherwise.
+  static void Terms(const o2m_target *, const o2m_node *node, int32_t steps, TermList &list) {
+    const Elements e = Loops(node);
+    const int64_t bytes = BytesOf(node->outputs[0]->dtype), count = e.rows.steps == 1 ? 1 : steps;
+    const int64_t calls = KernelCalls(e.rows, count), rows = calls * e.rows.RowCount(count), row = e.count * bytes;
+    const char *const kernel = ParamsOf<Params>(node).requantized ? "copy_requantized" : "copy";
+    const bool dense = e.steps[0] == 1 && e.steps[1] == 1;
+    const bool aligned = e.rows.rows.strides[0] * bytes % 4 == 0 && e.rows.rows.strides[1] * bytes % 4 == 0;
+    list.Add(kernel, "kernel calls", calls - 1);
+    const bool requantized = ParamsOf<Params>(node).requantized;
+    list.Add(kernel, requantized || dense ? "rows" : bytes == 1 ? "rows of bytes" : "rows of values", rows);
+    if (requantized) return list.Add(kernel, "values", rows * e.count);
+    if (!dense) return list.Add(kernel, bytes == 1 ? "bytes apart" : "values apart", rows * e.count);
+    list.Add(kernel, "words", aligned ? rows * (row / 4) : 0);
+    list.Add(kernel, "bytes", aligned ? rows * (row % 4) : rows * row);
+  }
+
   static void QuantRule(const o2m_node *, o2m_quant_rule *rule) {
     rule->s16_inputs = rule->s16_outputs = 1;
     rule->same_as_input0 = 1;

@@ -211,6 +211,16 @@ struct Gather {
     *cost = {"gather", 0, values, values, 4 * Picked(node), -1};
   }
 
+  static void Terms(const o2m_target *, const o2m_node *node, int32_t, TermList &list) {
+    const Elements e = Loops(node);
+    const int64_t calls = KernelCalls(e.rows, e.rows.steps), rows = calls * e.rows.RowCount(e.rows.steps);
+    list.Add("gather", "kernel calls", calls - 1);
+    list.Add("gather", "rows", rows);
+    list.Add("gather", "picks", rows * Picked(node));
+    list.Add("gather", "values", ElementCount(*node->outputs[0]));
+    list.Add("gather", "bytes", ElementCount(*node->outputs[0]) * BytesOf(node->outputs[0]->dtype));
+  }
+
   static void QuantRule(const o2m_node *, o2m_quant_rule *rule) {
     rule->s16_inputs = rule->s16_outputs = 1;
     rule->same_as_input0 = 1;

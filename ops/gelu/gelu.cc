@@ -88,6 +88,11 @@ struct Gelu {
     const Params params = {random.Below(2), 0, {}};
     RandomTableCase(list, random, "random", O2M_S8, params);
   }
+
+  static void Terms(const o2m_target *, const o2m_node *node, int32_t rows, TermList &list) {
+    ElementTerms(TableLoops(node), 2, "gelu_s8", rows, list);
+  }
+
   static void Cases(CaseList &list) {
     const Params erf = {}, tanh = {1, 0, {}};
     const CaseOperand y = {O2M_S8, {1, 50, 64}, 0.031f, -123};

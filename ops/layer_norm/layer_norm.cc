@@ -17,9 +17,6 @@ struct LayerNormParams {
 enum Slot { kGain, kOffset };
 constexpr int32_t kMostFeatures = 4096;
 
-constexpr RowCounts kCountsS8 = {{28, 163}, {84, 175}, {168, 241}, {145, 198}};
-constexpr RowCounts kCountsS16 = {{35, 171}, {80, 200}, {200, 297}, {180, 245}};
-
 int32_t Features(const o2m_node *node) { return Dim(*node->inputs[0], 1); }
 bool HasBeta(const o2m_node *node) { return node->input_count > 2; }
 
@@ -171,20 +168,26 @@ struct LayerNorm {
         .text();
   }
 
-  static void Cost(const o2m_target *target, const o2m_node *node, int32_t rows, o2m_cost *cost) {
+  static void Cost(const o2m_target *, const o2m_node *node, int32_t rows, o2m_cost *cost) {
     const Rows r = RowsOf(node);
     const int64_t count = rows * (ElementCount(*node->outputs[0]) / Features(node) / r.steps);
     cost->kernel = node->inputs[0]->dtype == O2M_S8 ? "layer_norm_s8" : "layer_norm_s16";
     cost->outputs = cost->elements = count * Features(node);
     cost->flash_bytes_read = cost->outputs * 8;
-    const bool s8 = node->inputs[0]->dtype == O2M_S8;
-    cost->instructions = InstructionsOf(s8 ? kCountsS8 : kCountsS16, target, count, cost->elements);
+    cost->instructions = -1;
+  }
+
+  static void Terms(const o2m_target *, const o2m_node *node, int32_t rows, TermList &list) {
+    const o2m_tensor &x = *node->inputs[0], &y = *node->outputs[0];
+    const bool dense = Stride(x, 1) == 1 && Stride(y, 1) == 1 && y.dtype == O2M_S8;
+    RowTerms(node, x.dtype == O2M_S8 ? "layer_norm_s8" : "layer_norm_s16", rows, dense, list);
   }
 
   static void QuantRule(const o2m_node *, o2m_quant_rule *rule) { rule->s16_inputs = rule->s16_outputs = 1; }
 
   static void RandomCase(CaseList &list, Random &random) { RandomLayerNormCase<Params>(list, random); }
   static void Cases(CaseList &list);
+  static void CostCases(CaseList &list);
 };
 
 void AddCase(CaseList &list, const std::string &name, const CaseOperand &x, CaseOperand y, bool rms = false,
@@ -229,6 +232,23 @@ void LayerNorm::Cases(CaseList &list) {
   AddCase(list, "transposed_output", s8({1, 6, 20}), s8({}, 5, {0, 1, 6}));
   AddCase(list, "two_leading_dims", s8({2, 3, 16}), s8({}));
   AddCase(list, "windows", s8({2, 3, 16}, 5, {80, 17, 1}), s8({}));
+}
+
+void LayerNorm::CostCases(CaseList &list) {
+  const auto s8 = [](std::vector<int32_t> dims) { return CaseOperand{O2M_S8, std::move(dims), 0.03f, 5}; };
+  const auto s16 = [](std::vector<int32_t> dims) { return CaseOperand{O2M_S16, std::move(dims), 0.0004f, 0}; };
+  for (const int32_t features : {16, 33, 64, 130, 192, 255}) {
+    AddCase(list, Str("s8_", features), s8({1, 17, features}), s8({}));
+    AddCase(list, Str("s16_", features), s16({1, 17, features}), s8({}));
+  }
+  for (const int32_t features : {33, 128}) {
+    AddCase(list, Str("s16_to_s16_", features), s16({1, 17, features}), s16({}));
+    AddCase(list, Str("s8_to_s16_", features), s8({1, 17, features}), s16({}));
+    CaseOperand windows = s8({1, 6, 4, features}), windows16 = s16({1, 6, 4, features});
+    windows.strides = windows16.strides = {0, 9 * features, features, 1};
+    AddCase(list, Str("windows_s8_", features), windows, s8({}));
+    AddCase(list, Str("windows_s16_", features), windows16, s8({}));
+  }
 }
 
 }  // namespace

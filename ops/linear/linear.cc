@@ -183,17 +183,36 @@ struct Linear {
     cost->outputs = count * Columns(node);
     cost->macs = cost->outputs * Depth(node);
     cost->flash_bytes_read = (s8 ? (count + 1) / 2 : count) * Columns(node) * Depth(node);
+    cost->instructions = -1;
+    if (node->variant == kDense) return;
+    cost->kernel = kVariantKernels[node->variant];
+    cost->flash_bytes_read =
+        VariantBytesRead(node->variant, IsaOf(target, node), ParamsOf<LinearState>(node).size, count);
+  }
+
+  static void Terms(const o2m_target *target, const o2m_node *node, int32_t rows, TermList &list) {
+    const o2m_tensor &x = *node->inputs[0], &y = *node->outputs[0];
+    const Rows r = RowsOf(node);
+    const LinearCall call = {x.dtype == O2M_S8 ? "linear_s8" : "linear_s16",
+                             r.RowCount(rows),
+                             Depth(node),
+                             Columns(node),
+                             Stride(x, 1) == 1,
+                             Stride(y, 1) == 1,
+                             BytesOf(y.dtype),
+                             node->epilogue != nullptr,
+                             ShiftsOf(node).acc_shift > 0};
     const PackedSize &size = ParamsOf<LinearState>(node).size;
-    if (node->variant != kDense) {
-      cost->flash_bytes_read = VariantBytesRead(node->variant, IsaOf(target, node), size, count);
-    }
-    cost->instructions = VariantInstructions(node->variant, target, IsaOf(target, node), LayerOf(node), size, count);
+    for (int64_t i = KernelCalls(r, rows); i > 0; --i)
+      VariantTerms(node->variant, IsaOf(target, node), call, size, list);
+    list.Add(call.kernel, "kernel calls", KernelCalls(r, rows) - 1);
   }
 
   static void QuantRule(const o2m_node *, o2m_quant_rule *rule) { rule->s16_inputs = rule->s16_outputs = 1; }
 
   static void RandomCase(CaseList &list, Random &random) { RandomLinearCase(list, random); }
   static void Cases(CaseList &list);
+  static void CostCases(CaseList &list);
 };
 
 using Weights = std::vector<float>;  // [depth][columns]
@@ -301,6 +320,59 @@ void Linear::Cases(CaseList &list) {
   AddCase(list, "bench_3x192x192", with(s8, {1, 3, 192}), 192, s8, true);
   AddCase(list, "bench_50x50x64", with(s8, {1, 50, 50}), 64, s8, true);
   AddCase(list, "bench_50x67x65", with(s8, {1, 50, 67}), 65, s8, true);  // nothing divides
+}
+
+// Rows, depth and columns with and without tails, all types, other strides.
+void Linear::CostCases(CaseList &list) {
+  const CaseOperand s8 = {O2M_S8, {}, 0.05f, -7}, s16 = {O2M_S16, {}, 0.0015f, 0};
+  struct Size {
+    int32_t rows, depth, columns;
+  };
+  const auto add = [&list](const CaseOperand &x, const CaseOperand &y, Size size, const char *name,
+                           std::vector<int64_t> x_strides = {}, std::vector<int64_t> y_strides = {}) {
+    CaseOperand from = x, to = y;
+    from.dims = {1, size.rows, size.depth};
+    from.strides = std::move(x_strides);
+    to.strides = std::move(y_strides);
+    AddCase(list, Str(name, "_", size.rows, "x", size.depth, "x", size.columns), from, size.columns, to, true);
+  };
+  for (const Size &size : {Size{17, 16, 16},
+                           {17, 64, 32},
+                           {18, 128, 64},
+                           {19, 192, 48},
+                           {17, 32, 100},
+                           {5, 384, 12},
+                           {17, 67, 20},
+                           {19, 64, 33},
+                           {18, 30, 10},
+                           {17, 13, 26},
+                           {7, 48, 3}})
+    add(s8, s8, size, "s8");
+  for (const Size &size : {Size{17, 64, 32}, {18, 128, 64}, {19, 67, 21}, {5, 192, 24}}) {
+    for (const int32_t eighths : {3, 5, 7}) {
+      CaseOperand from = s8;
+      from.dims = {1, size.rows, size.depth};
+      AddCase(list, Str("zeros", eighths, "_", size.rows, "x", size.depth, "x", size.columns), from, size.columns, s8,
+              true, Pruned(size.depth, size.columns, eighths));
+    }
+  }
+  for (const Size &size : {Size{17, 16, 64}, {18, 64, 32}, {19, 67, 21}}) add(s8, s16, size, "s8_to_s16");
+  for (const Size &size : {Size{17, 16, 64}, {18, 64, 32}, {19, 67, 21}, {17, 192, 24}, {18, 8, 100}, {5, 600, 8}})
+    add(s16, s8, size, "s16");
+  for (const Size &size : {Size{17, 32, 64}, {18, 64, 33}}) add(s16, s16, size, "s16_to_s16");
+  add(s8, s8, {17, 40, 24}, "transposed_input", {0, 1, 17});
+  add(s8, s8, {18, 40, 24}, "transposed_output", {}, {0, 1, 18});
+  add(s8, s8, {18, 64, 24}, "wide_rows", {0, 192, 1}, {0, 72, 1});
+  // windows of an image: the kernel is called once per row of a window
+  for (const CaseOperand &type : {s8, s16}) {
+    CaseOperand windows = type;
+    windows.dims = {1, 6, 4, 4, 32};
+    windows.strides = {0, 1024, 32 * 9, 32, 1};
+    AddCase(list, type.dtype == O2M_S8 ? "windows_s8" : "windows_s16", windows, 16, s8, true);
+    windows.dims = {1, 3, 7, 7, 16};
+    windows.strides = {0, 16 * 7 * 21, 16 * 21, 16, 1};
+    AddCase(list, type.dtype == O2M_S8 ? "windows_of_7_s8" : "windows_of_7_s16", windows, 24, s8, true);
+  }
 }
 
 }  // namespace

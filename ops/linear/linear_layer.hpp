@@ -188,36 +188,127 @@ inline int64_t LinearScratch(const std::string &isa, int64_t depth, int64_t x_co
   return (tile + 1) / 2 * 16 * blocks + (tile >= O2M_LINEAR_DSP_WIDEN ? 32 * blocks : 0);
 }
 
-// Instructions of one call of that kernel, by counting its code; negative where nobody did.
-inline int64_t LinearInstructions(const std::string &isa, const LinearLayer &layer, int64_t rows) {
-  if (isa == "_mve") {
-    const int64_t vectors = (layer.depth + 15) / 16, tile = 15 * vectors + 34;
-    return 60 + (layer.columns + 3) / 4 * (150 + (rows + 1) / 2 * tile + (rows % 2 ? 70 : 0));
-  }
-  if (isa == "_rv32") {
-    const int64_t blocks = (layer.depth + 3) / 4, direct = layer.columns / 4, rest = layer.columns % 4;
-    const int64_t fours = rows / 4 * 4, groups = direct + (rest ? 1 : 0);
-    const int64_t few = rows % 4 / 2 * groups * (94 * blocks + 210) + rows % 2 * groups * (56 * blocks + 120);
-    return fours / 4 * (200 + 11 * layer.depth + direct * (163 * blocks + 185) + (rest ? 163 * blocks + 150 : 0)) +
-           fours * rest * 35 + few;
-  }
-  if (isa == "_armv7m") {
-    const int64_t blocks = (layer.depth + 3) / 4, direct = layer.columns / 4, rest = layer.columns % 4;
-    const int64_t tile = 52 * blocks + 3 * ((blocks + 3) / 4);
-    const int64_t pairs = rows / 2, alone = rows % 2 * (direct + (rest ? 1 : 0)) * (39 * blocks + 110);
-    return pairs * (150 + 8 * layer.depth + direct * (tile + 73) + (rest ? tile + 110 : 0) + 2 * rest * 30) + alone;
-  }
-  if (isa != "_dsp") return -1;
-  const int64_t blocks = (layer.depth + 3) / 4, groups = (layer.columns + 3) / 4, tile = LinearTile(rows);
-  int64_t total = 60;
-  for (int64_t t = 0; t < rows; t += tile) {
-    const int64_t count = std::min(tile, rows - t), pairs = (count + 1) / 2;
+// One call of a kernel, as its cost depends on it.
+struct LinearCall {
+  const char *kernel;  // "linear_s8", "linear_s16"
+  int64_t rows, depth, columns;
+  bool x_dense, y_dense;  // k, or columns, side by side
+  int64_t y_bytes;
+  bool table, shifted;  // shifted: acc_shift > 0
+};
+
+inline int64_t CeilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
+
+// Pairs of rows, all columns, in tiles of up to 16 rows; four rows or more share widened weights.
+inline void LinearDspTerms(const LinearCall &c, TermList &list) {
+  const int64_t blocks = CeilDiv(c.depth, 4), tile = LinearTile(c.rows);
+  const bool direct = std::strcmp(c.kernel, "linear_s8") == 0 || c.depth <= 480;
+  const int64_t whole = direct ? c.columns / 4 : 0, groups = CeilDiv(c.columns, 4);
+  for (int64_t t = 0; t < c.rows; t += tile) {
+    const int64_t count = std::min(tile, c.rows - t), pairs = CeilDiv(count, 2);
     const bool widen = count >= O2M_LINEAR_DSP_WIDEN;
-    const int64_t per_tile = widen ? 22 * blocks + 3 * ((blocks + 3) / 4) : 34 * blocks + 3 * ((blocks + 1) / 2);
-    const int64_t per_group = 105 + (widen ? 15 * blocks + 12 : 0) + pairs * (per_tile + 46) + (count % 2 ? 50 : 0);
-    total += 60 + pairs * (9 * blocks + 48) + groups * per_group + count * 35 * (layer.columns % 4);
+    list.Add(c.kernel, "row tiles", 1);
+    list.Add(c.kernel, "panels", pairs);
+    list.Add(c.kernel, c.x_dense ? "panel blocks" : "strided panel blocks", pairs * blocks);
+    list.Add(c.kernel, "panel tails", c.x_dense && c.depth % 4 ? pairs : 0);
+    list.Add(c.kernel, "groups", groups);
+    list.Add(c.kernel, "widened groups", widen ? groups : 0);
+    list.Add(c.kernel, "widened blocks", widen ? groups * blocks : 0);
+    list.Add(c.kernel, widen ? "blocks" : "packed blocks", groups * pairs * blocks);
+    list.Add(c.kernel, widen ? "rounds" : "packed rounds", groups * pairs * CeilDiv(blocks, widen ? 4 : 2));
+    list.Add(c.kernel, "tiles", whole * pairs);
+    list.Add(c.kernel, "odd groups", whole * (count % 2));
+    list.Add(c.kernel, "table tiles", c.table ? whole * pairs : 0);
+    list.Add(c.kernel, "shifted tiles", c.shifted ? whole * pairs : 0);
+    list.Add(c.kernel, "sum tiles", (groups - whole) * pairs);
+    list.Add(c.kernel, "sum outputs", (c.columns - 4 * whole) * count);
   }
-  return total;
+}
+
+// Pairs of rows by four columns, 16 k at a time.
+inline void LinearMveTerms(const LinearCall &c, TermList &list) {
+  const int64_t groups = CeilDiv(c.columns, 4), calls = c.x_dense ? 1 : CeilDiv(c.rows, 2);
+  const int64_t runs = c.x_dense ? (c.rows > 1) + c.rows % 2 : calls, tiles = groups * CeilDiv(c.rows, 2);
+  const bool plain = c.y_dense && c.y_bytes == 1;
+  list.Add(c.kernel, "copied", c.x_dense ? 0 : c.rows * c.depth);
+  list.Add(c.kernel, "groups", groups * calls);
+  list.Add(c.kernel, "runs", groups * runs);
+  list.Add(c.kernel, "tiles", tiles);
+  list.Add(c.kernel, "blocks", tiles * (c.depth / 16));
+  list.Add(c.kernel, "rounds", tiles * CeilDiv(std::max<int64_t>(c.depth / 16 - 1, 0), 2));
+  list.Add(c.kernel, "last blocks", c.depth % 16 ? tiles : 0);
+  list.Add(c.kernel, "table tiles", c.table ? tiles : 0);
+  list.Add(c.kernel, "general tiles", plain ? (c.columns % 4 ? CeilDiv(c.rows, 2) : 0) : tiles);
+}
+
+// `height` rows, interleaved, by four columns; columns that the tile does not store itself go through its sums. Rows
+// that are left, as pairs and alone.
+inline void LinearInterleavedTerms(const LinearCall &c, int64_t height, TermList &list) {
+  const int64_t times = c.rows / height, blocks = CeilDiv(c.depth, 4), groups = CeilDiv(c.columns, 4);
+  const int64_t whole = c.y_bytes == 1 ? c.columns / 4 : 0, rest = c.rows - times * height;
+  list.Add(c.kernel, "row tiles", times);
+  list.Add(c.kernel, "interleaved", times * c.depth);
+  list.Add(c.kernel, "interleaved tails", times * (4 * blocks - c.depth));
+  list.Add(c.kernel, "blocks", times * groups * blocks);
+  list.Add(c.kernel, "rounds", times * groups * CeilDiv(blocks, 4));
+  list.Add(c.kernel, "tiles", times * whole);
+  list.Add(c.kernel, "table tiles", c.table ? times * whole : 0);
+  list.Add(c.kernel, "sum tiles", times * (groups - whole));
+  list.Add(c.kernel, "sum outputs", (c.columns - 4 * whole) * times * height);
+  list.Add(c.kernel, "pair tiles", rest / 2 * groups);
+  list.Add(c.kernel, "pair blocks", rest / 2 * groups * blocks);
+  list.Add(c.kernel, "row tiles alone", rest % 2 * groups);
+  list.Add(c.kernel, "row blocks", rest % 2 * groups * blocks);
+  list.Add(c.kernel, "rest outputs", rest * c.columns);
+}
+
+// Tiles of up to 16 rows, in fours, of which the last may be a pair, by one column, widened once per tile.
+inline void LinearArmv6mTerms(const LinearCall &c, TermList &list) {
+  const int64_t blocks = CeilDiv(c.depth, 4), tile = LinearTile(c.rows);
+  for (int64_t t = 0; t < c.rows; t += tile) {
+    const int64_t count = std::min(tile, c.rows - t), pairs = CeilDiv(count, 2);
+    list.Add(c.kernel, "row tiles", 1);
+    list.Add(c.kernel, "panels", pairs);
+    list.Add(c.kernel, c.x_dense ? "panel blocks" : "strided panel blocks", pairs * blocks);
+    list.Add(c.kernel, "columns", c.columns);
+    list.Add(c.kernel, "widened blocks", c.columns * blocks);
+    list.Add(c.kernel, "fours", c.columns * (pairs / 2));
+    list.Add(c.kernel, "blocks of four", c.columns * (pairs / 2) * blocks);
+    list.Add(c.kernel, "last pairs", c.columns * (pairs % 2));
+    list.Add(c.kernel, "blocks of two", c.columns * (pairs % 2) * blocks);
+  }
+  const int64_t outputs = c.rows * c.columns;
+  list.Add(c.kernel, "outputs", outputs);
+  list.Add(c.kernel, "wide outputs", c.y_bytes > 1 ? outputs : 0);
+  list.Add(c.kernel, "table outputs", c.table ? outputs : 0);
+}
+
+// Two rows of s8, or one, by four columns.
+inline void LinearScalarTerms(const LinearCall &c, TermList &list) {
+  const bool s8 = std::strcmp(c.kernel, "linear_s8") == 0;
+  const int64_t groups = CeilDiv(c.columns, 4), pairs = s8 && c.x_dense ? c.rows / 2 : 0, alone = c.rows - 2 * pairs;
+  const int64_t outputs = c.rows * c.columns;
+  list.Add(c.kernel, "rows", c.rows);
+  list.Add(c.kernel, "pair tiles", groups * pairs);
+  list.Add(c.kernel, "pair blocks", groups * pairs * (c.depth / 4));
+  list.Add(c.kernel, "pair tails", groups * pairs * (c.depth % 4));
+  list.Add(c.kernel, "row tiles", groups * alone);
+  list.Add(c.kernel, "row steps", groups * alone * c.depth);
+  list.Add(c.kernel, "row tails", s8 ? 0 : groups * alone * (c.depth % 4));
+  list.Add(c.kernel, "outputs", outputs);
+  list.Add(c.kernel, "wide outputs", c.y_bytes > 1 ? outputs : 0);
+  list.Add(c.kernel, "table outputs", c.table ? outputs : 0);
+  list.Add(c.kernel, "shifted outputs", c.shifted ? outputs : 0);
+}
+
+// isa: as in isa.hpp.
+inline void LinearTerms(const std::string &isa, const LinearCall &call, TermList &list) {
+  if (isa == "_dsp") return LinearDspTerms(call, list);
+  if (isa == "_mve") return LinearMveTerms(call, list);
+  if (isa == "_rv32") return LinearInterleavedTerms(call, 4, list);
+  if (isa == "_armv7m") return LinearInterleavedTerms(call, 2, list);
+  if (isa == "_armv6m") return LinearArmv6mTerms(call, list);
+  LinearScalarTerms(call, list);
 }
 
 // The kernel's parameters as C text; the constants by the names given, `table` "0" where there is none.

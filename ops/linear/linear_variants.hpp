@@ -29,7 +29,8 @@ struct LinearState {
   PackedSize size;
 };
 
-// ---- Packing: from dense weights as o2m_linear.h has them, to bytes --------------------------------------------------
+// ---- Packing: from dense weights as o2m_linear.h has them, to bytes
+// --------------------------------------------------
 
 inline const int8_t *BlockOf(const std::vector<int8_t> &dense, int64_t blocks, int64_t n, int64_t b) {
   return dense.data() + (n / 4 * blocks + b) * 16 + n % 4 * 4;
@@ -173,35 +174,55 @@ inline int64_t VariantScratch(int32_t variant, const std::string &isa, const Lin
   return IsCompact(variant) ? dense + o2m_compact_bytes(static_cast<int32_t>(layer.depth)) : dense;
 }
 
-// Instructions of one call, as counted (bench/sparse).
-inline int64_t SparseInstructions(const o2m_target *target, const std::string &isa, const LinearLayer &layer,
-                                  const PackedSize &size, int64_t rows) {
-  const int64_t blocks = SparseBlocks(size);
+// ---- Terms of one call (o2m.terms/1) --------------------------------------------------------------------------------
+
+// Names in the cost model's table.
+inline constexpr const char *kVariantKernels[] = {"linear_s8", "linear_sparse", "linear_nonzeros", "linear_s4"};
+
+inline void SparseTerms(const std::string &isa, const LinearCall &c, const PackedSize &size, TermList &list) {
+  const char *const kernel = kVariantKernels[kSparse];
+  const int64_t blocks = SparseBlocks(size), depth = CeilDiv(c.depth, 4);
   if (isa != "_dsp") {
-    const bool arm = (target->features & O2M_FEATURE_ARMV7M) != 0, rv32 = (target->features & O2M_FEATURE_RV32) != 0;
-    const int64_t per_block = arm ? 79 : rv32 ? 74 : 144, per_column = arm ? 215 : rv32 ? 265 : 467;
-    return 40 + (rows < 4 ? rows : (rows + 3) / 4) * (60 + per_column * layer.columns + per_block * blocks);
+    const int64_t fours = c.rows < 4 ? 0 : CeilDiv(c.rows, 4), alone = c.rows < 4 ? c.rows : 0;
+    list.Add(kernel, "tiles", fours + alone);
+    list.Add(kernel, "columns", fours * c.columns);
+    list.Add(kernel, "blocks", fours * blocks);
+    list.Add(kernel, "row columns", alone * c.columns);
+    list.Add(kernel, "row blocks", alone * blocks);
+  } else {
+    const int64_t rest = c.rows % 6, sixes = c.rows < 6 ? 0 : c.rows / 6 + (rest > 2 ? 1 : 0);
+    const int64_t pairs = c.rows < 6 ? CeilDiv(c.rows, 2) : rest > 0 && rest <= 2 ? 1 : 0;
+    list.Add(kernel, "sixes", sixes);
+    list.Add(kernel, "panel blocks of six", sixes * depth);
+    list.Add(kernel, "columns of six", sixes * c.columns);
+    list.Add(kernel, "blocks of six", sixes * blocks);
+    list.Add(kernel, "pairs", pairs);
+    list.Add(kernel, "panel blocks", pairs * depth);
+    list.Add(kernel, "columns", pairs * c.columns);
+    list.Add(kernel, "blocks", pairs * blocks);
   }
-  const int64_t rest = rows % 6, high = rows < 6 ? 0 : rows / 6 + (rest > 2 ? 1 : 0);
-  const int64_t low = rows < 6 ? (rows + 1) / 2 : rest > 0 && rest <= 2 ? 1 : 0, depth = (layer.depth + 3) / 4;
-  return 60 + high * (180 + 30 * depth + 51 * layer.columns + 83 * blocks / 4) +
-         low * (100 + 10 * depth + 37 * layer.columns + 12 * blocks);
+  list.Add(kernel, "outputs", c.rows * c.columns);
+  list.Add(kernel, "table outputs", c.table ? c.rows * c.columns : 0);
 }
-inline int64_t CompactInstructions(int32_t variant, const std::string &isa, const LinearLayer &layer, int64_t rows) {
-  LinearLayer part = layer;
+
+// Weights are unpacked into scratch, a few columns at a time, then the layer's own kernel takes those.
+inline void CompactTerms(int32_t variant, const std::string &isa, const LinearCall &c, TermList &list) {
+  const char *const kernel = kVariantKernels[variant];
+  const int64_t parts = CeilDiv(c.columns, O2M_COMPACT_COLUMNS), times = isa == "_dsp" ? CeilDiv(c.rows, 16) : 1;
+  list.Add(kernel, "parts", times * parts);
+  list.Add(kernel, "unpacked", times * WeightCount(c.depth, c.columns));
+  LinearCall part = c;
   part.columns = O2M_COMPACT_COLUMNS;
-  const int64_t parts = (layer.columns + O2M_COMPACT_COLUMNS - 1) / O2M_COMPACT_COLUMNS;
-  const bool dsp = isa == "_dsp";
-  const int64_t once = LinearInstructions(isa, dsp ? layer : part, rows);
-  if (once < 0) return -1;
-  const int64_t unpacked = WeightCount(layer.depth, layer.columns) * (variant == kS4 ? 13 : 105) / 10 + 60 * parts;
-  return dsp ? once + (rows + 15) / 16 * unpacked : parts * once + unpacked;
+  for (int64_t i = 0; isa != "_dsp" && i < c.columns / O2M_COMPACT_COLUMNS; ++i) LinearTerms(isa, part, list);
+  part.columns = isa == "_dsp" ? c.columns : c.columns % O2M_COMPACT_COLUMNS;
+  if (part.columns > 0) LinearTerms(isa, part, list);
 }
-inline int64_t VariantInstructions(int32_t variant, const o2m_target *target, const std::string &isa,
-                                   const LinearLayer &layer, const PackedSize &size, int64_t rows) {
-  if (variant == kSparse) return SparseInstructions(target, isa, layer, size, rows);
-  if (IsCompact(variant)) return CompactInstructions(variant, isa, layer, rows);
-  return LinearInstructions(isa, layer, rows);
+
+inline void VariantTerms(int32_t variant, const std::string &isa, const LinearCall &call, const PackedSize &size,
+                         TermList &list) {
+  if (variant == kSparse) return SparseTerms(isa, call, size, list);
+  if (IsCompact(variant)) return CompactTerms(variant, isa, call, list);
+  LinearTerms(isa, call, list);
 }
 
 // The parameters of a compact layer as C text, from those of the layer.

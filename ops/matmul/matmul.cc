@@ -242,6 +242,39 @@ struct Matmul {
              -1};
   }
 
+  // Tiles of rows of a by four columns of b, both widened.
+  static void DspTerms(const o2m_node *node, int64_t batches, int64_t rows, TermList &list) {
+    const o2m_tensor &a = *node->inputs[0], &b = *node->inputs[1];
+    const int64_t blocks = (Depth(node) + 3) / 4, columns = Dim(*node->outputs[0], 1), fours = (columns + 3) / 4;
+    const int64_t tiles = (rows + O2M_MATMUL_TILE - 1) / O2M_MATMUL_TILE;
+    const int64_t pairs = rows / O2M_MATMUL_TILE * O2M_MATMUL_TILE / 2 + (rows % O2M_MATMUL_TILE + 1) / 2;
+    const bool dense_a = Stride(a, 1) == 1, dense_b = Stride(b, 2) == 1, adjacent_b = Stride(b, 1) == 1;
+    list.Add("matmul_s8", "batches", batches);
+    list.Add("matmul_s8", "row tiles", batches * tiles);
+    list.Add("matmul_s8", dense_a ? "panel blocks" : "strided panel blocks", batches * pairs * blocks);
+    list.Add("matmul_s8", "widened fours", batches * tiles * fours);
+    list.Add("matmul_s8",
+             dense_b      ? "dense blocks"
+             : adjacent_b ? "adjacent blocks"
+                          : "strided blocks",
+             batches * tiles * fours * blocks);
+    list.Add("matmul_s8", "tiles", batches * pairs * fours);
+    list.Add("matmul_s8", "blocks", batches * pairs * fours * blocks);
+    list.Add("matmul_s8", "outputs", batches * rows * columns);
+  }
+
+  static void Terms(const o2m_target *target, const o2m_node *node, int32_t rows, TermList &list) {
+    const o2m_tensor &y = *node->outputs[0];
+    const char *const kernel = IsWide(node) ? "matmul_s16" : "matmul_s8";
+    const int64_t outputs = ElementCount(y) / Dim(y, 2) * rows, depth = Depth(node), of_a = outputs / Dim(y, 1);
+    if (KernelName(target, node) == "o2m_matmul_dsp") return DspTerms(node, of_a / rows, rows, list);
+    list.Add(kernel, "batches", of_a / rows);
+    list.Add(kernel, "rows", of_a);
+    list.Add(kernel, "widened", of_a * depth);
+    list.Add(kernel, "outputs", outputs);
+    list.Add(kernel, "steps", outputs * depth);
+  }
+
   static void QuantRule(const o2m_node *, o2m_quant_rule *rule) {
     rule->s16_inputs = 3;
     rule->s16_outputs = 1;

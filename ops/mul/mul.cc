@@ -115,6 +115,11 @@ struct Mul {
     *cost = BinaryCost(operands, rows, KernelIndex(operands) == 0 ? "mul_s8" : "mul_s16");
   }
 
+  static void Terms(const o2m_target *, const o2m_node *node, int32_t rows, TermList &list) {
+    const Binary operands = OperandsOf(node);
+    ElementTerms(LoopsOf(operands), 3, kKernels[KernelIndex(operands)].name, rows, list);
+  }
+
   static void QuantRule(const o2m_node *, o2m_quant_rule *rule) {
     rule->s16_inputs = 3;
     rule->s16_outputs = 1;

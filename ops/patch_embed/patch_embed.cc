@@ -72,27 +72,6 @@ int64_t PackedIndex(const o2m_node *node, int64_t o, int32_t c, int32_t i, int32
   return at + ((o / 4 * blocks + k / 4) * 4 + o % 4) * 4 + k % 4;
 }
 
-// By counting the kernel's code; the last pieces taken for whole ones.
-int64_t MveInstructions(const o2m_node *node, int64_t tokens) {
-  const auto &params = ParamsOf<PatchParams>(node);
-  const int64_t groups = (node->inputs[1]->dims[0] + 3) / 4, channels = node->inputs[1]->dims[1];
-  const int64_t rows = params.piece_h, fours = (params.piece_w + 3) / 4;
-  const int64_t vectors = (rows * params.piece_w * channels + 15) / 16;
-  const int64_t pieces = ((KernelH(node) + rows - 1) / rows) * ((KernelW(node) + params.piece_w - 1) / params.piece_w);
-  const int64_t piece = 2 * rows * channels * (8 + 9 * fours) + 120 + groups * (16 * vectors + 14);
-  return (tokens + 1) / 2 * (100 + groups * 60 + pieces * piece);
-}
-int64_t DspInstructions(const o2m_node *node, int64_t tokens) {
-  const auto &params = ParamsOf<PatchParams>(node);
-  const int64_t outputs = node->inputs[1]->dims[0], channels = node->inputs[1]->dims[1];
-  const int64_t blocks = (int64_t{params.piece_h} * params.piece_w * channels + 3) / 4, pairs = (tokens + 1) / 2;
-  const int64_t pieces = int64_t{(KernelH(node) + params.piece_h - 1) / params.piece_h} *
-                         ((KernelW(node) + params.piece_w - 1) / params.piece_w);
-  const int64_t tile = 34 * blocks + 3 * ((blocks + 1) / 2) + 110, add = pieces > 1 ? 30 : 0;
-  const int64_t piece = 8 * 9 * blocks + 9 * blocks + 200 + (outputs + 3) / 4 * (tile + add);
-  return pairs * (100 + pieces * piece + (pieces > 1 ? 70 * outputs : 0));
-}
-
 o2m_patch_embed_params KernelParams(const o2m_node *node) {
   const o2m_tensor &x = *node->inputs[0], &y = *node->outputs[0];
   const auto &params = ParamsOf<PatchParams>(node);
@@ -223,13 +202,42 @@ struct PatchEmbed {
                        {"o2m_fixedpoint.h", "o2m_patch_embed.h", source.c_str()});
   }
 
-  static void Cost(const o2m_target *target, const o2m_node *node, int32_t rows, o2m_cost *cost) {
+  static void Cost(const o2m_target *, const o2m_node *node, int32_t rows, o2m_cost *cost) {
     const o2m_tensor &y = *node->outputs[0];
     const int64_t tokens = int64_t{rows} * y.dims[3], weights = ElementCount(*node->inputs[1]);
     *cost = {"patch_embed", tokens * weights, tokens * (weights / y.dims[1]), tokens * y.dims[1], tokens * weights, -1};
-    if (*IsaOf(target)) {
-      cost->instructions = IsMve(target) ? MveInstructions(node, tokens) : DspInstructions(node, tokens);
+  }
+
+  // Patches one by one or, with DSP instructions or Helium, in pairs by four outputs; each in pieces, unless one is all
+  // of it.
+  static void Terms(const o2m_target *target, const o2m_node *node, int32_t rows, TermList &list) {
+    const o2m_patch_embed_params p = KernelParams(node);
+    const bool paired = *IsaOf(target) != 0;
+    const int64_t block = IsMve(target) ? 16 : 4;
+    const int64_t tokens = int64_t{rows} * p.columns,
+                  pairs = int64_t{rows} * (paired ? (p.columns + 1) / 2 : p.columns);
+    const int64_t groups = (p.outputs + 3) / 4;
+    int64_t pieces = 0;
+    for (int32_t i = 0; i < p.kernel_h; i += p.piece_h) {
+      for (int32_t j = 0; j < p.kernel_w; j += p.piece_w, ++pieces) {
+        const int64_t h = std::min(p.piece_h, p.kernel_h - i), w = std::min(p.piece_w, p.kernel_w - j);
+        const int64_t depth = h * w * p.channels, blocks = (depth + block - 1) / block;
+        list.Add("patch_embed", "pixel rows", tokens * h);
+        list.Add("patch_embed", "pixels", tokens * h * w);
+        list.Add("patch_embed", "values", tokens * depth);
+        list.Add("patch_embed", "tiles", pairs * groups);
+        list.Add("patch_embed", "panel blocks", pairs * blocks);
+        list.Add("patch_embed", "panel tails", depth % block ? pairs : 0);
+        list.Add("patch_embed", "blocks", pairs * groups * (paired ? blocks : depth / 4));
+        list.Add("patch_embed", "tails", paired ? pairs * groups * ((blocks + 1) / 2) : pairs * groups * (depth % 4));
+      }
     }
+    const bool direct = paired && !IsMve(target) && pieces == 1 && p.outputs % 4 == 0;
+    list.Add("patch_embed", "pairs", pairs);
+    list.Add("patch_embed", "pieces", pairs * pieces);
+    list.Add("patch_embed", "piece outputs", direct ? 0 : pairs * pieces * p.outputs);
+    list.Add("patch_embed", "outputs", direct ? 0 : tokens * p.outputs);
+    list.Add("patch_embed", "table outputs", node->epilogue ? tokens * p.outputs : 0);
   }
 
   static void QuantRule(const o2m_node *, o2m_quant_rule *rule) { rule->s16_outputs = 1; }

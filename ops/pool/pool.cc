@@ -200,6 +200,19 @@ struct Pool {
     *cost = {"pool2d", 0, outputs * p.kernel_h * p.kernel_w, outputs, 0, -1};
   }
 
+  // The rows of a call are taken for average ones: those at the edges of the image have less to do.
+  static void Terms(const o2m_target *, const o2m_node *node, int32_t rows, TermList &list) {
+    const o2m_tensor &x = *node->inputs[0], &y = *node->outputs[0];
+    const auto &p = ParamsOf<Params>(node);
+    const int64_t down = PositionsInside(y.dims[2], p.kernel_h, p.stride_h, p.pad_top, p.dilation_h, x.dims[2]);
+    const int64_t across = PositionsInside(y.dims[3], p.kernel_w, p.stride_w, p.pad_left, p.dilation_w, x.dims[3]);
+    list.Add("pool2d", "rows", rows);
+    list.Add("pool2d", "places", int64_t{rows} * y.dims[3]);
+    list.Add("pool2d", "outputs", int64_t{rows} * y.dims[3] * y.dims[1]);
+    list.Add("pool2d", "lines", rows * down * y.dims[3] * y.dims[1] / y.dims[2]);
+    list.Add("pool2d", p.average ? "averaged taps" : "compared taps", rows * down * across * y.dims[1] / y.dims[2]);
+  }
+
   static void QuantRule(const o2m_node *node, o2m_quant_rule *rule) {
     rule->s16_inputs = rule->s16_outputs = 1;
     rule->same_as_input0 = !ParamsOf<Params>(node).average;

@@ -239,6 +239,21 @@ struct Reduce {
     *cost = {"reduce", 0, values, ElementCount(*node->outputs[0]), 0, -1};
   }
 
+  // Sums that are kept from call to call are stored by the last one, which all calls share.
+  static void Terms(const o2m_target *, const o2m_node *node, int32_t rows, TermList &list) {
+    const o2m_reduce_params p = KernelParams(node);
+    const int64_t steps = node->inputs[0]->dims[OuterAxis(*node->inputs[0])];
+    const int64_t kept = int64_t{p.kept[1]} * p.kept[2] * (p.rows_reduced ? p.kept[0] : rows);
+    const int64_t loops = int64_t{p.reduced[1]} * (p.rows_reduced ? rows : p.reduced[0]);
+    list.Add("reduce", "sums", kept);
+    list.Add("reduce", "kept sums", p.rows_reduced ? kept : 0);
+    list.Add("reduce", "inner loops", kept * loops);
+    const int64_t values = kept * loops * p.reduced[2];
+    list.Add("reduce", p.kind == O2M_REDUCE_SUM ? "values" : "compared values", values);
+    list.Add("reduce", "s16 values", p.x_type == O2M_REDUCE_S16 ? values : 0);
+    list.Add("reduce", "outputs", p.rows_reduced ? kept * rows / steps : kept);
+  }
+
   static void QuantRule(const o2m_node *node, o2m_quant_rule *rule) {
     rule->s16_inputs = rule->s16_outputs = 1;
     rule->same_as_input0 = ParamsOf<Params>(node).kind >= kMax;

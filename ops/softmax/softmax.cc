@@ -17,8 +17,6 @@ constexpr float kScale = 1.0f / 256;
 constexpr int32_t kZeroPoint = -128;
 constexpr int32_t kMostFeatures = 65536;
 
-constexpr RowCounts kCountsS8 = {{30, 97}, {97, 132}, {172, 162}, {160, 140}};
-
 int32_t Features(const o2m_node *node) { return Dim(*node->inputs[0], 1); }
 
 // exp(-d * scale_x) with `bits` fraction bits.
@@ -115,13 +113,18 @@ struct Softmax {
         .text();
   }
 
-  static void Cost(const o2m_target *target, const o2m_node *node, int32_t rows, o2m_cost *cost) {
+  static void Cost(const o2m_target *, const o2m_node *node, int32_t rows, o2m_cost *cost) {
     const Rows r = RowsOf(node);
     const int64_t count = rows * (ElementCount(*node->outputs[0]) / Features(node) / r.steps);
     cost->kernel = node->inputs[0]->dtype == O2M_S8 ? "softmax_s8" : "softmax_s16";
     cost->outputs = cost->elements = count * Features(node);
-    const bool s8 = node->inputs[0]->dtype == O2M_S8;
-    cost->instructions = s8 ? InstructionsOf(kCountsS8, target, count, cost->elements) : -1;
+    cost->instructions = -1;
+  }
+
+  static void Terms(const o2m_target *, const o2m_node *node, int32_t rows, TermList &list) {
+    const o2m_tensor &x = *node->inputs[0], &y = *node->outputs[0];
+    const bool dense = Stride(x, 1) == 1 && Stride(y, 1) == 1 && y.dtype == O2M_S8 && x.dtype == O2M_S8;
+    RowTerms(node, x.dtype == O2M_S8 ? "softmax_s8" : "softmax_s16", rows, dense, list);
   }
 
   static void QuantRule(const o2m_node *, o2m_quant_rule *rule) {
@@ -132,6 +135,26 @@ struct Softmax {
   }
 
   static void RandomCase(CaseList &list, Random &random) { RandomSoftmaxCase<Params>(list, random); }
+
+  static void CostCases(CaseList &list) {
+    const auto add = [&list](const std::string &name, o2m_dtype x, o2m_dtype y, int32_t features) {
+      const CaseOperand to = y == O2M_S8 ? CaseOperand{y, {1, 17, features}, kScale, kZeroPoint}
+                                         : CaseOperand{y, {1, 17, features}, 1.0f / 32768, 0};
+      list.Add(Str(name, features), {{x, {1, 17, features}, x == O2M_S8 ? 0.05f : 0.0005f, 0}}, {to}, SoftmaxParams{});
+    };
+    for (const o2m_dtype type : {O2M_S8, O2M_S16}) {
+      const CaseOperand to = {O2M_S8, {1, 6, 4, 20}, kScale, kZeroPoint};
+      list.Add(type == O2M_S8 ? "windows_s8" : "windows_s16",
+               {{type, {1, 6, 4, 20}, type == O2M_S8 ? 0.05f : 0.0005f, 0, {}, {0, 180, 20, 1}}}, {to},
+               SoftmaxParams{});
+    }
+    for (const int32_t features : {10, 17, 50, 64, 197}) {
+      add("s8_", O2M_S8, O2M_S8, features);
+      add("s16_", O2M_S16, O2M_S8, features);
+      add("s8_to_s16_", O2M_S8, O2M_S16, features);
+    }
+  }
+
   static void Cases(CaseList &list) {
     const auto add = [&list](const std::string &name, const CaseOperand &x, CaseOperand y) {
       y.dims = x.dims;

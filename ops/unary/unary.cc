@@ -92,6 +92,11 @@ struct Unary {
     const o2m_case &c = *functions.get(random.Below(functions.count()));
     RandomTableCase(list, random, c.name, c.inputs[0].dtype, *static_cast<const Params *>(c.params));
   }
+
+  static void Terms(const o2m_target *, const o2m_node *node, int32_t rows, TermList &list) {
+    ElementTerms(TableLoops(node), 2, "unary_s8", rows, list);
+  }
+
   static void Cases(CaseList &list);
 };
 

@@ -11,10 +11,15 @@ import sys
 
 report, validation = (json.load(open(path)) for path in sys.argv[1:])
 rows = validation["profile"]
-keys = ["stage", "kernel", "name", "calls", "instructions", "cycles_estimate", "macs"]
+keys = ["stage", "kernel", "name", "calls", "instructions", "instructions_estimate", "cycles_estimate", "macs"]
 assert all(list(row) == keys for row in rows), rows[0]
 layers, rest = rows[:-1], rows[-1]
 assert rest["stage"] is None and 0 < rest["instructions"] < 1000, rest
+planned = sum(row["instructions_estimate"] for row in layers)
+assert planned == report["instructions_estimate"], (planned, report["instructions_estimate"])
+assert abs(planned / sum(row["instructions"] for row in rows) - 1) < 0.05, planned
+large = [row for row in layers if row["instructions"] * 100 > planned]
+assert all(abs(row["instructions_estimate"] / row["instructions"] - 1) < 0.1 for row in large), large
 schedule = [(row["stage"], row["kernel"], row["name"], row["macs"]) for row in report["schedule"]]
 assert [(row["stage"], row["kernel"], row["name"], row["macs"]) for row in layers] == schedule
 assert all(row["calls"] > 0 and row["cycles_estimate"] >= row["instructions"] > row["calls"] for row in layers)

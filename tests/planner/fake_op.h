@@ -108,6 +108,7 @@ inline void Cost(const o2m_target *, const o2m_node *node, int32_t rows, o2m_cos
   cost->macs = int64_t{ParamsOf(node).macs_per_row} * rows;
   cost->elements = rows;
   cost->flash_bytes_read = ParamsOf(node).macs_per_row;  // weights, once per call
+  cost->instructions = (10 * cost->macs + cost->flash_bytes_read) / 4 + 12 * cost->elements;
 }
 
 inline const void *GetExtension(const char *id) {

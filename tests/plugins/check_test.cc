@@ -79,6 +79,7 @@ const Broken kBroken[] = {
     {"never_ends", "no static state", "did not end within 1 s"},
     {"kernel_state", "kernel symbols", "scale.c: check_scale_calls can be written"},
     {"emits_warnings", "emitted C compiles", "extra.c:"},
+    {"negative_terms", "terms", "fewer than none"},
     {"wrong_table", "unary table", "run() against the table"},
     {"wrong_split", "split", "choice 0, part 0 of 2"},
     {"ignores_epilogue", "epilogue", "a random table"},
