@@ -46,7 +46,9 @@ absl::StatusOr<Run> RunModel(const CommandLine &command, const Registry &registr
     O2M_ASSIGN_OR_RETURN(BoardRun raw, RunOnBoard(compilation, board, sets, run.count, nullptr, &progress));
     run.engine = std::move(raw.engine);
   } else {
-    O2M_ASSIGN_OR_RETURN(const std::vector<GeneratedFile> files, EmitProgram(compilation, options, host));
+    CompileOptions linked = options;
+    linked.weights_at = 0;  // the same bytes wherever they lie, and the emulated flash has no such address
+    O2M_ASSIGN_OR_RETURN(const std::vector<GeneratedFile> files, EmitProgram(compilation, linked, host));
     EmulatorRun raw;
     O2M_ASSIGN_OR_RETURN(run.engine, RunTarget(compilation, files, sets, run.count, raw));
   }

@@ -85,7 +85,9 @@ absl::Status RunOnEngine(const CommandLine &command, const Compilation &c, const
     v.target = v.board->engine;
     return absl::OkStatus();
   }
-  O2M_ASSIGN_OR_RETURN(const std::vector<GeneratedFile> files, EmitProgram(c, command.compile, host));
+  CompileOptions linked = command.compile;
+  linked.weights_at = 0;  // the same bytes wherever they lie, and the emulated flash has no such address
+  O2M_ASSIGN_OR_RETURN(const std::vector<GeneratedFile> files, EmitProgram(c, linked, host));
   O2M_ASSIGN_OR_RETURN(v.target, RunTarget(c, files, sets, v.inputs, v.emulator));
   return absl::OkStatus();
 }
