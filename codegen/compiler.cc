@@ -306,17 +306,20 @@ absl::StatusOr<int64_t> OtherFlash(const Compilation &compilation, const Compile
 
 // Again and again with the flash that code leaves, as long as weights could be smaller. They need other kernels then.
 absl::StatusOr<Compilation> ShrinkToFit(Graph graph, const Compilation &lowered, const CompileOptions &options,
-                                         const Registry &registry, Host &host) {
-  int64_t room = RoomForConstants(lowered.board, 0);
+                                        const Registry &registry, Host &host) {
+  int64_t room = RoomForConstants(lowered.board, 0), least = 0;
+  std::optional<Compilation> before;
   for (int round = 0;; round++) {
     O2M_ASSIGN_OR_RETURN(Compilation compilation, CompileLowered(graph, lowered, options, room, registry, host));
     const int64_t bytes = ConstantBytes(compilation.graph);
     const bool near = room > 0 && !FlashForWeights(lowered.board, bytes, 2 * kCodeAllowance);
-    if (!near || options.shapes_only || round == kFitRounds) return compilation;
+    if (!near || options.shapes_only) return compilation;
     O2M_ASSIGN_OR_RETURN(const bool more, CanShrink(options, compilation.target.abi(), host, graph));
     if (!more) return compilation;
     O2M_ASSIGN_OR_RETURN(const int64_t other, OtherFlash(compilation, options, host));
-    if (FlashForWeights(lowered.board, bytes, other)) return compilation;
+    if (before && bytes + other >= least) return *std::move(before);  // kernels took more than weights saved
+    if (round == kFitRounds || FlashForWeights(lowered.board, bytes, other)) return compilation;
+    least = bytes + other, before = std::move(compilation);
     room = std::min(RoomForConstants(lowered.board, other), room);
   }
 }

@@ -44,7 +44,7 @@ TEST(CostTableText, IsSortedAndMarksWhatACoreHasNot) {
 
 TEST(ReadFitData, ReadsWhatWasWritten) {
   const std::string path = testing::TempDir() + "/fit_data.csv";
-  const FitData data = {{{"add/two, three", false, 4}, 100}, {{"add/two, three", true, 0}, 7}};
+  const FitData data = {{{"add/two, three", "best", 4}, 100}, {{"add/two, three", "plain", 0}, 7}};
   ASSERT_TRUE(WriteFitData(path, data).ok());
   const absl::StatusOr<FitData> read = ReadFitData(path);
   ASSERT_TRUE(read.ok()) << read.status();

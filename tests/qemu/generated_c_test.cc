@@ -100,7 +100,7 @@ TEST(GeneratedC, TheSameInputGivesTheSameBytes) {
     BuildMlp(net);
     EXPECT_TRUE(net.Compile(2).ok());
     CompileOptions options;
-    options.example = options.selftest = true;
+    options.selftest = true, options.example = "plain";
     std::string all;
     for (const GeneratedFile &file : Emit(net, options)) {
       all += file.name + "\n" + file.text;
@@ -126,7 +126,7 @@ TEST_P(CleanC, NoComplaint) {
   BuildMlp(net);
   ASSERT_TRUE(net.Compile(2).ok());
   CompileOptions options;
-  options.selftest = options.example = true;
+  options.selftest = true, options.example = "plain";
   const ProcessResult result = InFolder(Emit(net, options), GetParam());
   EXPECT_EQ(result.exit_code, 0) << result.output;
   EXPECT_EQ(result.output, "");

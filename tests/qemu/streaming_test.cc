@@ -172,7 +172,7 @@ TEST(StreamedC, IsClean) {
     Net net;
     ASSERT_TRUE(net.Compile("cortex-m4", s).ok());
     CompileOptions options;
-    options.example = options.selftest = true;
+    options.selftest = true, options.example = "plain";
     const auto files = EmitProgram(net.compilation, options, net.host);
     ASSERT_TRUE(files.ok()) << files.status();
     const TempFolder temp(TempPrefix());
@@ -192,7 +192,7 @@ TEST(StreamedC, TheExampleRunsEitherWay) {
   Net net;
   ASSERT_TRUE(net.Compile("host", kStems[4]).ok());
   CompileOptions options;
-  options.example = true;
+  options.example = "plain";
   const auto files = EmitProgram(net.compilation, options, net.host);
   ASSERT_TRUE(files.ok()) << files.status();
   const TempFolder temp(TempPrefix());
