@@ -90,6 +90,7 @@ absl::Status ChooseTarget(const CompileOptions &options, Compilation *compilatio
     target = compilation->board.target;
   }
   O2M_ASSIGN_OR_RETURN(compilation->target, FindTarget(target));
+  compilation->target.call_price = options.call_price;
   Board &board = compilation->board;
   if (options.ram > 0) {
     const Region region = MainRam(board);
@@ -139,7 +140,6 @@ absl::Status Schedule(Graph graph, const CompileOptions &options, const Registry
   plan_options.optimize = options.optimize;
   plan_options.copy = FindCopy(registry, graph).value_or(nullptr);
   O2M_ASSIGN_OR_RETURN(plan_options.arena_budget, ArenaBudget(graph, compilation->board));
-  if (options.arena_limit > 0) plan_options.arena_budget = options.arena_limit;
   O2M_ASSIGN_OR_RETURN(compilation->alternatives, ChooseSchedule(graph, host, target, plan_options));
   for (Alternative &alternative : compilation->alternatives) {
     if (!compilation->numeric) continue;

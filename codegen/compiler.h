@@ -22,7 +22,7 @@ struct CompileOptions {
   std::string model;
   std::string target = "cortex-m4", board;
   int64_t ram = 0, flash = 0;          // bytes; 0: the board's, or none
-  int64_t arena_limit = 0;             // what the arena may take of that; 0: all
+  int32_t call_price = 0;              // o2m_target.call_price
   std::vector<std::string> calibrate;  // FILE or NAME=FILE
   std::string mean, std;
   std::string optimize = "balanced", residual = "auto", gelu = "lut";

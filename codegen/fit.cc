@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "planner/cost.h"
+
 namespace onnx2mcu {
 namespace {
 
@@ -20,42 +22,27 @@ bool Fits(const Program &program) {
   return FlashForWeights(program.compilation.board, sizes.weights, sizes.text + sizes.rodata + sizes.data).has_value();
 }
 
-// Arenas of the schedules that call fewer kernels than any quicker one, the quickest first.
-std::vector<int64_t> SmallerArenas(const Compilation &chosen) {
-  std::vector<const Alternative *> others;
-  for (size_t i = 1; i < chosen.alternatives.size(); i++) {
-    const Alternative &other = chosen.alternatives[i];
-    if (other.exact && other.plan.arena_bytes < chosen.plan.arena_bytes) others.push_back(&other);
-  }
-  std::sort(others.begin(), others.end(),
-            [](const Alternative *a, const Alternative *b) { return a->plan.arena_bytes > b->plan.arena_bytes; });
-  std::vector<int64_t> arenas;
-  size_t fewest = chosen.graph.nodes.size();
-  for (const Alternative *other : others) {
-    if (other->graph.nodes.size() >= fewest) continue;
-    fewest = other->graph.nodes.size();
-    arenas.push_back(other->plan.arena_bytes);
-  }
-  return arenas;
-}
+// What schedules are charged for each call of a kernel, in turn, as parts of the instructions of the first: a call is
+// some 80 B of code, and 1 / 250 more instructions for it is much.
+constexpr int64_t kCallsForAll[] = {2000, 500, 250};
 
 }  // namespace
 
 absl::StatusOr<Program> CompileToFit(const CompileOptions &options, const Registry &registry, Host &host) {
   O2M_ASSIGN_OR_RETURN(Program first, Make(options, registry, host));
   if (Fits(first)) return first;
-  std::vector<int64_t> arenas = SmallerArenas(first.compilation);
-  arenas.insert(arenas.begin(), options.arena_limit);
-  for (const int64_t arena : arenas) {
-    for (const char *stream : {"auto", "off"}) {
-      CompileOptions other = options;
-      other.arena_limit = arena;
-      if (options.stream == "auto") other.stream = stream;
-      if (arena == options.arena_limit && other.stream == options.stream) continue;  // that was the first
-      O2M_ASSIGN_OR_RETURN(Program program, Make(other, registry, host));
-      if (Fits(program)) return program;
-      if (options.stream != "auto") break;
-    }
+  CompileOptions other = options;
+  if (options.stream == "auto") {
+    other.stream = "off";
+    O2M_ASSIGN_OR_RETURN(Program program, Make(other, registry, host));
+    if (Fits(program)) return program;
+  }
+  const Compilation &c = first.compilation;
+  const int64_t instructions = EstimateInstructions(c.graph, c.plan, c.target.abi());
+  for (const int64_t calls : kCallsForAll) {
+    other.call_price = static_cast<int32_t>(std::min<int64_t>(instructions / calls, 1 << 30));
+    O2M_ASSIGN_OR_RETURN(Program program, Make(other, registry, host));
+    if (Fits(program)) return program;
   }
   return first;
 }

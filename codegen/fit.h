@@ -15,7 +15,7 @@ struct Program {
 };
 
 // Compiles, emits and measures. Where weights, constants and code exceed the flash, the input is not offered in rows,
-// then schedules of less RAM and fewer calls are taken, the quickest first, until one fits; where none does, the first.
+// then schedules are charged for every call of a kernel, more and more, until one fits; where none does, the first.
 absl::StatusOr<Program> CompileToFit(const CompileOptions &options, const Registry &registry, Host &host);
 
 }  // namespace onnx2mcu

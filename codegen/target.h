@@ -39,6 +39,7 @@ struct Target {
   uint32_t features = 0;  // O2M_FEATURE_*
   Emulator emulator;
   int32_t flash_wait = 0;  // of a board whose weights lie in external flash: see o2m_target
+  int32_t call_price = 0;  // of a network whose code is to be less: see o2m_target
   o2m_target abi() const;  // id stays owned by this
 };
 

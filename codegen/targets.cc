@@ -97,7 +97,7 @@ const std::vector<Target> &Targets() {
   return targets;
 }
 
-o2m_target Target::abi() const { return {sizeof(o2m_target), id.c_str(), features, flash_wait}; }
+o2m_target Target::abi() const { return {sizeof(o2m_target), id.c_str(), features, flash_wait, call_price}; }
 
 absl::StatusOr<Target> FindTarget(const std::string &id) {
   std::vector<std::string> ids;

@@ -116,6 +116,8 @@ typedef struct o2m_target {
   uint32_t features;
   int32_t flash_wait;               /* thousandths of an instruction that the core waits per byte of constants, where
                                        those lie in external flash; 0: it does not */
+  int32_t call_price;               /* instructions that a schedule is charged for every place that calls a kernel, where
+                                       code is to be less; 0: none. Of no concern to ops */
 } o2m_target;
 enum { O2M_FEATURE_DSP = 1u << 0, O2M_FEATURE_MVE = 1u << 1, O2M_FEATURE_FPU = 1u << 2, O2M_FEATURE_LONG_MUL = 1u << 3,
        O2M_FEATURE_UNALIGNED = 1u << 4, O2M_FEATURE_RV32 = 1u << 5, O2M_FEATURE_DUAL_ISSUE = 1u << 6,

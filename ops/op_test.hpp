@@ -196,7 +196,7 @@ class TestNode {
  private:
   const o2m_op *op_;
   TestHost host_;
-  o2m_target target_ = {sizeof target_, "host", 0, 0};
+  o2m_target target_ = {sizeof target_, "host", 0, 0, 0};
   std::deque<o2m_tensor> tensors_;
   std::vector<const o2m_tensor *> inputs_;
   std::vector<o2m_tensor *> outputs_;

@@ -40,13 +40,14 @@ void AddTotals(Builder &b) {
   }
 }
 
-// TimeOf() a node: all of this file's instructions are those that it takes and those that waiting for flash costs.
+// TimeOf() a node: all of this file's instructions are those that it takes, those that waiting for flash costs, and
+// what a schedule is charged for its code.
 int64_t InstructionsAt(Builder &b, int32_t k, int32_t rows) {
   const auto [it, fresh] = b.instructions.try_emplace({k, rows}, 0);
   if (!fresh) return it->second;
   const NodeId node = b.spans.order[k];
   const Work work = WorkOf(b.graph, b.graph.nodes[node], b.target, b.contracts.nodes[node].steps, rows);
-  return it->second = TimeOf(work.instructions, work.flash_bytes_read, b.target);
+  return it->second = TimeOf(work.instructions, work.flash_bytes_read, b.target) + b.target.call_price;
 }
 
 std::vector<Use> Within(const std::vector<Use> &uses, int32_t begin, int32_t end) {

@@ -20,7 +20,7 @@ int32_t BufferOf(const Plan &plan, const std::vector<TensorId> &bases) {
 void AddPrices(const Graph &graph, const o2m_target &target, Piece &piece) {
   piece.instructions = EstimateInstructions(graph, piece.plan, target);
   piece.flash_bytes_read = FlashBytesRead(graph, piece.plan, target);
-  piece.time = TimeOf(piece.instructions, piece.flash_bytes_read, target);
+  piece.time = TimeOf(piece.instructions, piece.flash_bytes_read, target) + int64_t{target.call_price} * piece.nodes;
   for (const Node &node : graph.nodes)
     for (const Constant &constant : node.constants) piece.constant_bytes += constant.count * DTypeBytes(constant.dtype);
 }

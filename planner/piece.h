@@ -20,7 +20,7 @@ struct Piece {
   std::vector<int32_t> inputs;  // buffers that are inputs of the network: alive from its start
   std::vector<Link> links;      // the placement of this piece in a chain of pieces
   int64_t instructions = 0, flash_bytes_read = 0, constant_bytes = 0;
-  int64_t time = 0;  // TimeOf()
+  int64_t time = 0;  // TimeOf(), and target.call_price per node
 };
 
 // The first part of the placement is known before the pieces meet: all but what `Plain` refuses.

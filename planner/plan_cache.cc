@@ -9,7 +9,7 @@ namespace onnx2mcu {
 
 absl::Status CheckSetting(PlanCache &cache, const RewriteTools &tools, int32_t rows) {
   std::string setting = tools.target.id ? tools.target.id : "";
-  PutBytes(setting, tools.target.features, tools.target.flash_wait, tools.copy, rows);
+  PutBytes(setting, tools.target.features, tools.target.flash_wait, tools.target.call_price, tools.copy, rows);
   for (const auto &[name, value] : tools.host.options) setting += '\0' + name + '=' + value;
   if (cache.setting.empty()) cache.setting = setting;
   if (cache.setting == setting) return absl::OkStatus();

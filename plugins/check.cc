@@ -49,7 +49,7 @@ namespace fs = std::filesystem;
 using check::Reporter;
 using check::Subject;
 
-constexpr o2m_target kHost = {sizeof(o2m_target), "host", 0, 0};
+constexpr o2m_target kHost = {sizeof(o2m_target), "host", 0, 0, 0};
 
 // What a child said. Of each clause the first finding is kept, and how many more there were.
 struct Heard {

@@ -187,11 +187,11 @@ void CheckVariants(const Subject &subject, const std::vector<Bytes> &inputs, con
 }
 
 constexpr o2m_target kTargets[] = {
-    {sizeof(o2m_target), "cortex-m0", 0, 0},
-    {sizeof(o2m_target), "cortex-m4", O2M_FEATURE_DSP | O2M_FEATURE_LONG_MUL | O2M_FEATURE_UNALIGNED, 0},
+    {sizeof(o2m_target), "cortex-m0", 0, 0, 0},
+    {sizeof(o2m_target), "cortex-m4", O2M_FEATURE_DSP | O2M_FEATURE_LONG_MUL | O2M_FEATURE_UNALIGNED, 0, 0},
     {sizeof(o2m_target), "cortex-m55", O2M_FEATURE_DSP | O2M_FEATURE_MVE | O2M_FEATURE_LONG_MUL | O2M_FEATURE_UNALIGNED,
-     0},
-    {sizeof(o2m_target), "rv32imc", O2M_FEATURE_RV32, 0},
+     0, 0},
+    {sizeof(o2m_target), "rv32imc", O2M_FEATURE_RV32, 0, 0},
 };
 
 void CheckTargets(const Subject &subject, const std::vector<Bytes> &inputs, const std::vector<Bytes> &expected,

@@ -229,7 +229,7 @@ TEST(Attention, ScratchIsTwoRowsAtMost) {
 TEST(Attention, ScratchOfTheDspKernelGrowsToSixteenRows) {
   TestNode node(Op(), CaseNamed("long_rows"));  // P 32, M 197
   ASSERT_TRUE(node.Prepare());
-  const o2m_target target = {sizeof target, "cortex-m4", O2M_FEATURE_DSP, 0};
+  const o2m_target target = {sizeof target, "cortex-m4", O2M_FEATURE_DSP, 0, 0};
   const auto scratch = [&](int32_t rows) {
     o2m_memory memory = {};
     memory.struct_size = sizeof memory;
@@ -246,7 +246,7 @@ TEST(Attention, ScratchOfTheDspKernelGrowsToSixteenRows) {
 TEST(Attention, ScratchOfTheArmv7mKernelIsSmallBelowThreeRows) {
   TestNode node(Op(), CaseNamed("long_rows"));  // P 32, M 197
   ASSERT_TRUE(node.Prepare());
-  const o2m_target target = {sizeof target, "cortex-m3", O2M_FEATURE_ARMV7M, 0};
+  const o2m_target target = {sizeof target, "cortex-m3", O2M_FEATURE_ARMV7M, 0, 0};
   for (const auto &[rows, bytes] : {std::pair{1, 4}, {2, 4}, {3, 12}, {197, 12}}) {
     o2m_memory memory = {};
     memory.struct_size = sizeof memory;

@@ -128,7 +128,7 @@ inline const o2m_op *Op() {
   return &op;
 }
 
-inline constexpr o2m_target kTarget = {sizeof(o2m_target), "cortex-m4", 0, 0};
+inline constexpr o2m_target kTarget = {sizeof(o2m_target), "cortex-m4", 0, 0, 0};
 inline constexpr o2m_access kWhole = {O2M_ANY_STRIDES, 0, 0, 0, 0};
 inline constexpr o2m_access Rows(int32_t axis, int32_t step = 1, int32_t extent = 0, int32_t before = 0) {
   return {O2M_ANY_STRIDES, axis, step, extent ? extent : step, before};

@@ -120,7 +120,7 @@ TEST(PriceSchedules, IsWhatTheWholePlanComesTo) {
 
 // Where reads of flash take time, a schedule is found that loses less of it in the same RAM.
 TEST(Price, WaitingForFlashCounts) {
-  const o2m_target slow = {sizeof(o2m_target), kTarget.id, kTarget.features, 20000};
+  const o2m_target slow = {sizeof(o2m_target), kTarget.id, kTarget.features, 20000, 0};
   Host host;
   std::mt19937 random(7);
   int faster = 0;
@@ -148,7 +148,7 @@ TEST(PlanCache, ServesOneTargetOnly) {
   PlanCache cache;
   Host host;
   const Graph graph = fake::Vit({});
-  const o2m_target other = {sizeof(o2m_target), "cortex-m3", 0, 0};
+  const o2m_target other = {sizeof(o2m_target), "cortex-m3", 0, 0, 0};
   EXPECT_TRUE(KindsOf(cache, graph, host, kTarget, {}).ok());
   EXPECT_TRUE(KindsOf(cache, graph, host, kTarget, {}).ok());
   EXPECT_EQ(KindsOf(cache, graph, host, other, {}).status().code(), absl::StatusCode::kFailedPrecondition);

@@ -96,7 +96,7 @@ TEST_P(ExampleTest, LeavesOthersAlone) {
 }
 
 TEST_P(ExampleTest, TableIsHalfAStepFromHardSwish) {
-  const o2m_target target = {sizeof(o2m_target), "host", 0, 0};
+  const o2m_target target = {sizeof(o2m_target), "host", 0, 0, 0};
   const auto *cases = check::ExtensionOf<o2m_cases>(op_, "o2m.cases/1");
   for (int32_t i = 0; i < cases->count; i++) {
     const absl::StatusOr<check::NodeSpec> inferred = check::Infer(*check::SpecOf(op_, *cases->get(i), 1), target);
