@@ -1,5 +1,7 @@
 // linear_random.hpp - any layer that o2m.linear takes: shapes, strides, types, scales, weights at their ends.
 #pragma once
+#include <algorithm>
+
 #include "linear_variants.hpp"
 
 namespace o2m {
@@ -13,6 +15,18 @@ inline std::vector<int32_t> RandomRowDims(Random &r, int32_t most, int32_t depth
   if (kind == 0) return {rows, depth};
   if (kind == 1) return {1 + r.Below(3), (rows + 2) / 3, depth};
   return {1, rows, depth};
+}
+
+// Takes one to seven eighths of the weights away, most often as whole blocks of 4 k of a column: for the sparse and the
+// compact forms.
+inline void ThinOut(Random &r, CaseOperand &weights) {
+  const int32_t depth = weights.dims[0], columns = weights.dims[1];
+  const int32_t step = r.OneIn(4) ? 1 : 4, gone = r.Between(1, 7);
+  for (int32_t i = 0; i < (depth + step - 1) / step * columns; ++i) {
+    if (r.Below(8) >= gone) continue;
+    const int32_t first = i / columns * step, end = std::min(first + step, depth);
+    for (int32_t k = first; k < end; ++k) weights.constant[static_cast<size_t>(k * columns + i % columns)] = 0;
+  }
 }
 
 inline void RandomLinearCase(CaseList &list, Random &r) {
@@ -29,7 +43,9 @@ inline void RandomLinearCase(CaseList &list, Random &r) {
   if (!r.OneIn(6)) inputs.push_back(r.Constant({r.OneIn(10) ? 1 : columns}, static_cast<float>(bias)));
   dims.back() = columns;
   const double steps = y_dtype == O2M_S8 ? r.Scale(3, 600) : r.Scale(30, y_dtype == O2M_S16 ? 20000 : 50000);
-  list.Add("random", inputs, {r.Operand(y_dtype, dims, unit * spread / steps)}, LinearState{});
+  const CaseOperand y = r.Operand(y_dtype, dims, unit * spread / steps);
+  if (r.OneIn(3)) ThinOut(r, inputs[1]);
+  list.Add("random", inputs, {y}, LinearState{});
 }
 
 }  // namespace o2m

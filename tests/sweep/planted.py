@@ -3,7 +3,8 @@
 python tests/sweep/planted.py RANDOM_CASES PLUGINS SOURCE [--jobs 2] [--count 400] [REGEX]
 
 Fails where an error is not found, where a file does not hold the text any more, and where a kernel for an instruction set
-has no error to its name. To add one: a line below "core op file" in planted.txt, OLD => NEW.
+has no error to its name. To add one: a line below "core op file" in planted.txt, OLD => NEW. "core op file variant": for a
+kernel that only runs where its variant of the op is asked for.
 """
 import argparse
 import re
@@ -23,9 +24,9 @@ def read(path):
             continue
         if line.startswith("  "):
             old, new = line.strip().split(" => ")
-            errors.append((core, op, file, old, new))
+            errors.append((core, op, file, old, new, *variant))
         else:
-            core, op, file = line.split()
+            core, op, file, *variant = line.split()
     return errors
 
 
@@ -35,9 +36,10 @@ def without_errors(source, errors):
 
 
 def found(args, error):
-    core, op, file, old, new = error
+    core, op, file, old, new, *variant = error
+    form = [f"--variant={v}" for v in variant]
     done = subprocess.run([args.tool, f"--plugins={args.plugins}", f"--target={core}", f"--op={op}", f"--count={args.count}",
-                           f"--plant={file}", f"--old={old}", f"--new={new}"], capture_output=True, text=True)
+                           f"--plant={file}", f"--old={old}", f"--new={new}", *form], capture_output=True, text=True)
     said = (done.stdout + done.stderr).strip()
     return done.returncode == 1, f"{core} {file}: {old} => {new}: {'found: ' if done.returncode == 1 else 'NOT FOUND: '}{said}"
 
@@ -53,11 +55,12 @@ def main():
     for file in bare:
         print(f"{file}: no error is planted in it")
     chosen = [e for e in errors if re.search(args.regex, " ".join(e))]
+    missed = 0
     with ThreadPoolExecutor(args.jobs) as pool:
-        results = list(pool.map(lambda e: found(args, e), chosen))
-    print("\n".join(text for _, text in results))
-    missed = sum(not good for good, _ in results)
-    print(f"{len(results)} errors planted, {missed} not found, {len(bare)} kernels without one")
+        for good, text in pool.map(lambda e: found(args, e), chosen):
+            print(text, flush=True)
+            missed += not good
+    print(f"{len(chosen)} errors planted, {missed} not found, {len(bare)} kernels without one")
     sys.exit(bool(missed or bare))
 
 
