@@ -21,6 +21,8 @@ Compilation Network(const std::string &target, int64_t arena_bytes) {
   compilation.graph.inputs = {AddTensor(compilation.graph, in)};
   compilation.graph.outputs = {AddTensor(compilation.graph, out)};
   compilation.plan.arena_bytes = arena_bytes;
+  compilation.plan.buffers.resize(1);  // all of the arena is somebody's
+  compilation.plan.buffers[0].id = compilation.graph.inputs[0], compilation.plan.buffers[0].bytes = arena_bytes;
   compilation.target = FindTarget(target).value();
   return compilation;
 }
