@@ -1,5 +1,8 @@
 /* o2m_layer_norm_s8_dsp.c - layer normalisation, s8 input, Armv7E-M: moments by dual multiply-accumulate, then six
  * instructions per feature. */
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC optimize("Os") /* the loops are in assembly; what is around them is to be small */
+#endif
 #include "o2m_layer_norm.h"
 
 #if defined(__ARM_FEATURE_DSP) && defined(__thumb2__)
