@@ -191,29 +191,46 @@ struct Conv2d {
   }
 
   // The rows of a call are taken for average ones: those at the edges of the image have less to do.
-  // Panels of what a few outputs see, four channels at a time.
-  static void DenseDspTerms(const o2m_node *node, int32_t rows, TermList &list) {
-    const o2m_tensor &x = *node->inputs[0], &w = *node->inputs[1], &y = *node->outputs[0];
-    const int64_t groups = ParamsOf<ConvParams>(node).groups, channels = w.dims[1],
-                  taps = int64_t{w.dims[2]} * w.dims[3];
-    const int64_t depth = taps * channels, blocks = (depth + 3) / 4, of_group = y.dims[1] / groups;
-    const int64_t tile = o2m_conv2d_tile(static_cast<int32_t>(depth)), fours = (of_group + 3) / 4;
-    const int64_t bands = rows * ((y.dims[3] + tile - 1) / tile) * groups;
-    const int64_t places = rows * y.dims[3] * groups, last = y.dims[3] % tile;
-    const int64_t pairs = rows * groups * (y.dims[3] / tile * tile / 2 + (last + 1) / 2);
-    const bool together = x.strides[1] == 1 || channels == 1;
+  // What a window sees, copied line by line, the zero point where it lies outside of the image.
+  static void WindowTerms(const o2m_node *node, int64_t windows, int64_t lines, int64_t taps, TermList &list) {
+    const o2m_tensor &x = *node->inputs[0], &w = *node->inputs[1];
+    const int64_t channels = w.dims[1], depth = channels * w.dims[2] * w.dims[3];
+    const bool copied = x.strides[1] == 1 && ParamsOf<ConvParams>(node).dilation_w * x.strides[3] == channels;
+    list.Add("conv2d", "windows", windows);
+    list.Add("conv2d", "lines outside", windows * w.dims[2] - lines);
+    list.Add("conv2d", copied ? "lines copied" : "lines gathered", lines);
+    list.Add("conv2d", copied ? "taps copied" : "taps gathered", taps);
+    list.Add("conv2d", copied ? "values copied" : "values gathered", taps * channels);
+    list.Add("conv2d", "values outside", windows * depth - taps * channels);
+    list.Add("conv2d", "unsigned values", x.dtype == O2M_U8 ? windows * depth : 0);
+  }
+
+  // Panels of what a few outputs see, four channels at a time; through sums where the tile's own store does not do.
+  static void DenseDspTerms(const o2m_node *node, int32_t rows, int64_t lines, int64_t taps, TermList &list) {
+    const o2m_tensor &w = *node->inputs[1], &y = *node->outputs[0];
+    const auto &p = ParamsOf<ConvParams>(node);
+    const int64_t depth = int64_t{w.dims[1]} * w.dims[2] * w.dims[3], blocks = (depth + 3) / 4;
+    const int64_t tile = o2m_conv2d_tile(static_cast<int32_t>(depth)), of_group = y.dims[1] / p.groups;
+    const int64_t row_groups = int64_t{rows} * p.groups, last = y.dims[3] % tile;
+    const int64_t bands = row_groups * ((y.dims[3] + tile - 1) / tile);
+    const int64_t pairs = row_groups * (y.dims[3] / tile * tile / 2 + (last + 1) / 2);
+    const int64_t fours = o2m_conv2d_is_direct(static_cast<int32_t>(depth), p.shift) ? of_group / 4 : 0;
+    const int64_t through_sums = of_group - 4 * fours, sum_fours = (through_sums + 3) / 4;
+    WindowTerms(node, row_groups * y.dims[3], lines * p.groups, taps * p.groups, list);
     list.Add("conv2d", "bands", bands);
-    list.Add("conv2d", "lines seen", places * w.dims[2]);
-    list.Add("conv2d", together ? "taps seen" : "taps seen apart", places * taps);
-    list.Add("conv2d", together ? "values seen" : "values seen apart", places * depth);
+    list.Add("conv2d", depth % 4 ? "odd panels" : "panels", pairs);
     list.Add("conv2d", "panel blocks", pairs * blocks);
-    list.Add("conv2d", "widened fours", bands * fours);
-    list.Add("conv2d", depth % 4 ? "widened blocks, odd" : "widened blocks", bands * fours * blocks);
+    list.Add("conv2d", "widened fours", bands * (fours + sum_fours));
+    list.Add("conv2d", "odd fours", depth % 4 ? bands * (fours + sum_fours) : 0);
+    list.Add("conv2d", "widened blocks", bands * (fours + sum_fours) * blocks);
+    list.Add("conv2d", "single outputs", row_groups * (last % 2) * fours);
     list.Add("conv2d", "tiles", pairs * fours);
-    list.Add("conv2d", "blocks", pairs * fours * blocks);
-    list.Add("conv2d", "sum outputs", of_group % 4 ? places * (of_group % 4) : 0);
-    list.Add("conv2d", "outputs", places * of_group);
-    list.Add("conv2d", "table outputs", node->epilogue ? places * of_group : 0);
+    list.Add("conv2d", "table tiles", node->epilogue ? pairs * fours : 0);
+    list.Add("conv2d", "shifted tiles", p.shift < 32 ? pairs * fours : 0);
+    list.Add("conv2d", "blocks", pairs * (fours + sum_fours) * blocks);
+    list.Add("conv2d", "sum fours", bands * sum_fours);
+    list.Add("conv2d", "sum tiles", pairs * sum_fours);
+    list.Add("conv2d", "sum outputs", row_groups * y.dims[3] * through_sums);
   }
 
   // Weights widened once per call; four channels at a time where they lie side by side.
@@ -236,12 +253,12 @@ struct Conv2d {
   static void Terms(const o2m_target *target, const o2m_node *node, int32_t rows, TermList &list) {
     const o2m_tensor &x = *node->inputs[0], &w = *node->inputs[1], &y = *node->outputs[0];
     const std::string name = KernelName(target, node);
-    if (name == "o2m_conv2d_dsp") return DenseDspTerms(node, rows, list);
     const auto &p = ParamsOf<ConvParams>(node);
     const int64_t down = PositionsInside(y.dims[2], w.dims[2], p.stride_h, p.pad_top, p.dilation_h, x.dims[2]);
     const int64_t across = PositionsInside(y.dims[3], w.dims[3], p.stride_w, p.pad_left, p.dilation_w, x.dims[3]);
     const int64_t places = int64_t{rows} * y.dims[3], lines = rows * down * y.dims[3] / y.dims[2];
     const int64_t taps = rows * down * across / y.dims[2], outputs = y.dims[1] / p.groups, channels = w.dims[1];
+    if (name == "o2m_conv2d_dsp") return DenseDspTerms(node, rows, lines, taps, list);
     if (name == "o2m_conv2d_depthwise_dsp") return DepthwiseDspTerms(node, rows, lines, taps, list);
     const int64_t fours = p.groups * (outputs / 4), ones = p.groups * (outputs % 4);
     list.Add("conv2d", "rows", rows);

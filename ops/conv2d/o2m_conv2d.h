@@ -50,6 +50,12 @@ void O2M_SYM(o2m_conv2d_depthwise_dsp)(const void *x, void *y, int32_t first, in
 /* Neighbouring outputs that share one widening of the weights: fewer where the sums are deep. */
 static inline int32_t o2m_conv2d_tile(int32_t depth) { return depth > 256 ? 4 : 8; }
 
+/* Whether one multiplication by 2^-32 requantises the sums (o2m_dot_dsp.h): |acc| stays below 2^(shift - 1). What
+ * biases take of it: channel_weights.hpp. */
+static inline int32_t o2m_conv2d_is_direct(int32_t depth, int32_t shift) {
+  return (int64_t)255 * 127 * depth + (1 << 26) < (int64_t)1 << (shift - 1);
+}
+
 /* The part of the kernel that lies inside the image at one output: rows [i0, i1), columns [j0, j1); `x` is the input
  * value under kernel row 0 and column 0, which may itself lie outside. */
 typedef struct o2m_conv2d_window {

@@ -92,11 +92,6 @@ static void store_sums(const band *b, int32_t o, int32_t valid, void *y, int32_t
   }
 }
 
-/* Whether the tile's one multiplication does: |acc| stays below 2^(shift - 1). Biases: channel_weights.hpp. */
-static int32_t is_direct(int32_t depth, const o2m_conv2d_params *p) {
-  return (int64_t)255 * 127 * depth + (1 << 26) < (int64_t)1 << (p->shift - 1);
-}
-
 /* All but the bias, multipliers and place of four channels. */
 static o2m_dot_dsp products_of(const band *b, const o2m_conv2d_params *p) {
   o2m_dot_dsp d;
@@ -116,7 +111,7 @@ static o2m_dot_dsp products_of(const band *b, const o2m_conv2d_params *p) {
 
 /* Output channels first .. first + group_outputs - 1 of a band; `y_at` is where channel 0 of its first output lies. */
 static void store_group(const band *b, int32_t first, void *y, int32_t y_at, const o2m_conv2d_params *p) {
-  const int32_t direct = is_direct(b->depth, p), end = first + p->group_outputs;
+  const int32_t direct = o2m_conv2d_is_direct(b->depth, p->shift), end = first + p->group_outputs;
   o2m_dot_dsp d = products_of(b, p);
   for (int32_t o = first; o < end; o += 4) {
     const int32_t valid = o2m_min(4, end - o), at = y_at + o * p->y_channel;

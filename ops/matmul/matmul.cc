@@ -245,22 +245,25 @@ struct Matmul {
   // Tiles of rows of a by four columns of b, both widened.
   static void DspTerms(const o2m_node *node, int64_t batches, int64_t rows, TermList &list) {
     const o2m_tensor &a = *node->inputs[0], &b = *node->inputs[1];
-    const int64_t blocks = (Depth(node) + 3) / 4, columns = Dim(*node->outputs[0], 1), fours = (columns + 3) / 4;
-    const int64_t tiles = (rows + O2M_MATMUL_TILE - 1) / O2M_MATMUL_TILE;
-    const int64_t pairs = rows / O2M_MATMUL_TILE * O2M_MATMUL_TILE / 2 + (rows % O2M_MATMUL_TILE + 1) / 2;
-    const bool dense_a = Stride(a, 1) == 1, dense_b = Stride(b, 2) == 1, adjacent_b = Stride(b, 1) == 1;
+    const int64_t depth = Depth(node), columns = Dim(*node->outputs[0], 1);
+    const int64_t blocks = (depth + 3) / 4, fours = (columns + 3) / 4, whole = depth / 4;
+    const int64_t tiles = batches * ((rows + O2M_MATMUL_TILE - 1) / O2M_MATMUL_TILE);
+    const int64_t pairs =
+        batches * (rows / O2M_MATMUL_TILE * O2M_MATMUL_TILE / 2 + (rows % O2M_MATMUL_TILE + 1) / 2);
+    const int64_t quick_a = Stride(a, 1) == 1 ? pairs * whole : 0;
+    const bool dense_b = Stride(b, 2) == 1, adjacent_b = !dense_b && Stride(b, 1) == 1;
+    const int64_t quick_b = tiles * whole * (dense_b ? fours : adjacent_b ? columns / 4 : 0);
     list.Add("matmul_s8", "batches", batches);
-    list.Add("matmul_s8", "row tiles", batches * tiles);
-    list.Add("matmul_s8", dense_a ? "panel blocks" : "strided panel blocks", batches * pairs * blocks);
-    list.Add("matmul_s8", "widened fours", batches * tiles * fours);
-    list.Add("matmul_s8",
-             dense_b      ? "dense blocks"
-             : adjacent_b ? "adjacent blocks"
-                          : "strided blocks",
-             batches * tiles * fours * blocks);
-    list.Add("matmul_s8", "tiles", batches * pairs * fours);
-    list.Add("matmul_s8", "blocks", batches * pairs * fours * blocks);
-    list.Add("matmul_s8", "outputs", batches * rows * columns);
+    list.Add("matmul_s8", "row tiles", tiles);
+    list.Add("matmul_s8", "panels", pairs);
+    list.Add("matmul_s8", "panel blocks", quick_a);
+    list.Add("matmul_s8", "slow panel blocks", pairs * blocks - quick_a);
+    list.Add("matmul_s8", "widened fours", tiles * fours);
+    list.Add("matmul_s8", dense_b ? "dense blocks" : "adjacent blocks", quick_b);
+    list.Add("matmul_s8", "slow blocks", tiles * fours * blocks - quick_b);
+    list.Add("matmul_s8", "tiles", pairs * fours);
+    list.Add("matmul_s8", "blocks", pairs * fours * blocks);
+    list.Add("matmul_s8", ParamsOf<Params>(node).shift < 33 ? "wide outputs" : "outputs", batches * rows * columns);
   }
 
   static void Terms(const o2m_target *target, const o2m_node *node, int32_t rows, TermList &list) {
