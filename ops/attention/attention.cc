@@ -3,6 +3,7 @@
 #include "attention_host.hpp"
 #include "attention_random.hpp"
 #include "attention_variants.hpp"
+#include "attention_worst.hpp"
 #include "o2m_sources.h"
 #include "op.hpp"
 
@@ -345,6 +346,7 @@ struct Attention {
   static void QuantRule(const o2m_node *, o2m_quant_rule *rule) { rule->s16_outputs = 1; }
 
   static void RandomCase(CaseList &list, Random &random) { RandomAttentionCase(list, random); }
+  static void WorstCases(CaseList &list) { WorstAttentionCases(list); }
   static void Cases(CaseList &list);
   static void CostCases(CaseList &list);
 };
