@@ -441,6 +441,9 @@ std::string Refusal(void (*change)(TestNode &)) {
 TEST(Attention, RefusesWhatItCannotServe) {
   EXPECT_EQ(Refusal([](TestNode &) {}), "");
   EXPECT_EQ(Refusal([](TestNode &n) { n.input(2).dtype = O2M_S16; }), "input 2 is s16; s8 would work");
+  static const int32_t high = 128;
+  EXPECT_EQ(Refusal([](TestNode &n) { n.input(2).quant.zero_point = &high; }),
+            "input 2 has zero point 128; -128 to 127 would work");
   EXPECT_EQ(Refusal([](TestNode &n) { n.input(1).dims[2] = 7; }),
             "q [1, 3, 6, 8], k [1, 3, 7, 10] and v [1, 3, 10, 8] do not fit; [.., N, P], [.., P, M] and [.., M, R] "
             "would work");

@@ -223,6 +223,11 @@ TEST(Linear, RefusesWhatItCannotServe) {
             "input 2, the bias, must be a constant f32 of 24 values, not [23]");
   EXPECT_EQ(Refusal([](TestNode &n) { n.output().dtype = O2M_U8; }),
             "output 0 cannot be u8; s8, s16 or s32 would work");
+  static const int32_t low = -129, high = 32768;
+  EXPECT_EQ(Refusal([](TestNode &n) { n.input(0).quant.zero_point = &low; }),
+            "input 0 has zero point -129; -128 to 127 would work");
+  EXPECT_EQ(Refusal([](TestNode &n) { n.output().dtype = O2M_S32, n.output().quant.zero_point = &high; }),
+            "output 0 has zero point 32768; -32768 to 32767 would work");
   EXPECT_NE(Refusal([](TestNode &n) { n.output().quant.scale = &tiny; }).find("is too small"), std::string::npos);
 }
 
