@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 #include "importer/ir/op_node.h"
+#include "ops/op_cases.hpp"
 #include "planner/cost.h"
 #include "planner/execute.h"
 #include "planner/make_plan.h"
@@ -151,6 +152,23 @@ void AddRandomCasesOf(const o2m_op *op, const CaseOptions &options, CaseNetwork 
   }
 }
 
+// *number: of the op's first case among those of all ops; becomes that of the next op's.
+void AddWorstCasesOf(const o2m_op *op, const CaseOptions &options, int32_t *number, CaseNetwork *network) {
+  const auto *list = static_cast<const o2m_cases *>(ExtensionOf(op, "o2m.worst_cases/1"));
+  if (list == nullptr || !IsSelected(ShortName(op), options.select)) return;
+  for (int32_t i = 0; i < list->count; i++) {
+    const o2m_case &c = *list->get(i);
+    const int32_t own = (*number)++ - options.random_first;
+    if (own < 0 || own >= options.random_count || absl::StartsWith(c.name, "host_")) continue;
+    Graph &graph = network->compilation.graph;
+    const std::string name = absl::StrCat(ShortName(op), "/", c.name);
+    const NodeId node = AddCase(graph, op, c, name);
+    network->cases.push_back({name, node});
+    if (TakesTable(graph, graph.nodes[node]))
+      network->cases.push_back({name + "+table", AddWithTable(graph, node, name + "+table")});
+  }
+}
+
 uint64_t Next(uint64_t &state) {
   state = state * 6364136223846793005u + 1442695040888963407u;
   return state >> 33;
@@ -189,16 +207,27 @@ void AddWork(const o2m_target &target, CaseNetwork *network) {
   }
 }
 
-// Values of an input of a random case: any, the lowest, the highest, or both ends at random.
-void FillEnds(DType dtype, uint64_t kind, uint64_t &seed, std::vector<uint8_t> *bytes) {
+// Element i at its high end where is_high(i), else at its low one.
+template <class IsHigh>
+void FillEnds(DType dtype, const IsHigh &is_high, std::vector<uint8_t> *bytes) {
   const auto width = static_cast<size_t>(DTypeBytes(dtype));
   for (size_t i = 0; i + width <= bytes->size(); i += width) {
-    const bool high = kind == 1 || (kind == 2 && Next(seed) % 2 != 0);
+    const bool high = is_high(static_cast<int64_t>(i / width));
     for (size_t b = 0; b < width; b++) {
       const bool top = b + 1 == width && dtype != DType::kU8;
       (*bytes)[i + b] = high ? (top ? 0x7f : 0xff) : (top ? 0x80 : 0);
     }
   }
+}
+
+// Input i of a case: for every input of the network, its i.
+std::vector<int32_t> PlacesOfInputs(const Graph &graph) {
+  std::vector<int32_t> of_tensor(graph.tensors.size(), 0), places;
+  for (const Node &node : graph.nodes)
+    for (size_t i = 0; i < node.inputs.size(); i++)
+      if (node.inputs[i] != kNone) of_tensor[BaseOf(graph, node.inputs[i])] = static_cast<int32_t>(i);
+  for (const TensorId id : graph.inputs) places.push_back(of_tensor[id]);
+  return places;
 }
 
 // Which bytes of an output the view `tensor` writes.
@@ -252,11 +281,11 @@ absl::StatusOr<CaseNetwork> NetworkOfCases(const Registry &registry, const CaseO
   graph.name = graph.file = "bench";
   graph.sha256 = std::string(64, '0');
   network.random = options.random_count > 0;
+  int32_t worst = 0;
   for (const o2m_op *op : registry.ops()) {
-    if (options.random_count > 0) {
-      AddRandomCasesOf(op, options, &network);
-      continue;
-    }
+    if (options.worst) AddWorstCasesOf(op, options, &worst, &network);
+    if (options.random_count > 0 && !options.worst) AddRandomCasesOf(op, options, &network);
+    if (options.random_count > 0) continue;
     AddCasesOf(op, "o2m.cases/1", options.prefix, options, &network);
     if (!options.cost_cases) continue;
     const bool has_own = ExtensionOf(op, "o2m.cost_cases/1") != nullptr;
@@ -287,8 +316,23 @@ std::vector<std::vector<uint8_t>> InputsOf(const CaseNetwork &network) {
     std::vector<uint8_t> &bytes = inputs.emplace_back(BytesOf(tensor));
     for (uint8_t &byte : bytes) byte = static_cast<uint8_t>(Next(seed));
     const uint64_t kind = network.random ? Next(kinds) % 8 : 3;
-    if (kind < 3) FillEnds(tensor.dtype, kind, kinds, &bytes);
+    // any, the lowest, the highest, or both ends at random
+    const auto is_high = [&](int64_t) { return kind == 1 || (kind == 2 && Next(kinds) % 2 != 0); };
+    if (kind < 3) FillEnds(tensor.dtype, is_high, &bytes);
     if (!tensor.data.empty()) std::memcpy(bytes.data(), tensor.data.data(), std::min(bytes.size(), tensor.data.size()));
+  }
+  return inputs;
+}
+
+std::vector<std::vector<uint8_t>> EndInputsOf(const CaseNetwork &network, int32_t run) {
+  const Graph &graph = network.compilation.graph;
+  const std::vector<int32_t> places = PlacesOfInputs(graph);
+  std::vector<std::vector<uint8_t>> inputs;
+  for (size_t i = 0; i < places.size(); i++) {
+    const Tensor &tensor = graph.tensors[graph.inputs[i]];
+    std::vector<uint8_t> &bytes = inputs.emplace_back(BytesOf(tensor));
+    FillEnds(
+        tensor.dtype, [&](int64_t n) { return o2m::IsHighEnd(run, places[i], n); }, &bytes);
   }
   return inputs;
 }

@@ -33,6 +33,8 @@ struct CaseOptions {
   // count > 0: instead of the list, the random cases of these seeds (o2m.random_cases/1). Each has rows per call of its
   // own, maybe a table, and its scratch and state where nothing else lies: a gap of the arena follows every block.
   int32_t random_first = 0, random_count = 0;
+  // In that way the worst cases (o2m.worst_cases/1) number random_first .. of all ops', but those for the host alone.
+  bool worst = false;
   bool cost_cases = false;  // those of "o2m.cost_cases/1" as well
   bool plain = false;       // scalar C: for a core with none of the instruction sets that kernels are written for
 };
@@ -43,6 +45,9 @@ absl::StatusOr<CaseNetwork> NetworkOfCases(const Registry &registry, const CaseO
 // The bytes of all inputs, in graph order, the same at every call: random values over the whole range of the type, or
 // those that the case fixes. Of random cases some inputs hold the ends of the range alone.
 std::vector<std::vector<uint8_t>> InputsOf(const CaseNetwork &network);
+
+// The same of worst cases, in one of o2m::kEndRuns runs.
+std::vector<std::vector<uint8_t>> EndInputsOf(const CaseNetwork &network, int32_t run);
 
 // The host's outputs, one after the other, as the emulator hands them over.
 std::vector<uint8_t> HostBytes(const Compilation &compilation, const std::vector<std::vector<uint8_t>> &inputs);

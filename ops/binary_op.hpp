@@ -170,4 +170,24 @@ void RandomBinaryCase(CaseList &list, Random &r, const Params &params, const Sca
   list.Add("random", {r.Operand(a_type, a_dims, 2 * a / Random::Levels(a_type)), second}, {y}, params);
 }
 
+// ---- Worst cases ----------------------------------------------------------------------------------------------------
+
+// Every mix of types, a's zero point at the low end, b's at one of both. scales(a_levels, b_levels, y_levels) -> the
+// scales of a, b and y, a_levels being how many steps a has.
+template <class Params, class Scales>
+void AddWorstBinaries(CaseList &list, const std::string &name, const Params &params, bool b_zero_high,
+                      const Scales &scales) {
+  for (int32_t types = 0; types < 8; ++types) {
+    const auto type = [types](int32_t bit) { return types & bit ? O2M_S16 : O2M_S8; };
+    const auto levels = [&](int32_t bit) { return Random::Levels(type(bit)) - 1; };
+    const std::array<double, 3> s = scales(levels(4), levels(2), levels(1));
+    const auto operand = [&](int32_t bit, double scale, int32_t zero) {
+      return CaseOperand{type(bit), {1, 3, 37}, static_cast<float>(scale), zero};
+    };
+    list.Add(Str(name, "_", NameOf(type(4)), "_", NameOf(type(2)), "_", NameOf(type(1))),
+             {operand(4, s[0], LowOf(type(4))), operand(2, s[1], b_zero_high ? HighOf(type(2)) : LowOf(type(2)))},
+             {operand(1, s[2], 0)}, params);
+  }
+}
+
 }  // namespace o2m

@@ -198,7 +198,7 @@ typedef struct o2m_cases { int32_t count; const o2m_case *(*get)(int32_t index);
 typedef struct o2m_random_cases {
   void (*make)(uint64_t seed, void *taker, void (*take)(void *taker, const o2m_case *));
 } o2m_random_cases;
-
+/* "o2m.worst_cases/1": an o2m_cases of the deepest sums and the ends of all factors that infer() admits; see op_cases.hpp. */
 /* "o2m.unary_table/1": this node is y = f(q) on s8; write its 256 entries, index q + 128. */
 typedef struct o2m_unary_table { o2m_status (*fill)(const o2m_node *, int8_t *table); } o2m_unary_table;
 

@@ -8,7 +8,7 @@
 //     static void Run(const o2m_node *, const o2m_call *);
 //     static o2m_status Emit(const o2m_host *, const o2m_target *, const o2m_node *, const o2m_emitter *);
 //     // optional: kFlags, Memory, Pack, Split, Cost, Terms, QuantRule, FillTable, RunFloat, Cases, RandomCase,
-//     CostCases, kVariants
+//     WorstCases, CostCases, kVariants
 //   };
 //   O2M_PLUGIN("hard_swish", "1.0", HardSwish)
 //
@@ -296,6 +296,15 @@ struct Table {
       take(taker, list.get(0));
     }
   }
+  static const CaseList &WorstCaseTable() {
+    static const CaseList cases = [] {
+      CaseList list;
+      if constexpr (requires { Op::WorstCases(list); }) Op::WorstCases(list);
+      return list;
+    }();
+    return cases;
+  }
+  static const o2m_case *GetWorstCase(int32_t index) { return WorstCaseTable().get(index); }
   static const CaseList &CostCaseTable() {
     static const CaseList cases = [] {
       CaseList list;
@@ -320,6 +329,10 @@ struct Table {
     if constexpr (requires(CaseList & list, Random & random) { Op::RandomCase(list, random); }) {
       static constexpr o2m_random_cases random_cases = {MakeRandomCase};
       if (is("o2m.random_cases/1")) return &random_cases;
+    }
+    if constexpr (requires(CaseList & list) { Op::WorstCases(list); }) {
+      static const o2m_cases cases = {WorstCaseTable().count(), GetWorstCase};
+      if (is("o2m.worst_cases/1")) return &cases;
     }
     if constexpr (requires(const o2m_node *n, o2m_split *s) { Op::Split(n, 0, s); }) {
       static constexpr o2m_splitter splitter = {Split};

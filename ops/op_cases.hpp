@@ -84,6 +84,22 @@ class CaseList {
   std::deque<Item> items_;
 };
 
+// ---- Worst cases ------------------------------------------------------------------------------------------------
+
+// The inputs of a worst case hold the ends of their types. In the first eight runs all of input i is at one end, the
+// high one where bit i of the run says so; in the last two the ends take turns, from the one or from the other on.
+inline constexpr int32_t kEndRuns = 10;
+inline bool IsHighEnd(int32_t run, int32_t input, int64_t index) {
+  return run < 8 ? (run >> input % 3 & 1) != 0 : (index + run) % 2 != 0;
+}
+
+// +-1 for column n of a matrix of constants at its ends, k < depth: all high, all low, in turns from the one and from
+// the other end, high to the middle and low from there.
+inline float EndSign(int64_t n, int64_t k, int64_t depth) {
+  const bool high[] = {true, false, k % 2 == 0, k % 2 != 0, 2 * k < depth};
+  return high[n % 5] ? 1.0f : -1.0f;
+}
+
 // ---- Random cases -----------------------------------------------------------------------------------------------
 
 // The choices of one random case, the same everywhere (splitmix64, Steele et al. 2014). Ends of ranges, tails and

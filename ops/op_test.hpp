@@ -250,6 +250,9 @@ inline Accuracy Compare(const o2m_tensor &y, const Values &got, const std::vecto
   return accuracy;
 }
 
+inline double LowEnd(o2m_dtype t) { return t == O2M_S32 ? -2147483648.0 : LowOf(t); }
+inline double HighEnd(o2m_dtype t) { return t == O2M_S32 ? 2147483647.0 : HighOf(t); }
+
 // How far outputs are from the real values, in LSB, and from those correctly rounded. bench/errors prints them all.
 struct Errors {
   double largest = 0, sum = 0;
@@ -257,7 +260,7 @@ struct Errors {
   int32_t steps = 0;  // from the correctly rounded value, at most
   void Add(const o2m_tensor &y, const Values &got, const std::vector<double> &real) {
     for (size_t i = 0; i < got.size(); ++i) {
-      const double low = LowOf(y.dtype), high = HighOf(y.dtype);
+      const double low = LowEnd(y.dtype), high = HighEnd(y.dtype);
       const double exact = std::fmin(std::fmax(real[i] / ScaleOf(y) + ZeroPointOf(y), low), high);
       const double nearest = std::fmin(std::floor(exact + 0.5), high);
       largest = std::fmax(largest, std::fabs(got[i] - exact));
@@ -421,6 +424,72 @@ inline void CheckRandomCases(const std::string &id, const Oracle &oracle, double
     ASSERT_LE(errors.largest, bound);
   });
   errors.Print(id + ", random cases");
+}
+
+// ---- Worst cases ----------------------------------------------------------------------------------------------------
+
+inline const o2m_cases &WorstCases(const std::string &id) {
+  return *static_cast<const o2m_cases *>(FindOp(id)->get_extension("o2m.worst_cases/1"));
+}
+inline const o2m_case &WorstCase(const std::string &id, const std::string &name) {
+  const o2m_cases &cases = WorstCases(id);
+  for (int32_t i = 0; i < cases.count; ++i)
+    if (cases.get(i)->name == name) return *cases.get(i);
+  ADD_FAILURE() << "no case " << name;
+  return *cases.get(0);
+}
+
+inline Values Ends(const o2m_tensor &t, int32_t run, int32_t input) {
+  Values values(static_cast<size_t>(ElementCount(t)));
+  for (size_t i = 0; i < values.size(); ++i)
+    values[i] = IsHighEnd(run, input, static_cast<int64_t>(i)) ? HighOf(t.dtype) : LowOf(t.dtype);
+  return values;
+}
+
+// Calls body(sample) for every worst case of an op with each way to set its inputs to their ends, until one fails.
+inline void ForEachWorstCase(const std::string &id, const std::function<void(Sample &)> &body) {
+  const o2m_cases &cases = WorstCases(id);
+  ASSERT_GT(cases.count, 0);
+  for (int32_t i = 0; i < cases.count; ++i) {
+    TestNode node(FindOp(id), *cases.get(i));
+    ASSERT_TRUE(node.Prepare());
+    for (int32_t run = 0; run < kEndRuns && !::testing::Test::HasFailure(); ++run) {
+      SCOPED_TRACE(Str(cases.get(i)->name, ", run ", run));
+      Sample sample = {&node, {}};
+      for (int32_t k = 0; k < node.get()->input_count; ++k)
+        sample.inputs.push_back(node.input(k).is_constant ? Values() : Ends(node.input(k), run, k));
+      body(sample);
+    }
+  }
+}
+
+// Worst cases: each output within 1 of the correctly rounded real value, whatever the rows per call.
+inline void CheckWorstCases(const std::string &id, const Oracle &oracle) {
+  Errors errors;
+  ForEachWorstCase(id, [&](Sample &sample) {
+    const Values whole = sample.node->Run(sample.inputs);
+    ASSERT_EQ(whole, sample.node->Run(sample.inputs, 1));
+    errors.Add(sample.node->output(), whole, oracle(sample));
+    ASSERT_LE(errors.steps, 1);
+  });
+  errors.Print(id + ", worst cases");
+}
+
+// Why infer() refuses a worst case after `change`; empty where it does not.
+inline std::string Refusal(const std::string &id, const std::string &name,
+                           const std::function<void(TestNode &)> &change) {
+  TestNode node(FindOp(id), WorstCase(id, name));
+  change(node);
+  return node.Infer() == O2M_OK ? "" : node.host().message;
+}
+// What multiplies a scale so that infer() refuses it, where the case is at the end of what it admits.
+inline constexpr float kBeyond = 0.999f;
+inline std::string RefusalOfFinerOutput(const std::string &id, const std::string &name) {
+  float finer = 0;
+  return Refusal(id, name, [&finer](TestNode &node) {
+    finer = kBeyond * ScaleOf(node.output());
+    node.output().quant.scale = &finer;
+  });
 }
 
 }  // namespace o2m::testing

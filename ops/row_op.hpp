@@ -8,6 +8,15 @@ namespace o2m {
 
 // ---- Checks ---------------------------------------------------------------------------------------------------------
 
+// What kernels take for granted: no value lies further from its zero point than its type is wide. s32 is stored from an
+// s16 zero point.
+inline o2m_status CheckZeroPoint(const o2m_host *host, const o2m_tensor &t, const std::string &what) {
+  const o2m_dtype of = t.dtype == O2M_S32 ? O2M_S16 : t.dtype;
+  if (ZeroPointOf(t) >= LowOf(of) && ZeroPointOf(t) <= HighOf(of)) return O2M_OK;
+  return Reject(host,
+                Str(what, " has zero point ", ZeroPointOf(t), "; ", LowOf(of), " to ", HighOf(of), " would work"));
+}
+
 inline o2m_status CheckRowInput(const o2m_host *host, const o2m_node *node) {
   const o2m_tensor &x = *node->inputs[0];
   if (x.dtype != O2M_S8 && x.dtype != O2M_S16) {
@@ -15,7 +24,7 @@ inline o2m_status CheckRowInput(const o2m_host *host, const o2m_node *node) {
   }
   if (x.rank < 2) return Reject(host, Str("input 0 is ", Shape(x), "; it needs rows, rank 2 or more"));
   if (x.quant.count != 1) return Reject(host, "input 0 needs one scale for the whole tensor");
-  return O2M_OK;
+  return CheckZeroPoint(host, x, "input 0");
 }
 
 // For ops that read whole rows.
@@ -36,7 +45,7 @@ inline o2m_status SettleRowOutput(const o2m_host *host, o2m_node *node, const o2
     return Reject(host, Str("output 0 cannot be ", NameOf(y.dtype), "; s8 or s16 would work"));
   }
   if (y.quant.count != 1) return Reject(host, "output 0 needs one scale for the whole tensor");
-  return O2M_OK;
+  return CheckZeroPoint(host, y, "output 0");
 }
 
 // ---- Memory ---------------------------------------------------------------------------------------------------------

@@ -43,6 +43,10 @@ void ChooseConstant(const o2m_node *node, AddParams &params) {
   params.constant = {SymmetricScale(b, params.constant_dtype, ScaleOf(*node->outputs[0])), 0};
 }
 
+// With a coarser shift the rounding of a multiplier could move the sum by more than half a step of y: that of an s8
+// operand has no fraction, that of an s16 one has 16 bits of it. s8 all: what kernels may count on.
+int32_t LeastShift(int kernel) { return kernel == 0 ? 10 : kernel < 6 ? 8 : 4; }
+
 // The finest shift with which the sum fits 30 bits.
 o2m_status ChooseFactors(const o2m_host *host, const o2m_node *node, AddParams &params) {
   const o2m_tensor &a = *node->inputs[0], b = OperandsOf(node).b, &y = *node->outputs[0];
@@ -51,7 +55,7 @@ o2m_status ChooseFactors(const o2m_host *host, const o2m_node *node, AddParams &
   const double reach = std::fabs(ra) * Reach(a) + std::fabs(rb) * Reach(b) + std::abs(ZeroPointOf(y)) + 1;
   params.shift = 30;
   while (params.shift > 0 && std::ldexp(reach, params.shift) > 1073741824.0) --params.shift;
-  if (params.shift < (KernelIndex(OperandsOf(node)) == 0 ? 10 : 4))
+  if (params.shift < LeastShift(KernelIndex(OperandsOf(node))))
     return Reject(host, Str("the output's scale, ", y_scale, ", is too small beside the inputs' ", ScaleOf(a), " and ",
                             ScaleOf(b), "; other calibration inputs would work"));
   const int a_bits = a.dtype == O2M_S16 ? 16 : 0, b_bits = b.dtype == O2M_S16 ? 16 : 0;
@@ -164,8 +168,34 @@ struct Add {
     params.b_sign = params.a_sign > 0 && random.OneIn(4) ? -1 : 1;
     RandomBinaryCase(list, random, params, [](double a, double b) { return 2 * (a + b); });
   }
+  static void WorstCases(CaseList &list);
   static void Cases(CaseList &list);
 };
+
+// Operands at their ends that add up to the range of y; and, in steps of y as large as infer() admits, cancel out, with
+// the multiplier of an s8 operand half a unit off.
+void Add::WorstCases(CaseList &list) {
+  using Scales = std::array<double, 3>;
+  Params sum = {}, difference = {};
+  sum.a_sign = sum.b_sign = difference.a_sign = 1;
+  difference.b_sign = -1;
+  const auto fits = [](double a, double b, double y) { return Scales{1 / a, 1 / b, 2 / y}; };
+  const auto finest = [](double a, double b, double y) {
+    const int32_t shift = LeastShift((a > 255 ? 4 : 0) + (b > 255 ? 2 : 0) + (y > 255));
+    const double reach = std::ldexp(0.99999, 29 - shift) - 1;
+    const auto scale = [&](double levels) {
+      return (std::floor(std::ldexp(reach / levels, shift)) - 0.501) / std::ldexp(1.0, shift);
+    };
+    const double a_scale = a > 255 && b < 256 ? scale(b) * b / a : scale(a);
+    return Scales{a_scale, a_scale * a / b, 1};
+  };
+  const auto coarsest = [](double a, double b, double) { return Scales{1 / a, 1 / b, 1e6}; };
+  AddWorstBinaries(list, "sum", sum, false, fits);
+  AddWorstBinaries(list, "difference", difference, false, fits);
+  AddWorstBinaries(list, "finest", sum, true, finest);
+  AddWorstBinaries(list, "finest_difference", difference, false, finest);
+  AddWorstBinaries(list, "coarsest", sum, true, coarsest);
+}
 
 // The residual stream and what joins it.
 void TokenCases(CaseList &list, const AddParams &add) {

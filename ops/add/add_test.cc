@@ -47,6 +47,16 @@ TEST(Add, ErrorsOfRandomCases) {
   CheckRandomCases("o2m.add", [](const Sample &s) { return Sums(s, false); });
 }
 
+TEST(Add, ErrorsOfWorstCases) {
+  CheckWorstCases("o2m.add", [](const Sample &s) { return Sums(s, false); });
+}
+
+TEST(Add, RefusesWhatLiesBeyondTheWorstCases) {
+  for (const char *types : {"s8_s8_s8", "s8_s8_s16", "s8_s16_s16", "s16_s8_s16", "s16_s16_s8", "s16_s16_s16"})
+    EXPECT_NE(RefusalOfFinerOutput("o2m.add", Str("finest_", types)).find("is too small beside"), std::string::npos)
+        << types;
+}
+
 TEST(Add, InPlaceOverWhatIsNoNarrower) {
   const o2m_op *op = FindOp("o2m.add");
   const auto *cases = static_cast<const o2m_cases *>(op->get_extension("o2m.cases/1"));

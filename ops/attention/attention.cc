@@ -3,8 +3,8 @@
 #include "attention_host.hpp"
 #include "attention_random.hpp"
 #include "attention_variants.hpp"
+#include "attention_worst.hpp"
 #include "o2m_sources.h"
-#include "op.hpp"
 
 namespace {
 
@@ -44,6 +44,7 @@ o2m_status CheckTypes(const o2m_host *host, o2m_node *node) {
     const o2m_tensor &t = *node->inputs[i];
     if (t.dtype != O2M_S8) return Reject(host, Str("input ", i, " is ", NameOf(t.dtype), "; s8 would work"));
     if (t.quant.count != 1) return Reject(host, Str("input ", i, " needs one scale for the whole tensor"));
+    if (o2m_status s = CheckZeroPoint(host, t, Str("input ", i))) return s;
   }
   o2m_tensor &y = *node->outputs[0];
   if (y.dtype == O2M_ANY) y.dtype = O2M_S8;
@@ -52,7 +53,7 @@ o2m_status CheckTypes(const o2m_host *host, o2m_node *node) {
     return Reject(host, Str("output 0 cannot be ", NameOf(y.dtype), "; s8 or s16 would work"));
   }
   if (y.quant.count != 1) return Reject(host, "output 0 needs one scale for the whole tensor");
-  return O2M_OK;
+  return CheckZeroPoint(host, y, "output 0");
 }
 
 o2m_status ChooseMultipliers(const o2m_host *host, o2m_node *node) {
@@ -345,6 +346,7 @@ struct Attention {
   static void QuantRule(const o2m_node *, o2m_quant_rule *rule) { rule->s16_outputs = 1; }
 
   static void RandomCase(CaseList &list, Random &random) { RandomAttentionCase(list, random); }
+  static void WorstCases(CaseList &list) { WorstAttentionCases(list); }
   static void Cases(CaseList &list);
   static void CostCases(CaseList &list);
 };

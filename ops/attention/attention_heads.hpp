@@ -2,7 +2,7 @@
 // it.
 #pragma once
 #include "o2m_attention_s8.h"
-#include "op.hpp"
+#include "row_op.hpp"
 
 namespace o2m {
 

@@ -1,7 +1,8 @@
 // The attention kernel against a naive integer oracle, bit by bit, and against real softmax attention.
 #include "op_test.hpp"
 // op_test.hpp first: it takes the plugin's path out of the way
-#include "attention_heads.hpp"
+#include "attention_worst.hpp"
+#include "o2m_attention_scalar.h"
 #include "o2m_fixedpoint.h"
 
 namespace o2m::testing {
@@ -169,6 +170,9 @@ TEST(Attention, RandomCasesEqualTheOracle) {
   });
 }
 
+// What is stated of the whole op: the largest and the mean distance to real attention over 10,000 random cases, in LSB.
+constexpr double kLargestError = 2.76, kMeanError = 0.2;
+
 // How far a row may be from real attention, in steps of y: half a step; what the weights lose to exponentials in 1/255,
 // up to half of one each; and to scores in 1/64.
 double ErrorBound(const Query &query, double factor) {
@@ -208,6 +212,166 @@ TEST(Attention, ErrorsOfRandomCases) {
     }
   });
   errors.Print("o2m.attention, random cases");
+  EXPECT_LE(errors.largest, kLargestError);
+  EXPECT_LE(errors.sum, kMeanError * static_cast<double>(errors.elements));
+}
+
+// ---- The kernel's own stages, one by one ----------------------------------------------------------------------------
+
+// Of one query, from keys [P][M] and values [M][R] as the test has them.
+struct Stages {
+  o2m_attention_params p = {};
+  std::vector<int8_t> q, k, v;
+  std::vector<int16_t> query, scores, exponentials, mask;
+  Values y;
+};
+
+o2m_attention_params StageParams(TestNode &node) {
+  const auto &params = *static_cast<const AttentionParams *>(node.get()->params);
+  const o2m_tensor &y = node.output();
+  o2m_attention_params p = {};
+  p.keys = Dim(node.input(1), 1), p.depth = Dim(node.input(0), 1), p.columns = Dim(y, 1);
+  p.q.column = p.k.row = p.v.column = p.y.column = 1;
+  p.k.column = p.keys, p.v.row = p.columns;
+  p.q_zero = ZeroPointOf(node.input(0)), p.k_zero = ZeroPointOf(node.input(1)), p.v_zero = ZeroPointOf(node.input(2));
+  p.y_zero = ZeroPointOf(y), p.y_bytes = static_cast<int32_t>(BytesOf(y.dtype));
+  p.score_multiplier = params.multiplier, p.score_shift = params.shift;
+  p.y_multiplier = params.y_multiplier, p.y_shift = params.y_shift;
+  return p;
+}
+
+std::vector<int8_t> BytesFrom(const Values &values, size_t first, int64_t count) {
+  return {values.begin() + static_cast<int64_t>(first), values.begin() + static_cast<int64_t>(first) + count};
+}
+
+Stages StagesOf(const Query &query) {
+  TestNode &node = *query.node;
+  Stages s;
+  s.p = StageParams(node);
+  const int64_t depth = s.p.depth, keys = s.p.keys, columns = s.p.columns;
+  s.q = BytesFrom((*query.in)[0], At(node.input(0), query.head, query.row, 0), depth);
+  s.k = BytesFrom((*query.in)[1], At(node.input(1), query.head, 0, 0), depth * keys);
+  s.v = BytesFrom((*query.in)[2], At(node.input(2), query.head, 0, 0), keys * columns);
+  for (int64_t m = 0; m < keys && node.get()->input_count > 3; ++m)
+    s.mask.push_back(static_cast<int16_t>(RoundToInt(64 * query.Mask(m), -32768, 32767)));
+  s.query.resize(static_cast<size_t>(depth));
+  s.scores.resize(static_cast<size_t>(keys));
+  o2m_attention_pair pair = {};
+  pair.query[0] = pair.query[1] = s.query.data();
+  pair.start[0] = o2m_attention_load_query(s.q.data(), s.query.data(), &s.p);
+  pair.scores[0] = pair.scores[1] = s.scores.data();
+  pair.mask[0] = s.mask.empty() ? nullptr : s.mask.data();
+  pair.count = 1;
+  o2m_attention_write_scores(&pair, s.k.data(), &s.p);
+  s.exponentials = s.scores;
+  pair.scores[0] = pair.scores[1] = s.exponentials.data();
+  const o2m_attention_average of =
+      o2m_attention_average_of(o2m_attention_exponentiate(s.exponentials.data(), s.p.keys), &s.p);
+  const o2m_attention_average both[2] = {of, of};
+  std::vector<int16_t> y(static_cast<size_t>(columns));
+  o2m_attention_write_rows(&pair, both, s.v.data(), y.data(), 0, &s.p);
+  for (int64_t r = 0; r < columns; ++r) s.y.push_back(Load(y.data(), r, node.output().dtype));
+  return s;
+}
+
+// A tensor whose integers are the real values.
+o2m_tensor Unscaled(o2m_dtype dtype) {
+  static const float one = 1;
+  static const int32_t zero = 0;
+  o2m_tensor t = {};
+  t.dtype = dtype;
+  t.quant = PerTensor(&one, &zero);
+  return t;
+}
+
+struct StageErrors {
+  Errors scores, averages;
+  void Add(const Query &query, const Stages &s, double factor) {
+    TestNode &node = *query.node;
+    std::vector<double> score, average;
+    for (int64_t m = 0; m < s.p.keys; ++m) {
+      const double product =
+          factor * ScaleOf(node.input(0)) * ScaleOf(node.input(1)) * static_cast<double>(query.Dot(m));
+      score.push_back(64 * (product + query.Mask(m)));
+    }
+    int64_t sum = 0;
+    for (const int16_t e : s.exponentials) sum += e;
+    for (int64_t r = 0; r < s.p.columns; ++r) {
+      int64_t acc = 0;
+      for (int64_t m = 0; m < s.p.keys; ++m) acc += s.exponentials[static_cast<size_t>(m)] * query.V(m, r);
+      average.push_back(static_cast<double>(acc) / static_cast<double>(sum) * ScaleOf(node.input(2)));
+    }
+    scores.Add(Unscaled(O2M_S16), {s.scores.begin(), s.scores.end()}, score);
+    averages.Add(node.output(), s.y, average);
+  }
+};
+
+// The stages give what the op does; each is within 1 of the correctly rounded value of what the one before it left.
+void CheckStages(Sample &s, StageErrors &errors) {
+  const float factor = static_cast<const AttentionParams *>(s.node->get()->params)->factor;
+  Values y;
+  ForEachQuery(*s.node, s.inputs, [&](const Query &q) {
+    const Stages stages = StagesOf(q);
+    errors.Add(q, stages, factor);
+    y.insert(y.end(), stages.y.begin(), stages.y.end());
+  });
+  ASSERT_EQ(s.node->Run(s.inputs), y);
+  ASSERT_LE(errors.scores.steps, 1);
+  ASSERT_LE(errors.averages.steps, 1);
+}
+
+TEST(Attention, ErrorsOfTheStages) {
+  StageErrors errors;
+  ForEachRandomCase("o2m.attention", [&](Sample &s) { CheckStages(s, errors); });
+  errors.scores.Print("o2m.attention, scores in 1/64");
+  errors.averages.Print("o2m.attention, averages by u8 weights");
+}
+
+// For every difference that two scores can have.
+TEST(Attention, ErrorsOfEveryExponential) {
+  Errors errors;
+  for (int32_t below = 0; below <= 65535; ++below) {
+    int16_t scores[2] = {32767, static_cast<int16_t>(32767 - below)};
+    const int32_t sum = o2m_attention_exponentiate(scores, 2);
+    EXPECT_EQ(scores[0], 255);
+    EXPECT_EQ(sum, 255 + scores[1]);
+    errors.Add(Unscaled(O2M_U8), {scores[1]}, {255 * std::exp(-below / 64.0)});
+  }
+  errors.Print("o2m.attention, exponentials");
+  EXPECT_EQ(errors.not_nearest, 0);
+}
+
+TEST(Attention, ErrorsOfTheStagesOfWorstCasesWhichEqualTheOracle) {
+  StageErrors errors;
+  ForEachWorstCase("o2m.attention", [&](Sample &s) {
+    CheckStages(s, errors);
+    Values expected;
+    ForEachQuery(*s.node, s.inputs, [&](const Query &q) {
+      for (int32_t v : OracleRow(q)) expected.push_back(v);
+    });
+    ASSERT_EQ(s.node->Run(s.inputs), expected);
+    ASSERT_EQ(s.node->Run(s.inputs, 1), expected);
+  });
+  errors.scores.Print("o2m.attention, scores, worst cases");
+  errors.averages.Print("o2m.attention, averages, worst cases");
+}
+
+TEST(Attention, RefusesWhatLiesBeyondTheWorstCases) {
+  const auto refusal = [](const char *name, const std::function<void(TestNode &)> &change) {
+    return testing::Refusal("o2m.attention", name, change);
+  };
+  EXPECT_EQ(refusal("most_keys", [](TestNode &node) { ++node.input(1).dims[3], ++node.input(2).dims[2]; }),
+            "k [1, 1, 4, 32769] is too large; at most 4096 x 32768 would work");
+  EXPECT_EQ(refusal("deepest", [](TestNode &node) { ++node.input(0).dims[3], ++node.input(1).dims[2]; }),
+            "k [1, 1, 4097, 7] is too large; at most 4096 x 32768 would work");
+  EXPECT_NE(refusal("deepest",
+                    [](TestNode &node) { static_cast<AttentionParams *>(node.get()->params)->factor *= 2 - kBeyond; })
+                .find("make scores of 2^24 and more"),
+            std::string::npos);
+  static const float finer = 0.03125f / 2097153, coarser = 0.03125f * 257;
+  for (const float *scale : {&finer, &coarser})
+    EXPECT_NE(refusal("finest_output", [&](TestNode &node) { node.output().quant.scale = scale; }).find("is far from"),
+              std::string::npos);
 }
 
 TEST(Attention, OverwritesQueriesOnlyWhereTheRowsCoincide) {
@@ -277,6 +441,9 @@ std::string Refusal(void (*change)(TestNode &)) {
 TEST(Attention, RefusesWhatItCannotServe) {
   EXPECT_EQ(Refusal([](TestNode &) {}), "");
   EXPECT_EQ(Refusal([](TestNode &n) { n.input(2).dtype = O2M_S16; }), "input 2 is s16; s8 would work");
+  static const int32_t high = 128;
+  EXPECT_EQ(Refusal([](TestNode &n) { n.input(2).quant.zero_point = &high; }),
+            "input 2 has zero point 128; -128 to 127 would work");
   EXPECT_EQ(Refusal([](TestNode &n) { n.input(1).dims[2] = 7; }),
             "q [1, 3, 6, 8], k [1, 3, 7, 10] and v [1, 3, 10, 8] do not fit; [.., N, P], [.., P, M] and [.., M, R] "
             "would work");

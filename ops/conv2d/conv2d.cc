@@ -1,6 +1,7 @@
 // conv2d.cc - "o2m.conv2d": Conv on images, dense, grouped or depthwise. README.md says more.
 #include "channel_weights.hpp"
 #include "conv2d_random.hpp"
+#include "conv2d_worst.hpp"
 #include "o2m_conv2d.h"
 #include "o2m_sources.h"
 
@@ -278,6 +279,7 @@ struct Conv2d {
   static void QuantRule(const o2m_node *, o2m_quant_rule *rule) { rule->s16_outputs = 1; }
 
   static void RandomCase(CaseList &list, Random &random) { RandomConvCase<Params>(list, random); }
+  static void WorstCases(CaseList &list) { WorstConvCases<Params>(list); }
   static void Cases(CaseList &list);
 };
 

@@ -59,6 +59,19 @@ TEST(Conv2d, CasesAreRoundedOnce) { CheckCases("o2m.conv2d", 0.55, NaiveImage); 
 
 TEST(Conv2d, ErrorsOfRandomCases) { CheckRandomCases("o2m.conv2d", NaiveImage); }
 
+TEST(Conv2d, ErrorsOfWorstCases) { CheckWorstCases("o2m.conv2d", NaiveImage); }
+
+TEST(Conv2d, RefusesWhatLiesBeyondTheWorstCases) {
+  EXPECT_EQ(Refusal("o2m.conv2d", "deepest",
+                    [](TestNode &node) {
+                      node.input(0).dims[1] = node.input(1).dims[1] = 1201;
+                      node.input(1).data = nullptr;
+                    }),
+            "the kernel sums 30025 products; at most 30000 would work");
+  for (const char *name : {"deepest_finest", "shallowest_finest"})
+    EXPECT_NE(RefusalOfFinerOutput("o2m.conv2d", name).find("is too small for these weights"), std::string::npos);
+}
+
 TEST(Conv2d, TableInTheEpilogue) {
   const o2m_op *op = FindOp("o2m.conv2d");
   const auto *cases = static_cast<const o2m_cases *>(op->get_extension("o2m.cases/1"));

@@ -1,5 +1,6 @@
 // layer_norm.cc - o2m.layer_norm: LayerNormalization and RMSNormalization over the last axis. See README.md.
 #include "layer_norm_random.hpp"
+#include "layer_norm_worst.hpp"
 #include "o2m_layer_norm.h"
 #include "o2m_sources.h"
 #include "row_op.hpp"
@@ -15,7 +16,7 @@ struct LayerNormParams {
 };
 
 enum Slot { kGain, kOffset };
-constexpr int32_t kMostFeatures = 4096;
+constexpr int32_t kMostFeatures = kMostNormFeatures;
 
 int32_t Features(const o2m_node *node) { return Dim(*node->inputs[0], 1); }
 bool HasBeta(const o2m_node *node) { return node->input_count > 2; }
@@ -186,6 +187,7 @@ struct LayerNorm {
   static void QuantRule(const o2m_node *, o2m_quant_rule *rule) { rule->s16_inputs = rule->s16_outputs = 1; }
 
   static void RandomCase(CaseList &list, Random &random) { RandomLayerNormCase<Params>(list, random); }
+  static void WorstCases(CaseList &list) { WorstLayerNormCases<Params>(list); }
   static void Cases(CaseList &list);
   static void CostCases(CaseList &list);
 };

@@ -35,6 +35,15 @@ TEST(LayerNorm, CasesAreWithinHalfAnLsb) { CheckCases("o2m.layer_norm", 0.52, Re
 
 TEST(LayerNorm, ErrorsOfRandomCases) { CheckRandomCases("o2m.layer_norm", RealNorm); }
 
+TEST(LayerNorm, ErrorsOfWorstCases) { CheckWorstCases("o2m.layer_norm", RealNorm); }
+
+TEST(LayerNorm, RefusesWhatLiesBeyondTheWorstCases) {
+  EXPECT_EQ(Refusal("o2m.layer_norm", "longest", [](TestNode &node) { ++node.input(0).dims[2]; }),
+            "input 0 has 4097 features; at most 4096 would work");
+  for (const char *name : {"longest_finest", "longest_finest_s16"})
+    EXPECT_NE(RefusalOfFinerOutput("o2m.layer_norm", name).find("is too small for gamma and beta"), std::string::npos);
+}
+
 const o2m_case &CaseNamed(const std::string &name) {
   const auto *cases = static_cast<const o2m_cases *>(FindOp("o2m.layer_norm")->get_extension("o2m.cases/1"));
   for (int32_t i = 0; i < cases->count; ++i) {

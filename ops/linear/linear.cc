@@ -4,6 +4,7 @@
 #include "linear_host.hpp"
 #include "linear_random.hpp"
 #include "linear_variants.hpp"
+#include "linear_worst.hpp"
 #include "o2m_sources.h"
 
 namespace {
@@ -211,6 +212,7 @@ struct Linear {
   static void QuantRule(const o2m_node *, o2m_quant_rule *rule) { rule->s16_inputs = rule->s16_outputs = 1; }
 
   static void RandomCase(CaseList &list, Random &random) { RandomLinearCase(list, random); }
+  static void WorstCases(CaseList &list) { WorstLinearCases(list); }
   static void Cases(CaseList &list);
   static void CostCases(CaseList &list);
 };

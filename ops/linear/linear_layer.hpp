@@ -153,7 +153,7 @@ inline o2m_status CheckLinearTypes(const o2m_host *host, o2m_node *node) {
   }
   if (y.quant.count != 1) return Reject(host, "output 0 needs one scale for the whole tensor");
   if (node->epilogue && y.dtype != O2M_S8) return Reject(host, "a table in the epilogue needs an s8 output");
-  return O2M_OK;
+  return CheckZeroPoint(host, y, "output 0");
 }
 
 // What the accumulators are requantised to: y's quant, or that of the table's argument.

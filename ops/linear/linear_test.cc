@@ -2,7 +2,7 @@
 #include "op_test.hpp"
 // op_test.hpp first: it takes the plugin's path out of the way
 #include "linear_host.hpp"
-#include "linear_layer.hpp"
+#include "linear_worst.hpp"
 #include "o2m_fixedpoint.h"
 
 namespace o2m::testing {
@@ -114,8 +114,9 @@ void CheckAgainstReal(TestNode &node, const Values &x, const Values &y) {
   EXPECT_GT(inside, 0);
 }
 
-// The layer in real arithmetic, weights as their column's scale holds them.
-std::vector<double> RealLayer(const Sample &s) {
+// The layer in real arithmetic, weights as their column's scale holds them; the bias too, where that is asked for: an
+// output finer than the accumulator's unit shows its rounding.
+std::vector<double> RealLayer(const Sample &s, bool rounded_bias = false) {
   TestNode &node = *s.node;
   const o2m_tensor &in = node.input(0), *bias = node.get()->input_count > 2 ? &node.input(2) : nullptr;
   const int64_t depth = Dim(node.input(1), 2), columns = Dim(node.input(1), 1);
@@ -133,7 +134,8 @@ std::vector<double> RealLayer(const Sample &s) {
     for (int64_t k = 0; k < depth; ++k)
       sum +=
           (s.inputs[0][static_cast<size_t>(i / columns * depth + k)] - ZeroPointOf(in)) * Weight(node, k, i % columns);
-    real.push_back(static_cast<double>(sum) * units[static_cast<size_t>(i % columns)] + layer.Bias(i % columns));
+    const double unit = units[static_cast<size_t>(i % columns)], b = layer.Bias(i % columns);
+    real.push_back(static_cast<double>(sum) * unit + (rounded_bias ? std::floor(b / unit + 0.5) * unit : b));
   }
   return real;
 }
@@ -148,6 +150,34 @@ TEST(Linear, ErrorsOfRandomCasesWhichEqualTheOracle) {
     ASSERT_LE(errors.steps, 1);
   });
   errors.Print("o2m.linear, random cases");
+}
+
+TEST(Linear, ErrorsOfWorstCasesWhichEqualTheOracle) {
+  Errors errors;
+  ForEachWorstCase("o2m.linear", [&](Sample &s) {
+    const Values y = s.node->Run(s.inputs), expected = Oracle(*s.node, s.inputs[0]);
+    ASSERT_EQ(y, expected);
+    ASSERT_EQ(s.node->Run(s.inputs, 1), expected);
+    errors.Add(s.node->output(), y, RealLayer(s, true));
+    if (errors.steps > 1) s.node->Describe();
+    ASSERT_LE(errors.steps, 1);
+  });
+  errors.Print("o2m.linear, worst cases");
+}
+
+TEST(Linear, RefusesWhatLiesBeyondTheWorstCases) {
+  const auto deeper = [](TestNode &node) { ++node.input(0).dims[2], ++node.input(1).dims[0]; };
+  EXPECT_EQ(testing::Refusal("o2m.linear", "deepest_s8", [](TestNode &) {}), "");
+  EXPECT_EQ(testing::Refusal("o2m.linear", "deepest_s8", deeper),
+            "the layer sums 30001 products; at most 30000 would work");
+  for (const char *name : {"deepest_s32", "shallowest_s32", "s16_1", "s16_480", "s16_20000"})
+    EXPECT_NE(RefusalOfFinerOutput("o2m.linear", name).find("is too small for these weights"), std::string::npos);
+  EXPECT_EQ(testing::Refusal("o2m.linear", "s16_20000",
+                             [](TestNode &node) {
+                               static const int32_t beyond = LargestZero(20000) + 1;
+                               node.input(0).quant.zero_point = &beyond;
+                             }),
+            "the input is s16 with zero point 27; zero point 0 would work");
 }
 
 TEST(Linear, WithinHalfAnLsbOfTheRealResult) {
@@ -193,6 +223,11 @@ TEST(Linear, RefusesWhatItCannotServe) {
             "input 2, the bias, must be a constant f32 of 24 values, not [23]");
   EXPECT_EQ(Refusal([](TestNode &n) { n.output().dtype = O2M_U8; }),
             "output 0 cannot be u8; s8, s16 or s32 would work");
+  static const int32_t low = -129, high = 32768;
+  EXPECT_EQ(Refusal([](TestNode &n) { n.input(0).quant.zero_point = &low; }),
+            "input 0 has zero point -129; -128 to 127 would work");
+  EXPECT_EQ(Refusal([](TestNode &n) { n.output().dtype = O2M_S32, n.output().quant.zero_point = &high; }),
+            "output 0 has zero point 32768; -32768 to 32767 would work");
   EXPECT_NE(Refusal([](TestNode &n) { n.output().quant.scale = &tiny; }).find("is too small"), std::string::npos);
 }
 

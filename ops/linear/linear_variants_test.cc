@@ -2,7 +2,7 @@
 // clang-format off: op_test.hpp takes over a name that the build gives
 #include "op_test.hpp"
 // clang-format on
-#include "linear_variants.hpp"
+#include "linear_worst.hpp"
 
 namespace o2m::testing {
 namespace {
@@ -101,6 +101,50 @@ TEST(LinearVariants, KernelsGiveTheBytesOfDenseOnesAndStayInTheirScratch) {
     ASSERT_EQ(got, expected) << kLinearVariantNames[variant] << " " << p.depth << " x " << p.columns << ", "
                              << layer.rows << " rows, zeros " << zeros;
   }
+}
+
+// The kernel of a variant on a worst case, y as s32, against sums in 64 bits.
+void CheckWorstKernel(TestNode &node, const Values &values) {
+  const auto &state = *static_cast<const LinearState *>(node.get()->params);
+  const int32_t variant = node.get()->variant, depth = Dim(node.input(1), 2), columns = Dim(node.input(1), 1), rows = 5;
+  o2m_linear_params p = {};
+  p.depth = p.x_row = depth, p.columns = p.y_row = columns, p.x_column = p.y_column = 1, p.y_bytes = 4, p.tile = 5;
+  p.shift = static_cast<int8_t>(state.shifts.shift);
+  p.weights = node.Packed<int8_t>(0), p.bias = node.Packed<int32_t>(1), p.multiplier = node.Packed<int32_t>(2);
+  const std::vector<int8_t> x(values.begin(), values.end()), dense = DenseWeights(variant, p.weights, depth, columns);
+  std::vector<int32_t> y(static_cast<size_t>(rows * columns));
+  if (variant == kSparse) {
+    O2M_SYM(o2m_linear_sparse_s8)(x.data(), y.data(), rows, &p, nullptr);
+  } else {
+    const o2m_linear_compact_params c = {p, variant == kS4 ? O2M_COMPACT_S4 : O2M_COMPACT_NONZEROS};
+    std::vector<uint8_t> scratch(static_cast<size_t>(o2m_compact_bytes(depth)));
+    O2M_SYM(o2m_linear_compact_s8)(x.data(), y.data(), rows, &c, scratch.data());
+  }
+  for (int32_t i = 0; i < rows * columns; ++i) {
+    const int32_t n = i % columns;
+    const int8_t *const w = dense.data() + n / 4 * WeightCount(depth, 4) + 4 * (n % 4);
+    int64_t acc = p.bias[n];
+    for (int32_t k = 0; k < depth; ++k) acc += x[static_cast<size_t>(i / columns * depth + k)] * w[o2m_linear_at(k)];
+    ASSERT_EQ(y[static_cast<size_t>(i)], o2m_round_shift(acc * p.multiplier[n], p.shift)) << "output " << i;
+  }
+}
+
+TEST(LinearVariants, WorstCasesEqualTheOracle) {
+  int accepted[kLinearVariants] = {};
+  for (int32_t i = 0; i < WorstCases("o2m.linear").count; ++i) {
+    for (const int32_t variant : {kSparse, kNonzeros, kS4}) {
+      SCOPED_TRACE(Str(WorstCases("o2m.linear").get(i)->name, " ", kLinearVariantNames[variant]));
+      TestNode node(Op(), *WorstCases("o2m.linear").get(i));
+      node.get()->variant = variant;
+      if (node.Infer() != O2M_OK) continue;
+      ++accepted[variant];
+      ASSERT_TRUE(node.Prepare());
+      for (int32_t run = 0; run < kEndRuns; ++run) CheckWorstKernel(node, Ends(node.input(0), run, 0));
+    }
+  }
+  EXPECT_GE(accepted[kSparse], 2);
+  EXPECT_GE(accepted[kNonzeros], 2);
+  EXPECT_GE(accepted[kS4], 5);
 }
 
 // Two bytes per column, five per block; an empty block where a gap is longer than its byte can say.

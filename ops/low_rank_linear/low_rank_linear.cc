@@ -2,6 +2,7 @@
 #include "linear_host.hpp"
 #include "linear_layer.hpp"
 #include "low_rank_linear_random.hpp"
+#include "low_rank_linear_worst.hpp"
 #include "o2m_sources.h"
 
 namespace {
@@ -28,6 +29,12 @@ bool PaysOff(const o2m_tensor &u, const o2m_tensor &v) {
   return r * (k + n) < k * n;
 }
 
+// Of a product that is nothing but zeros: any that leaves the second layer's factor far below one.
+float ScaleOfNothing(const o2m_node *node) {
+  const double largest = LargestMagnitude(Floats(*node->inputs[kV]), ElementCount(*node->inputs[kV]));
+  return largest > 0 ? static_cast<float>(TargetQuant(node).scale[0] / largest / 65536) : 1.0f;
+}
+
 // No value of x U can exceed the s16 range: its largest magnitude is that of x times a column's sum of magnitudes, of U
 // as its 8 bits hold it.
 float MiddleScale(const o2m_node *node) {
@@ -47,7 +54,7 @@ float MiddleScale(const o2m_node *node) {
     most = std::fmax(most, sum);
   }
   most *= std::fmax(-low, high) * ScaleOf(x);
-  return most > 0 ? static_cast<float>(most / 32766) : 1.0f;
+  return most > 0 ? static_cast<float>(most / 32766) : ScaleOfNothing(node);
 }
 
 LinearLayer FirstLayer(const o2m_node *node) {
@@ -290,6 +297,7 @@ struct LowRankLinear {
   static void QuantRule(const o2m_node *, o2m_quant_rule *rule) { rule->s16_inputs = rule->s16_outputs = 1; }
 
   static void RandomCase(CaseList &list, Random &random) { RandomLowRankCase<Params>(list, random); }
+  static void WorstCases(CaseList &list) { WorstLowRankCases<Params>(list); }
   static void Cases(CaseList &list);
   static void CostCases(CaseList &list);
 };

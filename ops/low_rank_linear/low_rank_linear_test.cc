@@ -103,6 +103,37 @@ TEST(LowRankLinear, CloseToRealArithmetic) {
   EXPECT_GE(10 * std::log10(signal / squares), 35);
 }
 
+TEST(LowRankLinear, WorstCasesEqualTheOracle) {
+  ForEachWorstCase("o2m.low_rank_linear", [](Sample &s) {
+    const Values expected = Oracle(*s.node, s.inputs[0]);
+    ASSERT_EQ(s.node->Run(s.inputs), expected);
+    ASSERT_EQ(s.node->Run(s.inputs, 1), expected);
+  });
+}
+
+TEST(LowRankLinear, RefusesWhatLiesBeyondTheWorstCases) {
+  EXPECT_EQ(
+      Refusal("o2m.low_rank_linear", "deepest",
+              [](TestNode &node) { ++node.input(0).dims[2], ++node.input(1).dims[0], node.input(1).data = nullptr; }),
+      "the layer sums 30001 products; at most 30000 would work");
+  EXPECT_NE(RefusalOfFinerOutput("o2m.low_rank_linear", "finest").find("is too small for these weights"),
+            std::string::npos);
+}
+
+// Pruning may leave nothing of a factor: y is the bias then, whatever V holds.
+TEST(LowRankLinear, AFactorOfZerosLeavesTheBias) {
+  TestNode node(Op(), *AllCases().get(0));
+  const std::vector<float> zeros(static_cast<size_t>(ElementCount(node.input(1))));
+  node.input(1).data = zeros.data();
+  ASSERT_TRUE(node.Prepare());
+  const Values x = RandomValues(node.input(0), 2), y = node.Run({x});
+  EXPECT_EQ(y, Oracle(node, x));
+  for (size_t i = 0; i < y.size(); ++i) {
+    const double exact = Floats(node.input(3))[i % 24] / ScaleOf(node.output()) + ZeroPointOf(node.output());
+    ASSERT_LE(std::fabs(y[i] - exact), 0.501);
+  }
+}
+
 TEST(LowRankLinear, ScratchHoldsTheTilesMiddle) {
   TestNode node(Op(), *AllCases().get(0));
   ASSERT_TRUE(node.Prepare());

@@ -1,6 +1,7 @@
 // matmul.cc - "o2m.matmul": MatMul of two activations, where no larger pattern (attention) takes it. README.md.
 #include "elementwise.hpp"
 #include "matmul_random.hpp"
+#include "matmul_worst.hpp"
 #include "o2m_matmul.h"
 #include "o2m_sources.h"
 
@@ -58,7 +59,8 @@ o2m_status SetOutputShape(const o2m_host *host, o2m_node *node) {
 // Sums of bytes fit 32 bits; others are rounded to 30 bits before they are scaled.
 o2m_status ChooseFactor(const o2m_host *host, const o2m_node *node, MatmulParams &params) {
   const o2m_tensor a = OperandOf(node, 0), b = OperandOf(node, 1), &y = *node->outputs[0];
-  if (Depth(node) > 16384) return Reject(host, Str("K is ", Depth(node), "; at most 16384 would work"));
+  if (Depth(node) > kMatmulDepth)
+    return Reject(host, Str("K is ", Depth(node), "; at most ", kMatmulDepth, " would work"));
   const double largest = Reach(a) * Reach(b) * Depth(node);
   params.acc_shift = IsWide(node) ? 1 : 0;
   while (std::ldexp(largest, -params.acc_shift) > 1073741824.0 && IsWide(node)) ++params.acc_shift;
@@ -284,6 +286,7 @@ struct Matmul {
   }
 
   static void RandomCase(CaseList &list, Random &random) { RandomMatmulCase<Params>(list, random); }
+  static void WorstCases(CaseList &list) { WorstMatmulCases<Params>(list); }
   static void Cases(CaseList &list) {
     const Params none = {};
     const CaseOperand y = {O2M_S8, {1, 3, 10, 10}, 0.3f, 5};

@@ -45,6 +45,15 @@ TEST(Matmul, CasesAreRoundedOnce) { CheckCases("o2m.matmul", 0.502, Naive); }
 
 TEST(Matmul, ErrorsOfRandomCases) { CheckRandomCases("o2m.matmul", Naive); }
 
+TEST(Matmul, ErrorsOfWorstCases) { CheckWorstCases("o2m.matmul", Naive); }
+
+TEST(Matmul, RefusesWhatLiesBeyondTheWorstCases) {
+  EXPECT_EQ(Refusal("o2m.matmul", "deepest", [](TestNode &node) { ++node.input(0).dims[2], ++node.input(1).dims[1]; }),
+            "K is 16385; at most 16384 would work");
+  for (const char *name : {"deepest_finest", "shallowest_finest", "s16_by_s16_finest"})
+    EXPECT_NE(RefusalOfFinerOutput("o2m.matmul", name).find("is too small beside the inputs'"), std::string::npos);
+}
+
 TEST(Matmul, RefusesWhatItCannotDo) {
   const o2m_op *op = FindOp("o2m.matmul");
   const auto *cases = static_cast<const o2m_cases *>(op->get_extension("o2m.cases/1"));

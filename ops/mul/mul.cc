@@ -128,8 +128,20 @@ struct Mul {
   static void RandomCase(CaseList &list, Random &random) {
     RandomBinaryCase(list, random, Params{}, [](double a, double b) { return 2 * a * b; });
   }
+  static void WorstCases(CaseList &list);
   static void Cases(CaseList &list);
 };
+
+void Mul::WorstCases(CaseList &list) {
+  using Scales = std::array<double, 3>;
+  const auto fits = [](double a, double b, double y) { return Scales{1 / a, 1 / b, 2 / y}; };
+  const auto finest = [](double, double, double) { return Scales{1, 1, std::ldexp(1.00001, -29)}; };
+  const auto coarsest = [](double a, double b, double) { return Scales{1 / a, 1 / b, 1e9}; };
+  AddWorstBinaries(list, "product", Params{}, false, fits);
+  AddWorstBinaries(list, "negative", Params{}, true, fits);
+  AddWorstBinaries(list, "finest", Params{}, true, finest);
+  AddWorstBinaries(list, "coarsest", Params{}, false, coarsest);
+}
 
 void Mul::Cases(CaseList &list) {
   const Params none = {};

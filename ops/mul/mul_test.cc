@@ -37,6 +37,13 @@ TEST(Mul, CasesAreRoundedOnce) { CheckCases("o2m.mul", 0.501, Products); }
 
 TEST(Mul, ErrorsOfRandomCases) { CheckRandomCases("o2m.mul", Products); }
 
+TEST(Mul, ErrorsOfWorstCases) { CheckWorstCases("o2m.mul", Products); }
+
+TEST(Mul, RefusesWhatLiesBeyondTheWorstCases) {
+  for (const char *types : {"s8_s8_s8", "s16_s8_s16", "s16_s16_s16"})
+    EXPECT_NE(RefusalOfFinerOutput("o2m.mul", Str("finest_", types)).find("is too small beside"), std::string::npos);
+}
+
 // An s8 row over the s16 row it came from: the kernel walks upward.
 TEST(Mul, NarrowerRowOverItsInput) {
   const o2m_mul_params p = {4, 4, 1, 4, 1, 4, 1, 0, 3, -5, 1 << 20, 32};

@@ -3,6 +3,7 @@
 #include "o2m_patch_embed.h"
 #include "o2m_sources.h"
 #include "patch_embed_random.hpp"
+#include "patch_embed_worst.hpp"
 
 namespace {
 using namespace o2m;
@@ -243,6 +244,7 @@ struct PatchEmbed {
   static void QuantRule(const o2m_node *, o2m_quant_rule *rule) { rule->s16_outputs = 1; }
 
   static void RandomCase(CaseList &list, Random &random) { RandomPatchCase<Params>(list, random); }
+  static void WorstCases(CaseList &list) { WorstPatchCases<Params>(list); }
   static void Cases(CaseList &list);
 };
 

@@ -61,6 +61,22 @@ TEST(PatchEmbed, ErrorsOfRandomCases) {
                    [](const Sample &s) { return NaivePatches(s, QuantisedWeights(s.node->input(1))); });
 }
 
+TEST(PatchEmbed, ErrorsOfWorstCases) {
+  CheckWorstCases("o2m.patch_embed",
+                  [](const Sample &s) { return NaivePatches(s, QuantisedWeights(s.node->input(1))); });
+}
+
+TEST(PatchEmbed, RefusesWhatLiesBeyondTheWorstCases) {
+  EXPECT_EQ(Refusal("o2m.patch_embed", "deepest",
+                    [](TestNode &node) {
+                      node.input(0).dims[1] = node.input(1).dims[1] = 4;
+                      node.input(1).data = nullptr;
+                    }),
+            "the kernel sums 40000 products; at most 30000 would work");
+  for (const char *name : {"deepest_finest", "shallow_finest"})
+    EXPECT_NE(RefusalOfFinerOutput("o2m.patch_embed", name).find("is too small for these weights"), std::string::npos);
+}
+
 // With the float weights the error is that of 8-bit weights: 24 steps of an s16 output, 1.2 of an s8 one.
 TEST(PatchEmbed, CasesAreCloseToFloat) {
   CheckCases("o2m.patch_embed", 30, [](const Sample &s) {

@@ -38,9 +38,10 @@ static void store(void *y, int32_t at, int32_t q, const o2m_pool2d_params *p) {
   }
 }
 
+/* n, 1 for a window that holds nothing */
 static int32_t counted(const o2m_pool2d_window *w, int32_t row, int32_t column, const o2m_pool2d_params *p) {
   if (!p->average) return 1;
-  if (!p->count_pad) return (w->i1 - w->i0) * (w->j1 - w->j0);
+  if (!p->count_pad) return o2m_max(1, (w->i1 - w->i0) * (w->j1 - w->j0));
   return first_behind(row, p->dilation_h, p->x_h + p->pad_bottom, p->kernel_h) *
          first_behind(column, p->dilation_w, p->x_w + p->pad_right, p->kernel_w);
 }

@@ -4,7 +4,8 @@
  *   average: acc = sum of x there, n = places counted (inside the image, or of the padded image where padding counts)
  *   y = y_zero + floor((acc - inside * x_zero) * multiplier[n - 1] / 2^shift + 1/2), saturated to y's type
  *
- * inside is 1 for the maximum, the places summed for the average. x and y may have any strides. */
+ * inside is 1 for the maximum, the places summed for the average. An average of no place, n = 1 there, is zero. x and y
+ * may have any strides. */
 #ifndef O2M_POOL2D_H_
 #define O2M_POOL2D_H_
 #include <stdint.h>

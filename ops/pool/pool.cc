@@ -4,6 +4,7 @@
 #include "o2m_pool2d.h"
 #include "o2m_sources.h"
 #include "pool_random.hpp"
+#include "pool_worst.hpp"
 
 namespace {
 using namespace o2m;
@@ -44,6 +45,27 @@ o2m_status CheckWindow(const o2m_host *host, const o2m_node *node) {
     return Reject(host,
                   Str("the window of ", ExtentH(p), " x ", ExtentW(p), " is larger than the padded image ", Shape(x)));
   return O2M_OK;
+}
+
+// Whether some window of an axis lies on padding alone: between the steps of its dilation the image may fit.
+bool MissesImage(int32_t outputs, int32_t kernel, int32_t stride, int32_t pad, int32_t dilation, int32_t size) {
+  for (int32_t o = 0; o < outputs; ++o) {
+    int32_t inside = 0;
+    for (int32_t k = 0, at = o * stride - pad; k < kernel; ++k, at += dilation) inside += at >= 0 && at < size;
+    if (inside == 0) return true;
+  }
+  return false;
+}
+
+// An average of nothing is zero, as ONNX Runtime has it; a maximum of nothing has no value.
+o2m_status CheckMaximum(const o2m_host *host, const o2m_node *node) {
+  const auto &p = ParamsOf<PoolParams>(node);
+  const o2m_tensor &x = *node->inputs[0], &y = *node->outputs[0];
+  if (p.average || (!MissesImage(y.dims[2], p.kernel_h, p.stride_h, p.pad_top, p.dilation_h, x.dims[2]) &&
+                    !MissesImage(y.dims[3], p.kernel_w, p.stride_w, p.pad_left, p.dilation_w, x.dims[3])))
+    return O2M_OK;
+  return Reject(host, Str("a window of the maximum lies on padding alone beside the image ", Shape(x),
+                          "; less padding or dilation would work"));
 }
 
 double Factor(const o2m_node *node, int32_t places) {
@@ -154,6 +176,7 @@ struct Pool {
     if (o2m_status s = CheckWindow(host, node)) return s;
     SetShape(y, {1, x.dims[1], OutputSize(x.dims[2], p.pad_top, p.pad_bottom, ExtentH(p), p.stride_h, p.ceil_mode),
                  OutputSize(x.dims[3], p.pad_left, p.pad_right, ExtentW(p), p.stride_w, p.ceil_mode)});
+    if (o2m_status s = CheckMaximum(host, node)) return s;
     SettleOutput(y, x.dtype == O2M_S16 ? O2M_S16 : O2M_S8, p.y, ScaleOf(x),
                  ZeroPointOf(x) - (x.dtype == O2M_U8 ? 128 : 0));
     if (o2m_status s = CheckQuantised(host, y, "the output", kMaskS8S16)) return s;
@@ -219,6 +242,7 @@ struct Pool {
   }
 
   static void RandomCase(CaseList &list, Random &random) { RandomPoolCase<Params>(list, random, OutputSize); }
+  static void WorstCases(CaseList &list) { WorstPoolCases<Params>(list); }
   static void Cases(CaseList &list) {
     const Params max2 = {0, 0, 0, 2, 2, 2, 2, 0, 0, 0, 0, 1, 1, 0, {}},
                  max3 = {0, 0, 0, 3, 3, 2, 2, 1, 1, 1, 1, 1, 1, 0, {}};
@@ -237,6 +261,10 @@ struct Pool {
     list.Add("average", {x}, {{O2M_S8, {1, 6, 5, 4}, 0.03f, 7}}, mean3);
     list.Add("average, padding counts", {x}, {{O2M_S8, {1, 6, 5, 4}, 0.03f, 7}}, counting);
     list.Add("average, window over the end", {x}, {{O2M_S8, {1, 6, 5, 5}, 0.03f, 7}}, ceiling);
+    Params apart = mean3;  // around an image of one row: some windows lie on padding alone
+    apart.dilation_h = apart.dilation_w = 3, apart.pad_top = apart.pad_bottom = 5, apart.stride_h = 1;
+    list.Add("average, dilated and padded", {{O2M_S8, {1, 3, 1, 9}, 0.05f, -20}}, {{O2M_S8, {1, 3, 5, 3}, 0.03f, 7}},
+             apart);
     list.Add("average to s16", {{O2M_U8, {1, 2, 5, 5}, 0.01f, 128}}, {{O2M_S16, {1, 2, 3, 3}, 0.0001f, 0}}, mean3);
     list.Add("own output quant", {x}, {{O2M_ANY, {1, 6, 4, 4}}}, max2);
   }

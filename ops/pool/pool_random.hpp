@@ -1,4 +1,5 @@
-// pool_random.hpp - any window that o2m.pool2d takes, in which each place sees some of the image.
+// pool_random.hpp - any window that o2m.pool2d takes. Averages may lie on padding alone: an image that is smaller than
+// the dilation.
 #pragma once
 #include "elementwise.hpp"
 
@@ -17,7 +18,12 @@ void RandomPoolCase(CaseList &list, Random &r, const Size &size) {
     p.pad_left = r.Below(p.kernel_w), p.pad_right = r.Below(p.kernel_w);
   }
   const int32_t eh = p.dilation_h * (p.kernel_h - 1) + 1, ew = p.dilation_w * (p.kernel_w - 1) + 1;
-  const int32_t h = eh + r.Below(8), w = ew + r.Below(8), channels = r.Size(9);
+  int32_t h = eh + r.Below(8), w = ew + r.Below(8);
+  if (p.dilation_h * p.dilation_w > 1 && p.average) {
+    p.pad_top = r.Below(eh), p.pad_bottom = r.Below(eh), p.pad_left = r.Below(ew), p.pad_right = r.Below(ew);
+    h = std::max(1, h - p.pad_top - p.pad_bottom), w = std::max(1, w - p.pad_left - p.pad_right);
+  }
+  const int32_t channels = r.Size(9);
   const o2m_dtype types[] = {O2M_S8, O2M_U8, O2M_S16}, x_type = types[r.Below(3)];
   const CaseOperand x = r.Operand(x_type, {1, channels, h, w}, 1 / Random::Levels(x_type));
   const std::vector<int32_t> dims = {1, channels, size(h, p.pad_top, p.pad_bottom, eh, p.stride_h, p.ceil_mode != 0),

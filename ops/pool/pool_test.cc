@@ -25,7 +25,7 @@ double Naive(const Sample &s, int c, int r, int t) {
       ++inside;
     }
   }
-  return p.average ? sum / (p.count_pad ? padded : inside) : largest;
+  return p.average ? sum / std::max(1, p.count_pad ? padded : inside) : largest;
 }
 
 std::vector<double> NaiveImage(const Sample &s) {
@@ -42,6 +42,36 @@ std::vector<double> NaiveImage(const Sample &s) {
 TEST(Pool, CasesAreRoundedOnce) { CheckCases("o2m.pool2d", 0.501, NaiveImage); }
 
 TEST(Pool, ErrorsOfRandomCases) { CheckRandomCases("o2m.pool2d", NaiveImage); }
+
+TEST(Pool, ErrorsOfWorstCases) { CheckWorstCases("o2m.pool2d", NaiveImage); }
+
+TEST(Pool, RefusesWhatLiesBeyondTheWorstCases) {
+  EXPECT_EQ(Refusal("o2m.pool2d", "average",
+                    [](TestNode &node) { static_cast<Params *>(node.get()->params)->kernel_h = 65; }),
+            "the window has more than 4096 places; ReduceMean would work");
+  for (const char *name : {"average_finest", "maximum"})
+    EXPECT_NE(RefusalOfFinerOutput("o2m.pool2d", name).find("is too small beside the input's"), std::string::npos);
+}
+
+// A window of 2 x 2, dilated by 2, around an image of 1 x 1: its corners lie on padding.
+TEST(Pool, AWindowOnPaddingAlone) {
+  const auto node_of = [](CaseList &list, int32_t average, int32_t count_pad) {
+    const int32_t params[32] = {average, count_pad, 0, 2, 2, 1, 1, 1, 1, 1, 1, 2, 2};
+    list.Add("", {{O2M_S8, {1, 2, 1, 1}, 0.05f, -20}}, {{O2M_S8, {1, 2, 1, 1}, 0.05f, 7}}, params);
+    return list.get(list.count() - 1);
+  };
+  CaseList list;
+  for (const int32_t count_pad : {0, 1}) {
+    TestNode average(FindOp("o2m.pool2d"), *node_of(list, 1, count_pad));
+    ASSERT_TRUE(average.Prepare());
+    EXPECT_EQ(average.Run({{100, -100}}), Values({7, 7}));
+  }
+  TestNode maximum(FindOp("o2m.pool2d"), *node_of(list, 0, 0));
+  EXPECT_EQ(maximum.Infer(), O2M_INVALID_ARGUMENT);
+  EXPECT_EQ(maximum.host().message,
+            "a window of the maximum lies on padding alone beside the image [1, 2, 1, 1]; less padding or dilation "
+            "would work");
+}
 
 TEST(Pool, RefusesWhatItCannotDo) {
   const o2m_op *op = FindOp("o2m.pool2d");

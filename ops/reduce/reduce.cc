@@ -3,6 +3,7 @@
 #include "o2m_reduce.h"
 #include "o2m_sources.h"
 #include "reduce_random.hpp"
+#include "reduce_worst.hpp"
 
 namespace {
 using namespace o2m;
@@ -69,7 +70,7 @@ o2m_status CheckAxes(const o2m_host *host, const o2m_node *node) {
   if (kept > 3 || reduced > 3)
     return Reject(host,
                   Str("the input ", Shape(x), " has more than three axes to keep or to reduce; reshaping would work"));
-  const int64_t most = x.dtype == O2M_S16 ? 32768 : 8388608;
+  const int64_t most = x.dtype == O2M_S16 ? kMostS16Summed : kMostBytesSummed;
   if (Depth(node) > most) return Reject(host, Str("a sum of ", Depth(node), " values; at most ", most, " would work"));
   return O2M_OK;
 }
@@ -260,6 +261,7 @@ struct Reduce {
   }
 
   static void RandomCase(CaseList &list, Random &random) { RandomReduceCase<Params>(list, random); }
+  static void WorstCases(CaseList &list) { WorstReduceCases<Params>(list); }
   static void Cases(CaseList &list);
 };
 

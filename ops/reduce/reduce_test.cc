@@ -40,6 +40,17 @@ TEST(Reduce, CasesAreRoundedOnce) { CheckCases("o2m.reduce", 0.501, Naive); }
 
 TEST(Reduce, ErrorsOfRandomCases) { CheckRandomCases("o2m.reduce", Naive); }
 
+TEST(Reduce, ErrorsOfWorstCases) { CheckWorstCases("o2m.reduce", Naive); }
+
+TEST(Reduce, RefusesWhatLiesBeyondTheWorstCases) {
+  EXPECT_EQ(Refusal("o2m.reduce", "host_mean_of_s8", [](TestNode &node) { ++node.input(0).dims[1]; }),
+            "a sum of 8392704 values; at most 8388608 would work");
+  EXPECT_EQ(Refusal("o2m.reduce", "sum_of_s16", [](TestNode &node) { ++node.input(0).dims[0]; }),
+            "a sum of 32769 values; at most 32768 would work");
+  for (const char *name : {"sum_of_s16_finest", "mean_finest", "maximum_finest", "minimum_finest"})
+    EXPECT_NE(RefusalOfFinerOutput("o2m.reduce", name).find("is too small beside the input's"), std::string::npos);
+}
+
 TEST(Reduce, MeanOfTokensKeepsItsSumsFromStepToStep) {
   const o2m_op *op = FindOp("o2m.reduce");
   const auto *cases = static_cast<const o2m_cases *>(op->get_extension("o2m.cases/1"));

@@ -3,6 +3,7 @@
 #include "o2m_sources.h"
 #include "row_op.hpp"
 #include "softmax_random.hpp"
+#include "softmax_worst.hpp"
 
 namespace {
 
@@ -15,7 +16,7 @@ struct SoftmaxParams {
 enum Slot { kLow, kHigh };
 constexpr float kScale = 1.0f / 256;
 constexpr int32_t kZeroPoint = -128;
-constexpr int32_t kMostFeatures = 65536;
+constexpr int32_t kMostFeatures = kMostSoftmaxFeatures;
 
 int32_t Features(const o2m_node *node) { return Dim(*node->inputs[0], 1); }
 
@@ -135,6 +136,7 @@ struct Softmax {
   }
 
   static void RandomCase(CaseList &list, Random &random) { RandomSoftmaxCase<Params>(list, random); }
+  static void WorstCases(CaseList &list) { WorstSoftmaxCases<Params>(list); }
 
   static void CostCases(CaseList &list) {
     const auto add = [&list](const std::string &name, o2m_dtype x, o2m_dtype y, int32_t features) {

@@ -21,6 +21,16 @@ TEST(Softmax, CasesAreCorrectlyRoundedToFourDigits) { CheckCases("o2m.softmax", 
 
 TEST(Softmax, ErrorsOfRandomCases) { CheckRandomCases("o2m.softmax", RealSoftmax); }
 
+TEST(Softmax, ErrorsOfWorstCases) { CheckWorstCases("o2m.softmax", RealSoftmax); }
+
+TEST(Softmax, RefusesWhatLiesBeyondTheWorstCases) {
+  EXPECT_EQ(Refusal("o2m.softmax", "longest", [](TestNode &node) { ++node.input(0).dims[2]; }),
+            "input 0 has 65537 features; at most 65536 would work");
+  EXPECT_NE(RefusalOfFinerOutput("o2m.softmax", "longest_finest").find("one from 2^-16 to 1"), std::string::npos);
+  static const float coarser = 1.001f;
+  EXPECT_NE(Refusal("o2m.softmax", "coarsest", [](TestNode &node) { node.output().quant.scale = &coarser; }), "");
+}
+
 const o2m_case &Case(int32_t i) {
   return *static_cast<const o2m_cases *>(FindOp("o2m.softmax")->get_extension("o2m.cases/1"))->get(i);
 }

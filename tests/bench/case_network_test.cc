@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <map>
+#include <set>
 
 #include "bench/measure.h"
 
@@ -52,6 +53,34 @@ TEST(CaseNetwork, ACaseCountsTheSameAmongOthers) {
 TEST(CaseNetwork, MoreCallsCostMore) {
   const auto whole = MeasureSome("cortex-m0", {"gelu/50x64"}, 0), rows = MeasureSome("cortex-m0", {"gelu/50x64"}, 1);
   EXPECT_GT(rows.at("gelu/50x64").instructions, whole.at("gelu/50x64").instructions + 49 * 10);
+}
+
+// Numbered through all ops: a batch goes on where the last one ended; what only the host has memory for is left out.
+TEST(CaseNetwork, WorstCasesHoldTheEndsOfTheirInputs) {
+  Registry registry;
+  registry.LoadFolder(O2M_PLUGIN_DIR);
+  Host host;
+  CaseOptions options;
+  options.target = "cortex-m4", options.worst = true, options.select = {"mul", "reduce"}, options.random_count = 10;
+  std::vector<std::string> names;
+  for (options.random_first = 0; options.random_first < 1000; options.random_first += options.random_count) {
+    const auto network = NetworkOfCases(registry, options, host);
+    ASSERT_TRUE(network.ok()) << network.status();
+    for (const CountedCase &c : network->cases) names.push_back(c.name);
+  }
+  EXPECT_EQ(std::set<std::string>(names.begin(), names.end()).size(), names.size());
+  EXPECT_THAT(names, ::testing::Contains("mul/finest_s8_s8_s8"));
+  EXPECT_THAT(names, ::testing::Contains("reduce/mean_of_s16"));
+  EXPECT_THAT(names, ::testing::Not(::testing::Contains("reduce/host_mean_of_s8")));
+  options.random_first = 0, options.random_count = 1, options.select = {"mul"};
+  const auto network = NetworkOfCases(registry, options, host);
+  ASSERT_TRUE(network.ok()) << network.status();
+  ASSERT_EQ(network->compilation.graph.inputs.size(), 2u);
+  const auto first_low = EndInputsOf(*network, 2), in_turns = EndInputsOf(*network, 8);
+  EXPECT_THAT(first_low[0], ::testing::Each(0x80));
+  EXPECT_THAT(first_low[1], ::testing::Each(0x7f));
+  EXPECT_EQ(in_turns[0][0], 0x80);
+  EXPECT_EQ(in_turns[0][1], 0x7f);
 }
 
 TEST(CaseNetwork, NoCaseIsNoNetwork) { EXPECT_TRUE(MeasureSome("cortex-m4", {"no such case"}, 0).empty()); }

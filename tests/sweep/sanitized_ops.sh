@@ -1,11 +1,11 @@
-# Every op's tests, 10,000 random cases and the ends of all ranges among them, with plugin and kernels built under the
+# Every op's tests, 10,000 random cases and the worst cases among them, with plugin and kernels built under the
 # address and undefined behaviour sanitizers: no overflow, no shift out of range, no byte outside of scratch.
 # O2M_OPS: names of some ops.
 . "$(dirname "$0")/../e2e/lib.sh"
 
 flags="-O1 -g1 -fsanitize=address,undefined -fno-sanitize=vptr -fno-sanitize-recover=all -fno-omit-frame-pointer"
 sanitized() { # OP
-  local op=$1 folder=$O2M_SOURCE/ops/$1 kernels=() objects=()
+  local op=$1 folder=$O2M_SOURCE/ops/$1 kernels=() objects=() tests=()
   mapfile -t kernels < <(ls "$folder"/o2m_*.c | grep -vE '_(mve|dsp|rv32|armv7m|armv6m)\.c$')
   [ "$op" != low_rank_linear ] || kernels=("$O2M_SOURCE"/ops/linear/o2m_linear_s{8,16}.c)
   local includes="-I$O2M_SOURCE -I$O2M_SOURCE/ops -I$folder -I$O2M_SOURCE/ops/linear -I$O2M_BUILD/op_$op.generated"
@@ -15,8 +15,11 @@ sanitized() { # OP
     objects+=("$op.$(basename "$file").o")
   done
   c++ -std=c++20 $flags -fPIC -shared $includes "$folder/$op.cc" "${objects[@]}" -o "$op.so"
-  c++ -std=c++20 $flags $includes -DO2M_PLUGIN="\"$PWD/$op.so\"" "$folder/${op}_test.cc" "${objects[@]}" -o "$op.test" \
-    -lgtest -lgtest_main -lgmock -ldl -pthread
+  for file in "$folder"/*_test.cc; do
+    c++ -std=c++20 $flags $includes -DO2M_PLUGIN="\"$PWD/$op.so\"" -c "$file" -o "$(basename "$file").o"
+    tests+=("$(basename "$file").o")
+  done
+  c++ -std=c++20 $flags "${tests[@]}" "${objects[@]}" -o "$op.test" -lgtest -lgtest_main -lgmock -ldl -pthread
   "./$op.test" >"$op.txt" 2>&1 || { grep -E 'runtime error|ERROR|Failure' "$op.txt" | head -n 3; return 1; }
   tail -n 1 "$op.txt"
 }
