@@ -45,27 +45,33 @@ std::string PrefetchLines(const ProgramText &program, int32_t stage, FunctionTex
   return wait + calls;
 }
 
+// The call of one node. Parameters of its own are in a block with it: calls that follow each other share the stack.
+std::string CallOf(const CallText &call, size_t indent) {
+  const std::string margin(indent, ' ');
+  std::string text;
+  for (const std::string &object : call.objects) absl::StrAppend(&text, margin, object, "\n");
+  for (const std::string &line : call.lines) absl::StrAppend(&text, Statement(line, indent));
+  return call.objects.empty() ? text : absl::StrCat(margin, "{\n", text, margin, "}\n");
+}
+
 absl::StatusOr<std::string> StageBody(ProgramText &program, FunctionText &function, const Stage &stage, bool marks,
                                       Host &host) {
   const bool loop = stage.steps > stage.rows;
   const bool whole_tiles = loop && stage.steps % stage.rows == 0;
+  const size_t indent = loop ? 4 : 2;
   bool uses_rows = false;
-  std::string calls, objects;
+  std::string calls;
   for (const NodeId id : stage.nodes) {
     std::string rows = "rows";
     if (whole_tiles) rows = absl::StrCat(stage.rows);
     if (!loop) rows = absl::StrCat(std::max(stage.steps, 1));  // one call does all
     O2M_ASSIGN_OR_RETURN(const CallText call, EmitNode(program, function, stage, id, loop, rows, host));
-    if (marks) absl::StrAppend(&calls, Statement(absl::StrCat("O2M_MARK(", id, ");"), loop ? 4 : 2));
-    for (const std::string &line : call.lines) absl::StrAppend(&calls, Statement(line, loop ? 4 : 2));
-    for (const std::string &object : call.objects) absl::StrAppend(&objects, "  ", object, "\n");
+    if (marks) absl::StrAppend(&calls, Statement(absl::StrCat("O2M_MARK(", id, ");"), indent));
+    absl::StrAppend(&calls, CallOf(call, indent));
     uses_rows |= call.uses_rows;
   }
-  // a block of their own: stages that follow each other share the stack
-  if (!objects.empty()) objects = "  {\n" + objects;
-  const char *const close = objects.empty() ? "" : "  }\n";
-  std::string text = StateClear(program, stage, function) + objects;
-  if (!loop) return text + calls + close;
+  std::string text = StateClear(program, stage, function);
+  if (!loop) return text + calls;
   const std::string advance = stage.rows == 1 ? "++t" : absl::StrCat("t += ", stage.rows);
   absl::StrAppend(&text, "  for (int32_t t = 0; t < ", stage.steps, "; ", advance, ") {\n");
   if (!whole_tiles && uses_rows) {
@@ -73,7 +79,7 @@ absl::StatusOr<std::string> StageBody(ProgramText &program, FunctionText &functi
     absl::StrAppend(&text, "    const int32_t rows = ", stage.steps, " - t < ", stage.rows, " ? ", stage.steps,
                     " - t : ", stage.rows, ";\n");
   }
-  return absl::StrCat(text, calls, "  }\n", close);
+  return absl::StrCat(text, calls, "  }\n");
 }
 
 std::string OnnxRange(const ProgramText &program, const Group &group) {
@@ -130,7 +136,9 @@ absl::StatusOr<WrittenFunction> WriteFunction(ProgramText &program, const Group 
   }
   const Graph &graph = *program.graph;
   WrittenFunction written;
-  written.text = absl::StrCat(Comment(comment + OnnxRange(program, group)), "static void ", group.name, "(",
+  // parameters of prefetched weights are on the stack: of one function at a time, which inlining would add up
+  const char *const apart = program.plan->prefetches.empty() ? "" : "__attribute__((noinline)) ";
+  written.text = absl::StrCat(Comment(comment + OnnxRange(program, group)), "static ", apart, "void ", group.name, "(",
                               Parameters(graph, function, true), ") {\n");
   const std::string declarations = Declarations(function);
   absl::StrAppend(&written.text, declarations, declarations.empty() ? "" : "\n", absl::StrJoin(bodies, "\n"), "}\n");
