@@ -120,6 +120,25 @@ absl::StatusOr<ElfBytes> ElfBytesOf(const std::string &bytes) {
   return sizes;
 }
 
+std::set<std::string> ElfUndefined(const std::string &bytes) {
+  std::set<std::string> undefined;
+  Elf32_Ehdr header;
+  Elf32_Shdr section, names;
+  Elf32_Sym symbol;
+  if (!Read(bytes, 0, &header) || memcmp(header.e_ident, ELFMAG, SELFMAG) != 0) return undefined;
+  const auto header_at = [&header](size_t i) { return header.e_shoff + i * sizeof(Elf32_Shdr); };
+  for (size_t i = 0; i < header.e_shnum && Read(bytes, header_at(i), &section); i++) {
+    if (section.sh_type != SHT_SYMTAB || !Read(bytes, header_at(section.sh_link), &names)) continue;
+    for (size_t at = 0; at + sizeof(symbol) <= section.sh_size && Read(bytes, section.sh_offset + at, &symbol);
+         at += sizeof(symbol)) {
+      const size_t name = names.sh_offset + symbol.st_name;
+      if (symbol.st_shndx == SHN_UNDEF && symbol.st_name != 0 && name < bytes.size())
+        undefined.insert(bytes.c_str() + name);
+    }
+  }
+  return undefined;
+}
+
 std::string ElfFunctionAt(const std::string &bytes, uint32_t address) {
   return ReadElf(bytes).FunctionFrom(address).second;
 }

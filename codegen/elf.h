@@ -2,6 +2,7 @@
 #pragma once
 #include <cstdint>
 #include <map>
+#include <set>
 #include <string>
 #include <utility>
 
@@ -18,6 +19,8 @@ struct ElfBytes {
   int64_t text = 0, rodata = 0, data = 0, bss = 0;
 };
 absl::StatusOr<ElfBytes> ElfBytesOf(const std::string &bytes);
+// What a file refers to and does not hold, by its symbol table; empty where it is no ELF file.
+std::set<std::string> ElfUndefined(const std::string &bytes);
 // The function that the symbol table of an ELF file has at an address; empty: none.
 std::string ElfFunctionAt(const std::string &bytes, uint32_t address);
 

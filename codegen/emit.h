@@ -14,9 +14,27 @@ std::string Banner(const Compilation &compilation, const CompileOptions &options
 // emit_formula.cc: what the stages compute, one line each: "x = add(x, fc2(fc1(norm2(x))))".
 std::vector<std::string> StageFormulas(const ProgramText &program);
 
-// emit_program.cc: a function of NAME.c under construction.
+// emit_groups.cc: stages [begin, end) become one function.
+struct Group {
+  std::string name;
+  int begin = 0, end = 0;
+};
+std::vector<Group> GroupStages(ProgramText &program);
+
+// emit_function.cc: a function of NAME.c under construction, and finished.
 FunctionText NewFunction(const ProgramText &program, const std::string &name);
 std::string Declarations(const FunctionText &function);
+struct WrittenFunction {
+  std::string text, call;
+};
+absl::StatusOr<WrittenFunction> WriteFunction(ProgramText &program, const Group &group,
+                                              const std::vector<std::string> &formulas, const CompileOptions &options,
+                                              Host &host);
+// Statements at the start of a stage: its state is cleared; the caller's hook is called.
+std::string StateClear(const ProgramText &program, const Stage &stage, FunctionText &function);
+std::string StageHook(const ProgramText &program, int32_t stage, const CompileOptions &options);
+// The text of functions with the names of prefetched arrays, which are known when all are written.
+std::string WithArrayNames(const ProgramText &program, std::string text);
 
 // emit_stream.cc: NAME_begin, NAME_push_rows and NAME_end; nothing where the input cannot be streamed.
 struct StreamText {

@@ -57,7 +57,7 @@ struct ProgramText {
 // The statements of one call of one node, without indent.
 struct CallText {
   std::vector<std::string> lines;
-  std::vector<std::string> objects;  // parameters that point into the arena, declared where the stage begins
+  std::vector<std::string> objects;  // parameters that point into the arena, declared before the call
   bool uses_rows = false, uses_first = false;
 };
 

@@ -76,7 +76,8 @@ absl::Status CompileAll(const Compilation &compilation, const std::vector<Genera
     harness.push_back(riscv ? "harness_start_riscv.S" : "harness_start_arm.c");
     // a loop that copies must not become a call of the function that holds it
     O2M_RETURN_IF_ERROR(RunCompiler(
-        compilation, folder, {"-O2", "-fno-tree-loop-distribute-patterns", "-isystem", "libc", "-c", "libc/libc.c"}));
+        compilation, folder,
+        {"-O2", "-ffunction-sections", "-fno-tree-loop-distribute-patterns", "-isystem", "libc", "-c", "libc/libc.c"}));
   }
   if (riscv) harness.insert(harness.begin(), {"-march=rv32imc_zicsr"});
   for (const std::string &source : SourcesIn(files)) network.push_back(source);

@@ -12,35 +12,65 @@
 namespace onnx2mcu {
 namespace {
 
-constexpr double kTimeoutSeconds = 3600;  // 90 MB of weights take two minutes
+constexpr double kTimeoutSeconds = 3600;
 
 std::string Stem(const std::string &file) { return file.substr(0, file.size() - 2); }
 
-absl::Status CompileOne(const Compilation &c, const std::string &folder, const std::string &file) {
+// One call of the target's compiler, on `what`.
+absl::Status RunCompiler(const Compilation &c, const std::string &folder, const std::string &what,
+                         const std::vector<std::string> &arguments) {
   Process process{{c.target.compiler}, folder, kTimeoutSeconds};
   process.arguments.insert(process.arguments.end(), c.target.flags.begin(), c.target.flags.end());
-  for (const char *flag : {"-std=c11", "-O2", "-ffunction-sections", "-fdata-sections", "-fcallgraph-info=su", "-pipe",
-                           "-isystem", "libc", "-c"})
-    process.arguments.emplace_back(flag);
-  process.arguments.push_back(file);
+  process.arguments.insert(process.arguments.end(), arguments.begin(), arguments.end());
   O2M_ASSIGN_OR_RETURN(const ProcessResult result, RunProcess(process));
   if (result.exit_code == 0) return absl::OkStatus();
   if (result.timed_out)
     return absl::InternalError(
-        absl::StrCat(file, ": ", c.target.compiler, " still runs after ", kTimeoutSeconds, " s"));
+        absl::StrCat(what, ": ", c.target.compiler, " still runs after ", kTimeoutSeconds, " s"));
   return absl::InternalError(
-      absl::StrCat(file, ": the generated C does not compile for ", c.target.id, ": ", result.output.substr(0, 400)));
+      absl::StrCat(what, ": the generated C does not compile for ", c.target.id, ": ", result.output.substr(0, 400)));
 }
 
-absl::Status MeasureFile(const Compilation &c, const std::string &folder, const std::string &file, Sizes &sizes,
-                         CallGraph &calls) {
-  O2M_RETURN_IF_ERROR(CompileOne(c, folder, file));
-  O2M_ASSIGN_OR_RETURN(const std::string object, ReadFileBytes(absl::StrCat(folder, "/", Stem(file), ".o")));
-  O2M_ASSIGN_OR_RETURN(const ElfBytes bytes, ElfBytesOf(object));
-  sizes.text += bytes.text, sizes.rodata += bytes.rodata, sizes.data += bytes.data, sizes.bss += bytes.bss;
-  O2M_ASSIGN_OR_RETURN(const std::string graph, ReadFileBytes(absl::StrCat(folder, "/", Stem(file), ".ci")));
+absl::StatusOr<std::string> ReadIn(const std::string &folder, const std::string &file) {
+  return ReadFileBytes(absl::StrCat(folder, "/", file));
+}
+
+absl::Status CompileFile(const Compilation &c, const std::string &folder, const std::string &file, CallGraph &calls) {
+  O2M_RETURN_IF_ERROR(RunCompiler(c, folder, file,
+                                  {"-std=c11", "-O2", "-ffunction-sections", "-fdata-sections", "-fcallgraph-info=su",
+                                   "-pipe", "-isystem", "libc", "-c", file}));
+  O2M_ASSIGN_OR_RETURN(const std::string graph, ReadIn(folder, Stem(file) + ".ci"));
   AddCallGraph(calls, graph);
   return absl::OkStatus();
+}
+
+// Laid out as a linker would: the gaps between constants of several alignments count.
+constexpr char kJoin[] =
+    "SECTIONS {\n  .text : { *(.text .text.*) }\n  .rodata : { *(.rodata .rodata.* .srodata .srodata.*) }\n}\n";
+
+// All objects in one, with what the compiler's own library adds.
+absl::StatusOr<std::string> JoinObjects(const Compilation &c, const std::string &folder,
+                                        const std::vector<std::string> &files) {
+  O2M_RETURN_IF_ERROR(WriteFileBytes(folder + "/join.ld", kJoin));
+  std::vector<std::string> arguments = {"-r", "-nostdlib", "-T", "join.ld", "-o", "all.o"};
+  for (const std::string &file : files) arguments.push_back(Stem(file) + ".o");
+  arguments.emplace_back("-lgcc");
+  O2M_RETURN_IF_ERROR(RunCompiler(c, folder, "all.o", arguments));
+  return ReadIn(folder, "all.o");
+}
+
+// Code of those functions of the C library that the objects call.
+absl::StatusOr<int64_t> LibraryText(const Compilation &c, const std::string &folder, const std::string &objects) {
+  O2M_RETURN_IF_ERROR(WriteFileBytes(folder + "/libc/libc.c", RuntimeFile("libc.c")));
+  O2M_RETURN_IF_ERROR(RunCompiler(
+      c, folder, "libc.c",
+      {"-O2", "-ffunction-sections", "-fno-tree-loop-distribute-patterns", "-isystem", "libc", "-c", "libc/libc.c"}));
+  O2M_ASSIGN_OR_RETURN(const std::string library, ReadIn(folder, "libc.o"));
+  O2M_ASSIGN_OR_RETURN(const auto sections, ElfSections(library));
+  int64_t bytes = 0;
+  for (const std::string &name : ElfUndefined(objects))
+    if (const auto code = sections.find(".text." + name); code != sections.end()) bytes += code->second;
+  return bytes;
 }
 
 Sizes WithoutCompiler(const Compilation &c) {
@@ -66,14 +96,20 @@ absl::StatusOr<Sizes> MeasureSizes(const Compilation &c, const std::vector<Gener
     O2M_RETURN_IF_ERROR(WriteFileBytes(absl::StrCat(folder.path(), "/libc/", name), RuntimeFile(name)));
   for (const GeneratedFile &file : files)
     O2M_RETURN_IF_ERROR(WriteFileBytes(absl::StrCat(folder.path(), "/", file.name), file.text));
+  std::vector<std::string> compiled;
   for (const GeneratedFile &file : files) {
     sizes.weights += file.constant_bytes;
     if (!absl::EndsWith(file.name, ".c") || file.example) continue;
     if (file.constant_bytes > 0) continue;  // a compiler would take minutes over the text of large ones to say the same
-    const absl::Status status = MeasureFile(c, folder.path(), file.name, sizes, calls);
+    const absl::Status status = CompileFile(c, folder.path(), file.name, calls);
     if (absl::IsNotFound(status)) return WithoutCompiler(c);
     O2M_RETURN_IF_ERROR(status);
+    compiled.push_back(file.name);
   }
+  O2M_ASSIGN_OR_RETURN(const std::string objects, JoinObjects(c, folder.path(), compiled));
+  O2M_ASSIGN_OR_RETURN(const ElfBytes bytes, ElfBytesOf(objects));
+  O2M_ASSIGN_OR_RETURN(const int64_t library, LibraryText(c, folder.path(), objects));
+  sizes.text = bytes.text + library, sizes.rodata = bytes.rodata, sizes.data = bytes.data, sizes.bss = bytes.bss;
   O2M_ASSIGN_OR_RETURN(sizes.stack, DeepestStack(calls, absl::StrCat(c.graph.name, "_run")));
   sizes.measured = true;
   return sizes;

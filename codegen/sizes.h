@@ -4,7 +4,8 @@
 
 namespace onnx2mcu {
 
-// Bytes of the model's own objects. stack: the deepest call chain of NAME_run by -fstack-usage.
+// Bytes of the model's own objects and of what they call of the compiler's library (libgcc) and the C library (the one
+// of codegen/runtime). stack: the deepest call chain of NAME_run by -fstack-usage.
 struct Sizes {
   int64_t text = 0, rodata = 0, data = 0, bss = 0, weights = 0, stack = 0;
   bool measured = false;  // false: no compiler for the target is installed, weights and arena only

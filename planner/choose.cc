@@ -17,6 +17,7 @@ namespace {
 struct Search {
   RewriteTools tools;
   PlanCache &cache;
+  const PlanOptions &options;
   Graph full, light;  // in order, without the rows that nobody reads; with data and without
   std::vector<SegmentId> kinds;
   std::vector<PricedSchedule> frontier;
@@ -107,6 +108,7 @@ absl::StatusOr<Alternative> Make(const Search &search, const PricedSchedule &sch
     ids.push_back(AppendSegment(alternative.graph, realized));
   }
   alternative.plan = Join(pieces, ids, alternative.graph.tensors.size());
+  alternative.plan.boundaries = search.options.boundaries;
   PlaceBuffers(alternative.plan, &search.cache.placements);
   alternative.instructions = schedule.price.instructions;
   SetName(search, schedule.picks, alternative);
@@ -120,7 +122,7 @@ absl::StatusOr<Alternative> Make(const Search &search, const PricedSchedule &sch
 absl::StatusOr<std::vector<Alternative>> ChooseSchedule(const Graph &graph, Host &host, const o2m_target &target,
                                                         const PlanOptions &options, PlanCache *cache) {
   PlanCache own;
-  Search search{{host, target, options.copy}, cache ? *cache : own, {}, {}, {}, {}};
+  Search search{{host, target, options.copy}, cache ? *cache : own, options, {}, {}, {}, {}};
   O2M_ASSIGN_OR_RETURN(search.kinds, KindsOf(search.cache, graph, host, target, options));
   search.frontier = PriceSchedules(search.cache, search.kinds, options);
   O2M_ASSIGN_OR_RETURN(const Layout layout, LayOut(search.cache, graph, search.tools));

@@ -22,15 +22,16 @@ Problem ProblemOf(const std::vector<Buffer> &buffers, const std::vector<Overwrit
 void PlaceBuffers(Plan &plan, Placements *known) {
   plan.lower_bound_bytes = LowerBound(plan.buffers, plan.overwrites);
   Problem problem = ProblemOf(plan.buffers, plan.overwrites);
-  problem.lower_bound = plan.lower_bound_bytes;
+  problem.lower_bound = plan.lower_bound_bytes, problem.boundaries = plan.boundaries;
   const Solution solution = Place(problem, known);
   for (size_t i = 0; i < plan.buffers.size(); i++) plan.buffers[i].offset = solution.offsets[i];
   plan.arena_bytes = solution.bytes, plan.arena_optimal = solution.optimal;
 }
 
-Plan PlanStages(const Graph &graph, const o2m_target &target, Contracts &contracts, std::vector<Stage> stages) {
+Plan PlanStages(const Graph &graph, const o2m_target &target, Contracts &contracts, std::vector<Stage> stages,
+                const std::vector<int64_t> &boundaries) {
   Plan plan;
-  plan.stages = std::move(stages);
+  plan.stages = std::move(stages), plan.boundaries = boundaries;
   AddBuffers(graph, target, contracts, plan);
   PlaceBuffers(plan);
   return plan;
@@ -39,7 +40,8 @@ Plan PlanStages(const Graph &graph, const o2m_target &target, Contracts &contrac
 absl::StatusOr<Plan> MakePlan(const Graph &graph, const o2m_target &target, const PlanOptions &options) {
   O2M_ASSIGN_OR_RETURN(Contracts contracts, ContractsOf(graph, target));
   const StageSpace space = StageSpaceOf(graph, target, contracts, OrderNodes(graph, contracts), {}, options.rows);
-  return PlanStages(graph, target, contracts, StagesOf(space, CutStages(space, options.live_limit)));
+  return PlanStages(graph, target, contracts, StagesOf(space, CutStages(space, options.live_limit)),
+                    options.boundaries);
 }
 
 }  // namespace onnx2mcu

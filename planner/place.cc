@@ -67,6 +67,10 @@ Conflicts ConflictsOf(const Problem &problem) {
   return conflicts;
 }
 
+void ForbidBoundaries(const Problem &problem, int64_t bytes, Intervals &forbidden) {
+  for (const int64_t at : problem.boundaries) forbidden.emplace_back(at - bytes, at);
+}
+
 int64_t LowestOutside(const Intervals &forbidden, int64_t align, int64_t from) {
   const auto up = [align](int64_t offset) { return (offset + align - 1) / align * align; };
   int64_t offset = up(from);
@@ -93,6 +97,7 @@ int64_t LowestFor(Search &s, int32_t block) {
   s.forbidden.clear();
   for (const Conflict &c : s.conflicts.Of(block))
     if (s.offsets[c.other] >= 0) s.forbidden.emplace_back(s.offsets[c.other] - c.below, s.offsets[c.other] + c.above);
+  ForbidBoundaries(s.problem, s.problem.blocks[block].bytes, s.forbidden);
   std::sort(s.forbidden.begin(), s.forbidden.end());
   s.work += 1 + static_cast<int64_t>(s.conflicts.Of(block).size());
   return LowestOutside(s.forbidden, s.problem.blocks[block].align, 0);
@@ -116,7 +121,8 @@ int64_t PlaceInOrder(Search &s, const std::vector<int32_t> &order) {
 }
 
 bool Met(const Search &s) { return s.best.bytes <= s.bound; }
-bool Close(const Search &s) { return s.best.bytes * 100 <= s.bound * 101; }
+// With boundaries a few bytes decide whether the last region holds its share.
+bool Close(const Search &s) { return s.problem.boundaries.empty() ? s.best.bytes * 100 <= s.bound * 101 : Met(s); }
 
 // What goes first, and what among equals.
 enum class Major : uint8_t { kBytes, kArea, kTime };
@@ -311,10 +317,21 @@ Solution PlaceLoose(const Problem &problem, const Fitted &fitted, Placements &kn
   return solution;
 }
 
+// Where all fits into the first region no boundary matters.
+Solution PlaceBelow(const Problem &problem, Placements *known) {
+  Problem one = problem;
+  one.boundaries.clear();
+  return Place(one, known);
+}
+
 }  // namespace
 
 // Greedy orders of the whole first, where no part says that they cannot meet the bound: they put nothing together.
 Solution Place(const Problem &problem, Placements *caller) {
+  if (!problem.boundaries.empty()) {
+    Solution below = PlaceBelow(problem, caller);
+    if (below.bytes <= problem.boundaries[0]) return below;
+  }
   const auto fixed = [](const Block &block) { return block.fixed >= 0; };
   if (std::any_of(problem.blocks.begin(), problem.blocks.end(), fixed)) return PlaceAlone(problem);
   Placements own, &known = caller ? *caller : own;

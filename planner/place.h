@@ -29,6 +29,9 @@ struct Problem {
   std::vector<Distance> distances;
   int64_t lower_bound = 0;       // stop at it; 0: none known
   int64_t work_limit = 3000000;  // of all that follows the first greedy orders, in blocks and conflicts looked at
+  // Where one region of memory ends and the next begins: multiples of every alignment, upward. No block lies across
+  // one.
+  std::vector<int64_t> boundaries = {};
 };
 
 struct Solution {
@@ -39,14 +42,16 @@ struct Solution {
 
 // Part by part where the problem falls apart in time (place_parts.h), as a whole where the parts do not fit together.
 // Each by greedy orders, blocks of the peak moved forward, and where the best is more than 1 % over the lower bound, an
-// exact search up to the work limit. Deterministic: `known` saves time only.
+// exact search up to the work limit. Deterministic: `known` saves time only. With boundaries: the lowest top there is
+// too, so that what does not fit below the first is as little as can be.
 struct Placements;
 Solution Place(const Problem &problem, Placements *known = nullptr);
 
 // minimalloc's format: a header line that names the columns, then a line per block: id,lower,upper,size (upper
 // exclusive), alignment where one is not 1, offset with a solution. Two columns are our own, where they are needed:
 // over (`id@distance id@distance`: the blocks that this one may lie over) and fixed. A foreign placer that does not
-// know them sees a harder problem, or a freer one.
+// know them sees a harder problem, or a freer one. With boundaries and a solution a third one, region, counts the
+// boundaries below a block; it is not read.
 std::string WriteCsv(const Problem &problem, const Solution *solution);
 struct CsvProblem {
   Problem problem;

@@ -18,6 +18,8 @@ absl::Status CheckAlone(const Problem &problem, const Solution &solution, size_t
   if (offset < 0) return Bad(NameOf(problem, i) + " has no offset");
   if (block.fixed >= 0 && offset != block.fixed) return Bad(NameOf(problem, i) + " is not where it was to lie");
   if (block.fixed < 0 && offset % block.align != 0) return Bad(NameOf(problem, i) + " is not aligned");
+  for (const int64_t at : problem.boundaries)
+    if (offset < at && at < offset + block.bytes) return Bad(NameOf(problem, i) + " lies across two regions");
   if (offset + block.bytes > solution.bytes) return Bad(NameOf(problem, i) + " ends above the arena");
   return absl::OkStatus();
 }

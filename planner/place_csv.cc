@@ -11,19 +11,20 @@ namespace onnx2mcu {
 namespace {
 
 absl::Status BadLine(size_t line, const std::string &what) {
-  return absl::InvalidArgumentError(
-      absl::StrCat("csv line ", line, ": ", what,
-                   "; the first line names the columns: id, lower, upper, size, and alignment, over, fixed, offset or "
-                   "none of them"));
+  return absl::InvalidArgumentError(absl::StrCat(
+      "csv line ", line, ": ", what,
+      "; the first line names the columns: id, lower, upper, size, and alignment, over, fixed, offset, region or "
+      "none of them"));
 }
 
 // Which optional columns a problem needs.
 struct Columns {
-  bool alignment = false, over = false, fixed = false, offset = false;
+  bool alignment = false, over = false, fixed = false, offset = false, region = false;
 };
 
 Columns ColumnsOf(const Problem &problem, const Solution *solution) {
   Columns columns{.over = !problem.distances.empty(), .offset = solution != nullptr};
+  columns.region = columns.offset && !problem.boundaries.empty();
   for (const Block &block : problem.blocks) {
     columns.alignment |= block.align != 1;
     columns.fixed |= block.fixed >= 0;
@@ -36,6 +37,10 @@ std::string IdOf(const Problem &problem, int32_t block) {
   return id.empty() ? absl::StrCat(block) : id;
 }
 
+int64_t RegionAt(const Problem &problem, int64_t offset) {
+  return std::count_if(problem.boundaries.begin(), problem.boundaries.end(), [&](int64_t at) { return at <= offset; });
+}
+
 }  // namespace
 
 std::string WriteCsv(const Problem &problem, const Solution *solution) {
@@ -45,7 +50,7 @@ std::string WriteCsv(const Problem &problem, const Solution *solution) {
     absl::StrAppend(&over[d.y], over[d.y].empty() ? "" : " ", IdOf(problem, d.x), "@", d.distance);
   std::string csv = "id,lower,upper,size";
   absl::StrAppend(&csv, columns.alignment ? ",alignment" : "", columns.over ? ",over" : "",
-                  columns.fixed ? ",fixed" : "", columns.offset ? ",offset\n" : "\n");
+                  columns.fixed ? ",fixed" : "", columns.offset ? ",offset" : "", columns.region ? ",region\n" : "\n");
   for (size_t i = 0; i < problem.blocks.size(); i++) {
     const Block &b = problem.blocks[i];
     absl::StrAppend(&csv, IdOf(problem, static_cast<int32_t>(i)), ",", b.first, ",", b.last + 1, ",", b.bytes);
@@ -53,6 +58,7 @@ std::string WriteCsv(const Problem &problem, const Solution *solution) {
     if (columns.over) absl::StrAppend(&csv, ",", over[i]);
     if (columns.fixed) absl::StrAppend(&csv, ",", b.fixed >= 0 ? absl::StrCat(b.fixed) : "");
     if (columns.offset) absl::StrAppend(&csv, ",", solution->offsets[i]);
+    if (columns.region) absl::StrAppend(&csv, ",", RegionAt(problem, solution->offsets[i]));
     csv += "\n";
   }
   return csv;
@@ -60,9 +66,9 @@ std::string WriteCsv(const Problem &problem, const Solution *solution) {
 
 namespace {
 
-enum Column { kId, kLower, kUpper, kSize, kAlignment, kOver, kFixed, kOffset, kGaps, kColumns };
+enum Column { kId, kLower, kUpper, kSize, kAlignment, kOver, kFixed, kOffset, kGaps, kRegion, kColumns };
 constexpr const char *kNames[kColumns] = {"id",   "lower", "upper",  "size", "alignment",
-                                          "over", "fixed", "offset", "gaps"};
+                                          "over", "fixed", "offset", "gaps", "region"};
 
 struct Reader {
   std::array<int, kColumns> place;  // in a line; -1: no such column

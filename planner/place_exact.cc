@@ -142,6 +142,7 @@ void FindFixed(ExactSearch &s, int32_t block) {
       s.fixed[block].emplace_back(s.offsets[c.other] - c.below, s.offsets[c.other] + c.above);
     }
   }
+  ForbidBoundaries(s.problem, s.problem.blocks[block].bytes, s.fixed[block]);
   std::sort(s.fixed[block].begin(), s.fixed[block].end());
   s.trial[block] = LowestOutside(s.fixed[block], s.problem.blocks[block].align, 0);
 }

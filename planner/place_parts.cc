@@ -85,7 +85,7 @@ std::vector<Part> CutInTime(const Problem &problem, int32_t in, int32_t out) {
   }
   for (Part &part : parts) {
     CountTime(part);
-    part.problem.work_limit = problem.work_limit;
+    part.problem.work_limit = problem.work_limit, part.problem.boundaries = problem.boundaries;
   }
   AddDistances(problem, parts);
   return parts;
@@ -114,6 +114,8 @@ PartId IdOf(Placements &known, const Problem &part) {
   put(part.work_limit), put(static_cast<int64_t>(part.blocks.size()));
   for (const Block &b : part.blocks) put(b.bytes), put(b.align), put(b.first), put(b.last);
   for (const Distance &d : part.distances) put(d.x), put(d.y), put(d.distance);
+  put(static_cast<int64_t>(part.boundaries.size()));
+  for (const int64_t at : part.boundaries) put(at);
   const auto [it, fresh] = known.ids.try_emplace(std::move(key), static_cast<PartId>(known.entries.size()));
   if (!fresh) return it->second;
   Placements::Entry &entry = known.entries.emplace_back();
@@ -125,6 +127,11 @@ PartId IdOf(Placements &known, const Problem &part) {
 namespace {
 
 bool Aligned(const Block &block) { return block.fixed < 0 || block.fixed % block.align == 0; }
+
+bool Across(const Problem &problem, const Block &block) {
+  return std::any_of(problem.boundaries.begin(), problem.boundaries.end(),
+                     [&](int64_t at) { return block.fixed < at && at < block.fixed + block.bytes; });
+}
 
 // What is held keeps clear of each other.
 bool Possible(const Problem &problem, int32_t in, int32_t out) {
@@ -143,6 +150,8 @@ Solution Hold(const Problem &part, const Link &link, int64_t in, int64_t out, Ef
   if (in >= 0) problem.blocks[link.in].fixed = in;
   if (out >= 0) problem.blocks[link.out].fixed = out;
   if (in >= 0 && !Aligned(problem.blocks[link.in])) return {{}, kImpossible};
+  if (in >= 0 && Across(problem, problem.blocks[link.in])) return {{}, kImpossible};
+  if (out >= 0 && Across(problem, problem.blocks[link.out])) return {{}, kImpossible};
   if (in >= 0 && out >= 0 && link.in != link.out && !Possible(problem, link.in, link.out)) return {{}, kImpossible};
   if (effort == Effort::kSome) problem.work_limit /= kSomeWork;
   if (effort == Effort::kAll && (in >= 0 || out >= 0)) problem.work_limit /= kHeldWork;

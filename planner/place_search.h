@@ -32,6 +32,9 @@ Solution PlaceAlone(const Problem &problem);
 
 using Intervals = std::vector<std::pair<int64_t, int64_t>>;
 
+// Adds where a block of so many bytes may not begin because it would lie across a boundary.
+void ForbidBoundaries(const Problem &problem, int64_t bytes, Intervals &forbidden);
+
 // The lowest multiple of align >= from in none of the open intervals, which are sorted.
 int64_t LowestOutside(const Intervals &forbidden, int64_t align, int64_t from);
 

@@ -46,7 +46,7 @@ Block Copy(const Block &b) { return {"", b.bytes, b.align, b.first, b.last, b.fi
 
 Part Alone(const Problem &whole, std::vector<int32_t> window) {
   Part part;
-  part.blocks = std::move(window);
+  part.blocks = std::move(window), part.problem.boundaries = whole.boundaries;
   for (int32_t i : part.blocks) part.problem.blocks.push_back(Copy(whole.blocks[i]));
   Finish(whole, part);
   return part;

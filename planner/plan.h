@@ -31,6 +31,13 @@ struct Buffer {
   bool tile = false;
 };
 
+// One region of RAM as far as the plan uses it: what the caller of NAME_run provides as one arena. Offsets of all
+// regions lie on one line; those of an arena begin at `begin`.
+struct Arena {
+  int32_t region = 0;            // its index among those that the plan was made for
+  int64_t begin = 0, bytes = 0;  // but for the last arena a multiple of 16
+};
+
 // y may be written over x: offset(x) - offset(y) >= distance, or they do not overlap (token overwriting).
 struct Overwrite {
   int32_t x = 0, y = 0;  // buffer indices
@@ -51,18 +58,22 @@ struct Plan {
   std::vector<int32_t> buffer_of;             // by TensorId (of a base); kNone: constant, graph input, graph output
   std::vector<int32_t> scratch_of, state_of;  // by NodeId; kNone: none
   std::vector<Prefetch> prefetches;           // in order of stages
-  int64_t arena_bytes = 0;
-  int64_t lower_bound_bytes = 0;  // max over time of live bytes, from the lifetimes alone
-  bool arena_optimal = false;     // no placement of these buffers needs less: the bound is met, or a search has ended
+  std::vector<int64_t> boundaries;            // where on the line of offsets the regions of RAM after the first begin,
+                                              // multiples of 16; no buffer lies across one
+  int64_t arena_bytes = 0;                    // past the last offset; of all arenas together: ArenaRam()
+  int64_t lower_bound_bytes = 0;              // max over time of live bytes, from the lifetimes alone
+  bool arena_optimal = false;  // no placement of these buffers needs less: the bound is met, or a search has ended
 };
 
 struct PlanOptions {
   int32_t rows = 0;                   // steps per iteration of every loop; 0: the planner chooses, loop by loop
   std::string optimize = "balanced";  // balanced | speed | ram | flash; of ChooseSchedule()
-  int64_t arena_budget = 0;           // bytes; 0: none; of ChooseSchedule()
-  const o2m_op *copy = nullptr;       // of ChooseSchedule(): an op that moves rows; null: no schedule that needs one
-  int64_t live_limit = 0;             // of MakePlan(): fewest instructions whose stages keep no more bytes alive than
-                                      // this, or than the least possible where that is more
+  int64_t arena_budget = 0;  // bytes; 0: none; of ChooseSchedule(). With boundaries: where the last region ends
+  std::vector<int64_t> boundaries = {};        // of several regions of RAM: Plan::boundaries
+  std::vector<std::string> region_names = {};  // of them all, for messages
+  const o2m_op *copy = nullptr;  // of ChooseSchedule(): an op that moves rows; null: no schedule that needs one
+  int64_t live_limit = 0;        // of MakePlan(): fewest instructions whose stages keep no more bytes alive than
+                                 // this, or than the least possible where that is more
 };
 
 // One entry of the search: a rewritten graph and its plan. `exact`: the same bytes out as the graph without rewrites.
@@ -93,6 +104,17 @@ int64_t LowerBound(const std::vector<Buffer> &buffers, const std::vector<Overwri
 
 // Null where the constant is read in place.
 const Prefetch *PrefetchOf(const Plan &plan, NodeId node, int32_t slot);
+
+// The regions that hold a buffer; at least one. Without boundaries all is one.
+std::vector<Arena> ArenasOf(const Plan &plan);
+// Bytes of all arenas.
+int64_t ArenaRam(const Plan &plan);
+// Where an offset of the plan lies: the index into ArenasOf(), and the offset there.
+struct ArenaPlace {
+  int32_t arena = 0;
+  int64_t offset = 0;
+};
+ArenaPlace PlaceOf(const Plan &plan, int64_t offset);
 
 // Most bytes alive at once during a stage.
 int64_t LiveBytes(const Plan &plan, int32_t stage);

@@ -17,9 +17,10 @@ Kinds Resolve(const PlanCache &cache, std::span<const SegmentId> ids) {
   return kinds;
 }
 
-// The pieces in a row, where they fit together; else the plan as a whole, as Place() would.
-void PlacePieces(PlanCache &cache, const std::vector<const Piece *> &pieces, Price &price) {
-  if (Plain(pieces)) {
+// The pieces in a row, where they fit together in one region; else the plan as a whole, as Place() would.
+void PlacePieces(PlanCache &cache, const std::vector<const Piece *> &pieces, const std::vector<int64_t> &boundaries,
+                 Price &price) {
+  if (boundaries.empty() && Plain(pieces)) {
     std::vector<Link> links;
     for (const Piece *piece : pieces) links.insert(links.end(), piece->links.begin(), piece->links.end());
     const ChainSolution chain = PlaceChain(cache.placements, links, 0);
@@ -27,12 +28,13 @@ void PlacePieces(PlanCache &cache, const std::vector<const Piece *> &pieces, Pri
     if (chain.fits()) return;
   }
   Plan plan = Join(pieces, {}, 0);
+  plan.boundaries = boundaries;
   PlaceBuffers(plan, &cache.placements);
   price.arena_bytes = plan.arena_bytes, price.lower_bound_bytes = plan.lower_bound_bytes;
   price.arena_optimal = plan.arena_optimal;
 }
 
-Price PriceKinds(PlanCache &cache, const Kinds &kinds, const Picks &picks) {
+Price PriceKinds(PlanCache &cache, const Kinds &kinds, const Picks &picks, const std::vector<int64_t> &boundaries) {
   std::vector<const Piece *> pieces;
   Price price;
   for (size_t i = 0; i < kinds.size(); i++) {
@@ -42,7 +44,7 @@ Price PriceKinds(PlanCache &cache, const Kinds &kinds, const Picks &picks) {
     price.time += piece.time;
     price.constant_bytes += piece.constant_bytes;
   }
-  PlacePieces(cache, pieces, price);
+  PlacePieces(cache, pieces, boundaries, price);
   return price;
 }
 
@@ -99,7 +101,7 @@ absl::StatusOr<std::vector<SegmentId>> KindsOf(PlanCache &cache, const Graph &gr
 }
 
 Price PriceOf(PlanCache &cache, std::span<const SegmentId> kinds, const Picks &picks) {
-  return PriceKinds(cache, Resolve(cache, kinds), picks);
+  return PriceKinds(cache, Resolve(cache, kinds), picks, {});
 }
 
 std::vector<PricedSchedule> PriceSchedules(PlanCache &cache, std::span<const SegmentId> ids,
@@ -115,7 +117,7 @@ std::vector<PricedSchedule> PriceSchedules(PlanCache &cache, std::span<const Seg
     const int64_t instructions = InstructionsOf(kinds, picks);
     if (instructions >= best) continue;
     best = instructions;
-    all.push_back({picks, PriceKinds(cache, kinds, picks)});
+    all.push_back({picks, PriceKinds(cache, kinds, picks, options.boundaries)});
   }
   return NonDominated(std::move(all));
 }

@@ -13,7 +13,7 @@
 namespace onnx2mcu {
 
 struct Price {
-  int64_t arena_bytes = 0, lower_bound_bytes = 0;
+  int64_t arena_bytes = 0, lower_bound_bytes = 0;  // as of Plan
   bool arena_optimal = false;
   int64_t instructions = 0, flash_bytes_read = 0;  // estimates, per inference
   int64_t time = 0;                                // TimeOf() both: what schedules are compared by
@@ -31,7 +31,8 @@ struct PricedSchedule {
 absl::StatusOr<std::vector<SegmentId>> KindsOf(PlanCache &cache, const Graph &graph, Host &host,
                                                const o2m_target &target, const PlanOptions &options);
 
-// One schedule: the arena that ChooseSchedule() comes to. Preconditions: kinds from KindsOf(), picks in range.
+// One schedule in one region: the arena that ChooseSchedule() comes to. Preconditions: kinds from KindsOf(), picks in
+// range.
 Price PriceOf(PlanCache &cache, std::span<const SegmentId> kinds, const Picks &picks);
 
 // Every schedule that no other one beats, by arena upward, time downward. Never empty.

@@ -36,6 +36,7 @@ std::string Lifeline(const Buffer &buffer, size_t stages, size_t width) {
 std::string PlanCsv(const Graph &graph, const Plan &plan) {
   Problem problem;
   Solution solution;
+  problem.boundaries = plan.boundaries;
   for (const Buffer &buffer : plan.buffers) {
     problem.blocks.push_back({WithoutCommas(BufferName(graph, buffer)), buffer.bytes, 1, buffer.first, buffer.last});
     solution.offsets.push_back(buffer.offset);
@@ -50,14 +51,19 @@ std::string MemoryMap(const Graph &graph, const Plan &plan) {
     if (a->first_stage != b->first_stage) return a->first_stage < b->first_stage;
     return a->offset != b->offset ? a->offset < b->offset : a < b;
   });
-  std::string map = absl::StrCat("arena ", Grouped(plan.arena_bytes), " bytes; lower bound ",
-                                 Grouped(plan.lower_bound_bytes), "; ", plan.stages.size(), " stages\n");
+  const std::vector<Arena> arenas = ArenasOf(plan);
+  std::string sizes;
+  for (const Arena &arena : arenas) absl::StrAppend(&sizes, sizes.empty() ? "" : " + ", Grouped(arena.bytes));
+  std::string map = absl::StrCat("arena ", sizes, " bytes; lower bound ", Grouped(plan.lower_bound_bytes), "; ",
+                                 plan.stages.size(), " stages\n");
   absl::StrAppend(&map, "    offset      bytes  stages   alive\n");
-  for (const Buffer *buffer : sorted)
-    absl::StrAppend(
-        &map, absl::StrFormat("%10d %10d %3d-%-3d   %s  %s%s\n", buffer->offset, buffer->bytes, buffer->first_stage,
-                              buffer->last_stage, Lifeline(*buffer, plan.stages.size(), 40), BufferName(graph, *buffer),
-                              buffer->tile ? " (tile)" : ""));
+  for (const Buffer *buffer : sorted) {
+    const ArenaPlace place = PlaceOf(plan, buffer->offset);
+    const std::string offset = absl::StrCat(place.arena > 0 ? absl::StrCat("a", place.arena, " + ") : "", place.offset);
+    absl::StrAppend(&map, absl::StrFormat("%10s %10d %3d-%-3d   %s  %s%s\n", offset, buffer->bytes, buffer->first_stage,
+                                          buffer->last_stage, Lifeline(*buffer, plan.stages.size(), 40),
+                                          BufferName(graph, *buffer), buffer->tile ? " (tile)" : ""));
+  }
   return map;
 }
 

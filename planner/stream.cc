@@ -89,7 +89,7 @@ Plan WithOneLoop(const Graph &light, const o2m_target &target, const Plan &plan)
   if (!contracts.ok() || light.inputs.size() != 1) return plan;
   std::vector<Stage> stages = MergeReaders(light, *contracts, plan);
   if (stages.empty()) return plan;
-  Plan merged = PlanStages(light, target, *contracts, std::move(stages));
+  Plan merged = PlanStages(light, target, *contracts, std::move(stages), plan.boundaries);
   return ValidatePlan(light, target, merged).ok() ? merged : plan;
 }
 
@@ -120,16 +120,24 @@ Buffer BandOf(const Graph &graph, const Plan &plan, const Stream &stream) {
   return band;
 }
 
+// The lowest offset from `offset` on at which so many bytes lie in one region.
+int64_t WithinRegion(const Plan &plan, int64_t offset, int64_t bytes) {
+  for (const int64_t at : plan.boundaries)
+    if (offset < at && at < offset + bytes) offset = at;
+  return offset;
+}
+
 // The lowest offset at which the band lies beside all that is alive with it.
 int64_t Gap(const Plan &plan, const Buffer &band) {
   std::vector<const Buffer *> alive;
   for (const Buffer &buffer : plan.buffers)
     if (buffer.first <= band.last && band.first <= buffer.last) alive.push_back(&buffer);
   std::sort(alive.begin(), alive.end(), [](const Buffer *a, const Buffer *b) { return a->offset < b->offset; });
-  int64_t offset = 0;
+  int64_t offset = WithinRegion(plan, 0, band.bytes);
   for (const Buffer *buffer : alive) {
     if (offset + band.bytes <= buffer->offset) break;
-    offset = std::max(offset, AlignUp(buffer->offset + buffer->bytes, kTensorAlign));
+    const int64_t behind = AlignUp(buffer->offset + buffer->bytes, kTensorAlign);
+    offset = WithinRegion(plan, std::max(offset, behind), band.bytes);
   }
   return offset;
 }
@@ -165,7 +173,7 @@ absl::StatusOr<Plan> WithRows(const Graph &light, const o2m_target &target, cons
   O2M_ASSIGN_OR_RETURN(Contracts contracts, ContractsOf(light, target));
   std::vector<Stage> stages = plan.stages;
   stages[stream.stage].rows = stream.rows;
-  return PlanStages(light, target, contracts, std::move(stages));
+  return PlanStages(light, target, contracts, std::move(stages), plan.boundaries);
 }
 
 // Gives the band a place at the given rows; the plan as it is where that will do, else one that is made for it.

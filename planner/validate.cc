@@ -403,6 +403,8 @@ absl::Status CheckPairs(const Checker &c) {
   for (size_t i = 0; i < buffers.size(); i++) {
     const Buffer &a = buffers[i];
     if (a.offset < 0 || a.offset + a.bytes > c.plan.arena_bytes) return Bad(Describe(c, a) + " is outside the arena");
+    for (const int64_t at : c.plan.boundaries)
+      if (a.offset < at && at < a.offset + a.bytes) return Bad(Describe(c, a) + " lies across two regions");
     for (size_t j = 0; j < i; j++) {
       const Buffer &b = buffers[j];
       if (a.first > b.last || b.first > a.last) continue;

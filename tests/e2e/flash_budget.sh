@@ -25,3 +25,13 @@ for folder in small wide; do
   echo "kernels of $folder: $bytes B of at most 12000"
   [ "$bytes" -le 12000 ] || fail "kernels of $bytes B"
 done
+# What is linked is no more than what was counted: memcpy and memset, and the compiler's functions for what a core cannot.
+command -v qemu-system-arm >/dev/null || { echo "what is linked is not looked at: qemu-system-arm is not installed"; exit 0; }
+[ -f "$images" ] || { echo "what is linked is not looked at: $images is missing"; exit 0; }
+for core in cortex-m0 cortex-m4; do
+  compiled "$core" --target="$core" --stream=off
+  tool validate "$model" -q --json --target="$core" --stream=off --inputs="$images" --limit=1 >linked.json || fail "validate"
+  linked=$("$python" -c 'import json; print(sum(json.load(open("linked.json"))["flash_measured"].values()))')
+  echo "$core: $(flash "$core") B counted, $linked B linked"
+  [ "$linked" -le "$(flash "$core")" ] || fail "$core: $linked B are linked, $(flash "$core") B were counted"
+done

@@ -1,7 +1,8 @@
 // tests/planner/byte_owners.h - plays a plan through call by call and remembers, for every byte of the arena, whose it
-// is: which byte of which tensor, or scratch, or state. A plan is wrong if a call does not find what it reads, or if
-// what it may write in any order lies over what it may read. Knows the contract of an op and the address that a call
-// is given (planner/execute.h), nothing of lifetimes, distances or the planner's reasons.
+// is: which byte of which tensor, or scratch, or state, or prefetched constant. A plan is wrong if a call does not find
+// what it reads, or if what it may write in any order lies over what it may read. A transfer takes all of the stage
+// that it starts with: what it brings must still be there when that ends. Knows the contract of an op and the address
+// that a call is given (planner/execute.h), nothing of lifetimes, distances or the planner's reasons.
 #pragma once
 #include <algorithm>
 #include <string>
@@ -20,7 +21,9 @@ class ByteOwners {
   // What went wrong first; empty if nothing did.
   std::string Play() {
     for (TensorId input : graph_.inputs) PutInput(input);
-    for (const Stage &stage : plan_.stages) {
+    for (size_t s = 0; s < plan_.stages.size(); s++) {
+      const Stage &stage = plan_.stages[s];
+      Arrive(s), Start(s + 1);
       for (NodeId node : stage.nodes) Fill(StateOf(node, stage), {kState, node});
       const int32_t steps = std::max(stage.steps, 1), rows = std::max(stage.rows, 1);
       for (int32_t first = 0; first < steps; first += rows)
@@ -30,7 +33,7 @@ class ByteOwners {
   }
 
  private:
-  static constexpr int32_t kNobody = -1, kScratch = -2, kState = -3;
+  static constexpr int32_t kNobody = -1, kScratch = -2, kState = -3, kPrefetched = -4;  // the byte: of the node's slot
   struct Owner {
     int32_t base = kNobody;
     int64_t byte = 0;
@@ -72,6 +75,26 @@ class ByteOwners {
   Bytes StateOf(NodeId node, const Stage &stage) const {
     const int64_t bytes = MemoryOf(graph_, graph_.nodes[node], target_, std::max(stage.rows, 1)).state_bytes;
     return Block(plan_.state_of[node], bytes);
+  }
+
+  // Of a constant as its reader is given it; `known`: as many bytes as have come.
+  Bytes CopyOf(const Prefetch &p, bool known) const {
+    const auto bytes = static_cast<int64_t>(graph_.nodes[p.node].constants[p.slot].data.size());
+    Bytes copy = Block(p.buffer, known ? std::min(bytes, plan_.buffers[p.buffer].bytes) : bytes);
+    for (size_t i = 0; i < copy.size(); i++)
+      copy[i].owner = {kPrefetched - p.node, (int64_t{p.slot} << 32) + static_cast<int64_t>(i)};
+    return copy;
+  }
+  void Start(size_t stage) {
+    for (const Prefetch &p : plan_.prefetches) {
+      if (p.stage != static_cast<int32_t>(stage)) continue;
+      if (plan_.buffers[p.buffer].offset % 16) Wrong("a transfer to no multiple of 16");
+      for (const Byte &b : CopyOf(p, true)) Put(b.place, b.owner);
+    }
+  }
+  void Arrive(size_t stage) {
+    for (const Prefetch &p : plan_.prefetches)
+      if (p.stage == static_cast<int32_t>(stage)) Find(CopyOf(p, true), graph_.nodes[p.node].name + " (in transit)");
   }
 
   // The bytes of an operand that step u touches in a call that begins with step `first`; u < 0: all of it.
@@ -144,7 +167,14 @@ class ByteOwners {
     const auto in_place = [&](size_t i) { return stage.steps > 0 && (memory.in_place_inputs >> i & 1); };
     Apart(scratch, state, node.name + ": scratch over state");
     Find(Owned(state, {kState, id}), node.name + " (state)");
-    Bytes written;
+    Bytes written, constants;
+    for (const Prefetch &p : plan_.prefetches) {
+      if (p.node != id) continue;
+      const Bytes copy = CopyOf(p, false);
+      Find(copy, node.name + " (prefetched)");
+      constants.insert(constants.end(), copy.begin(), copy.end());
+    }
+    Apart(constants, scratch, node.name + ": scratch over constants");
     for (size_t i = 0; i < node.outputs.size(); i++) {
       const Bytes bytes = InCall(node.outputs[i], memory.outputs[i], stage, first, rows);
       Apart(bytes, written, node.name + ": outputs over each other");
@@ -152,6 +182,7 @@ class ByteOwners {
     }
     Apart(written, scratch, node.name + ": scratch over output");
     Apart(written, state, node.name + ": state over output");
+    Apart(written, constants, node.name + ": output over constants");
     for (size_t i = 0; i < node.inputs.size(); i++) {
       const Bytes read = InCall(node.inputs[i], memory.inputs[i], stage, first, rows);
       Apart(read, scratch, node.name + ": scratch over input");

@@ -25,6 +25,16 @@ TEST(PlaceCsv, WritesTheColumnsThatAreNeeded) {
             "id,lower,upper,size,alignment,over,fixed\nx,0,2,100,8,,\ny,1,5,50,1,x@16,24\n");
 }
 
+TEST(PlaceCsv, CountsRegions) {
+  Problem problem;
+  problem.blocks = {{"a", 16, 1, 0, 1}, {"b", 16, 1, 0, 1}};
+  problem.boundaries = {24};
+  const Solution solution = Place(problem);
+  const std::string text = "id,lower,upper,size,offset,region\na,0,2,16,0,0\nb,0,2,16,24,1\n";
+  EXPECT_EQ(WriteCsv(problem, &solution), text);
+  EXPECT_EQ(ReadCsv(text)->solution.offsets, solution.offsets);
+}
+
 TEST(PlaceCsv, KeepsRandomProblems) {
   std::mt19937 random(7);
   for (int trial = 0; trial < 500 / kSlow; trial++) {

@@ -32,6 +32,7 @@ bool Feasible(const Problem &problem, int64_t arena, std::vector<int64_t> &offse
   for (int64_t offset = low; offset <= high; offset += b.align) {
     offsets.push_back(offset);
     bool fits = true;
+    for (const int64_t at : problem.boundaries) fits = fits && (at <= offset || offset + b.bytes <= at);
     for (int32_t other = 0; other < block && fits; other++) fits = Fits(problem, offsets, block, other);
     if (fits && Feasible(problem, arena, offsets)) return true;
     offsets.pop_back();
@@ -43,8 +44,9 @@ struct Tally {
   int optimal = 0, tried = 0, related = 0;
 };
 
-void Compare(std::mt19937 &random, const ProblemKind &kind, Tally &tally) {
-  const Problem problem = RandomProblem(random, kind);
+void Compare(std::mt19937 &random, const ProblemKind &kind, Tally &tally, std::vector<int64_t> boundaries = {}) {
+  Problem problem = RandomProblem(random, kind);
+  problem.boundaries = std::move(boundaries);
   const Solution solution = Place(problem);
   ASSERT_EQ(CheckSolution(problem, solution), absl::OkStatus());
   std::vector<int64_t> offsets;
@@ -88,6 +90,21 @@ TEST(SearchExactly, IsOptimalAroundFixedBlocks) {
     ProblemKind kind{.blocks = 2 + trial % 5, .times = 1 + trial / 6 % 4, .sizes = 6, .aligned = trial % 2 == 0};
     kind.overwritable = trial % 4, kind.fixed_blocks = 1 + trial % 3;
     Compare(random, kind, tally);
+    if (testing::Test::HasFatalFailure()) FAIL() << "trial " << trial;
+  }
+  EXPECT_EQ(tally.optimal, tally.tried);
+}
+
+TEST(SearchExactly, IsOptimalBetweenBoundaries) {
+  std::mt19937 random(4);
+  Tally tally;
+  for (int trial = 0; trial < 6000 / kSlow; trial++) {
+    ProblemKind kind{.blocks = 2 + trial % 5, .times = 1 + trial / 6 % 4, .sizes = 6, .aligned = trial % 2 == 0};
+    kind.overwritable = trial % 4;
+    const int64_t unit = kind.aligned ? 8 : 1, first = unit * (1 + Below(random, 8));
+    std::vector<int64_t> boundaries = {first};
+    if (trial % 3 == 0) boundaries.push_back(first + unit * (1 + Below(random, 8)));
+    Compare(random, kind, tally, boundaries);
     if (testing::Test::HasFatalFailure()) FAIL() << "trial " << trial;
   }
   EXPECT_EQ(tally.optimal, tally.tried);

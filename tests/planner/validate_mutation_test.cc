@@ -6,6 +6,7 @@
 
 #include "planner/contract.h"
 #include "planner/place.h"
+#include "planner/prefetch.h"
 #include "tests/planner/byte_owners.h"
 #include "tests/planner/random_graph.h"
 
@@ -169,6 +170,51 @@ Tally Try(const std::vector<Subject> &subjects, const std::function<Plan(std::mt
   return tally;
 }
 
+// The same with constants of many sizes, as many of them on their way in the arena as may be.
+std::vector<Subject> PrefetchSubjects() {
+  std::mt19937 random(7);
+  std::vector<Subject> subjects;
+  for (Subject &subject : Subjects()) {
+    for (Node &node : subject.graph.nodes) {
+      for (int32_t slot = Upto(random, 3); slot-- > 0;) {
+        Constant &constant = node.constants.emplace_back();
+        constant.dtype = DType::kS8, constant.count = 64 + Upto(random, 80);
+        constant.data.resize(static_cast<size_t>(constant.count));
+      }
+    }
+    AddPrefetch(subject.graph, 64 * (1 + Upto(random, 12)), 0, &subject.plan);
+    if (!subject.plan.prefetches.empty()) subjects.push_back(std::move(subject));
+  }
+  return subjects;
+}
+
+Prefetch &AnyPrefetch(std::mt19937 &random, Plan &plan) {
+  return plan.prefetches[Upto(random, plan.prefetches.size())];
+}
+
+// What is prefetched lies somewhere else, has less room, or does not live from before the transfer to after the reader.
+Plan ChangePrefetchBuffer(std::mt19937 &random, Plan plan) {
+  Buffer &buffer = plan.buffers[AnyPrefetch(random, plan).buffer];
+  const Buffer &other = plan.buffers[Upto(random, plan.buffers.size())];
+  const int kind = Upto(random, 4);
+  if (kind == 0) buffer.offset = other.offset / kBlockAlign * kBlockAlign;
+  if (kind == 1) buffer.offset = std::max<int64_t>(buffer.offset - 32 + Upto(random, 65), 0);
+  if (kind == 2) buffer.bytes -= 1 + Upto(random, buffer.bytes);
+  if (kind == 3) return ShortenOne(random, plan);
+  FitArena(plan);
+  return plan;
+}
+
+// It comes for another stage, or into the buffer of another constant.
+Plan ChangePrefetch(std::mt19937 &random, Plan plan) {
+  Prefetch &prefetch = AnyPrefetch(random, plan);
+  if (Upto(random, 2))
+    prefetch.stage += Upto(random, 2) ? 1 : -1;
+  else
+    std::swap(prefetch.buffer, AnyPrefetch(random, plan).buffer);
+  return plan;
+}
+
 TEST(ValidatePlan, AcceptsWhatHasNoConflict) {
   for (const Subject &subject : Subjects()) {
     EXPECT_EQ(ByteOwners(subject.graph, subject.plan, kTarget).Play(), "");
@@ -196,6 +242,21 @@ TEST(ValidatePlan, RejectsOtherLoopsTilesAndOrdersThatAreConflicts) {
   EXPECT_GE(tiles.conflicts, 300);
   EXPECT_GE(nodes.conflicts, 400);
   EXPECT_GE(nodes.harmless_accepted, 50);
+}
+
+TEST(ValidatePlan, RejectsEveryMutationOfAPrefetchThatIsAConflict) {
+  const std::vector<Subject> subjects = PrefetchSubjects();
+  ASSERT_GT(subjects.size(), 100u);
+  for (const Subject &subject : subjects) {
+    EXPECT_EQ(ByteOwners(subject.graph, subject.plan, kTarget).Play(), "");
+    EXPECT_EQ(ValidatePlan(subject.graph, kTarget, subject.plan), absl::OkStatus());
+  }
+  const Tally moved = Try(subjects, MoveOne, 4), placed = Try(subjects, ChangePrefetchBuffer, 16);
+  const Tally changed = Try(subjects, ChangePrefetch, 8);
+  EXPECT_GE(moved.conflicts, 200);
+  EXPECT_GE(placed.conflicts, 500);
+  EXPECT_GE(changed.conflicts, 300);
+  EXPECT_GE(placed.harmless_accepted, 50);
 }
 
 // An op that walks its row upward may not find it spread out: y's columns are two bytes apart, x's one.
