@@ -131,7 +131,7 @@ std::string EmitReport(const ProgramText &program, const Compilation &compilatio
   report["schedule"] = Schedule(program);
   report["tensors"] = Tensors(program);
   report["quantization"] = {
-      {"method", "ptq_mse"}, {"inputs", compilation.calibration_inputs}, {"residual", options.residual}};
+      {"method", graph.integerised ? "as exported" : "ptq_mse"}, {"inputs", compilation.calibration_inputs}, {"residual", options.residual}};
   report["prefetch"] = Prefetched(compilation);
   const Sections &sections = compilation.sections;
   report["sections"] = {
