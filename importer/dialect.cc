@@ -36,8 +36,7 @@ struct Reading {
 
   bool Operands(size_t least, size_t most) {
     if (node.inputs.size() >= least && node.inputs.size() <= most) return true;
-    Fail(absl::StrCat("has ", node.inputs.size(), " inputs; ", least, least == most ? "" : " or more",
-                      " would work"));
+    Fail(absl::StrCat("has ", node.inputs.size(), " inputs; ", least, least == most ? "" : " or more", " would work"));
     return false;
   }
 

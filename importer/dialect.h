@@ -1,7 +1,9 @@
-// importer/dialect.h - integerised models: the QuantLib/Deeploy dialect, whose tensors are typed float and hold integers.
+// importer/dialect.h - integerised models: the QuantLib/Deeploy dialect, whose tensors are typed float and hold
+// integers.
 //
-// A node of the dialect becomes an integer node, domain "onnx2mcu", with everything spelled out; ops claim those, and the
-// evaluator computes them exactly, in int64. Semantics: RequantShift etc. as quantlib's forward functions define them.
+// A node of the dialect becomes an integer node, domain "onnx2mcu", with everything spelled out; ops claim those, and
+// the evaluator computes them exactly, in int64. Semantics: RequantShift etc. as quantlib's forward functions define
+// them.
 //
 //   requantise(v) = clip(floor((v mul + add) / div + round / 2), low, high), mul and add broadcast to the output
 //
@@ -17,8 +19,8 @@
 // | IntegerReduce(x)                              | kind: mean sum max; axes, keepdims        | mean: round half up   |
 // | IntegerMaxPool(x)                             | as MaxPool                                |                       |
 //
-// requant, binary: 1 where those operands are there. wide: 1 where values may be beyond 2^24, which float cannot hold; the
-// evaluator then keeps them as integers.
+// requant, binary: 1 where those operands are there. wide: 1 where values may be beyond 2^24, which float cannot hold;
+// the evaluator then keeps them as integers.
 #pragma once
 #include <cstdint>
 #include <string>
@@ -29,8 +31,8 @@
 
 namespace onnx2mcu {
 
-inline constexpr char kDialectDomain[] = "PACTOps";    // as quantlib exports it
-inline constexpr char kIntegerDomain[] = "onnx2mcu";   // of the nodes above
+inline constexpr char kDialectDomain[] = "PACTOps";   // as quantlib exports it
+inline constexpr char kIntegerDomain[] = "onnx2mcu";  // of the nodes above
 
 // "RequantShift", "iGELU" ...: names that ONNX does not have, so that the domain they are filed under does not matter.
 bool IsDialectOp(const std::string &op_type);
@@ -44,8 +46,8 @@ absl::Status ReadDialect(Graph &graph);
 // nodes that have no integer meaning.
 absl::Status Integerise(Graph &graph);
 
-// The shape, of as many axes as `dims`, with which factors broadcast to a tensor of `dims`: a number per channel, written
-// [C], lies along axis 1 of anything that has more axes than two. InvalidArgument where they do not fit.
+// The shape, of as many axes as `dims`, with which factors broadcast to a tensor of `dims`: a number per channel,
+// written [C], lies along axis 1 of anything that has more axes than two. InvalidArgument where they do not fit.
 absl::StatusOr<std::vector<int64_t>> FactorDims(const std::vector<int64_t> &factor, const std::vector<int64_t> &dims);
 
 // The parts of Integerise(). A bias, then a requantisation, moves into the node whose sums nobody else reads.

@@ -13,9 +13,7 @@ using Ints = std::vector<int64_t>;
 
 int64_t FloorDiv(int64_t a, int64_t b) { return a / b - (a % b != 0 && (a < 0) != (b < 0)); }
 // floor(a / b + 1/2)
-int64_t RoundDiv(int64_t a, int64_t b) {
-  return b % 2 == 0 ? FloorDiv(a + b / 2, b) : FloorDiv(2 * a + b, 2 * b);
-}
+int64_t RoundDiv(int64_t a, int64_t b) { return b % 2 == 0 ? FloorDiv(a + b / 2, b) : FloorDiv(2 * a + b, 2 * b); }
 int64_t FloorSqrt(int64_t x) {
   auto root = static_cast<int64_t>(std::sqrt(static_cast<double>(x)));
   while (root * root > x) root--;
@@ -96,7 +94,8 @@ Values Elementwise(const OpCall &call) {
   const bool binary = AttrInt(call.node, "binary", 0) != 0;
   absl::StatusOr<Value> acc = binary ? Binary(call, kind) : AsIntegers(call.in(0));
   if (!acc.ok()) return acc.status();
-  for (int64_t &v : acc->i) v = kind == "gelu" ? Gelu(call.node, v) : kind == "hard_swish" ? HardSwish(call.node, v) : v;
+  for (int64_t &v : acc->i)
+    v = kind == "gelu" ? Gelu(call.node, v) : kind == "hard_swish" ? HardSwish(call.node, v) : v;
   O2M_RETURN_IF_ERROR(Requantise(call, binary ? 2 : 1, *acc));
   return One(Held(call.node, *std::move(acc)));
 }
@@ -278,10 +277,14 @@ absl::StatusOr<std::vector<int64_t>> FactorDims(const std::vector<int64_t> &fact
 }
 
 std::vector<OpEntry> IntegerOps() {
-  return {{"onnx2mcu.IntegerElementwise", "**?*?*?", Elementwise}, {"onnx2mcu.IntegerMatMul", "***?*?*?", MatMul},
-          {"onnx2mcu.IntegerConv", "***?*?*?", Conv},              {"onnx2mcu.IntegerTable", "**", Table},
-          {"onnx2mcu.IntegerSoftmax", "*", Softmax},               {"onnx2mcu.IntegerNorm", "***?", Norm},
-          {"onnx2mcu.IntegerReduce", "*", Reduce},                 {"onnx2mcu.IntegerMaxPool", "*", MaxPool}};
+  return {{"onnx2mcu.IntegerElementwise", "**?*?*?", Elementwise},
+          {"onnx2mcu.IntegerMatMul", "***?*?*?", MatMul},
+          {"onnx2mcu.IntegerConv", "***?*?*?", Conv},
+          {"onnx2mcu.IntegerTable", "**", Table},
+          {"onnx2mcu.IntegerSoftmax", "*", Softmax},
+          {"onnx2mcu.IntegerNorm", "***?", Norm},
+          {"onnx2mcu.IntegerReduce", "*", Reduce},
+          {"onnx2mcu.IntegerMaxPool", "*", MaxPool}};
 }
 
 }  // namespace onnx2mcu

@@ -69,9 +69,9 @@ bool FuseBias(Graph &graph, const Uses &uses, FloatNode &node) {
   if (Has(producer, "bias") || Has(producer, "requant")) return false;
   if (graph.tensors[producer.outputs[0]].dims != graph.tensors[node.outputs[0]].dims) return false;
   const TensorId bias = PerChannel(graph, producer, node.inputs[1]);
-  const int64_t channels = graph.tensors[producer.outputs[0]].dims[producer.op_type == "IntegerConv"
-                                                                       ? 1
-                                                                       : graph.tensors[producer.outputs[0]].dims.size() - 1];
+  const int64_t channels =
+      graph.tensors[producer.outputs[0]]
+          .dims[producer.op_type == "IntegerConv" ? 1 : graph.tensors[producer.outputs[0]].dims.size() - 1];
   if (bias == kNone || ElementCount(graph.tensors[bias].dims) != channels) return false;
   producer.inputs.resize(2);
   producer.inputs.push_back(bias);
@@ -120,7 +120,8 @@ bool IsFunction(const Graph &graph, const FloatNode &node) {
 }
 
 // The values of `node` at every integer of x, all of one shape; `x` one-dimensional.
-absl::StatusOr<std::vector<int64_t>> Tabulate(const Graph &graph, const FloatNode &node, const std::vector<int64_t> &x) {
+absl::StatusOr<std::vector<int64_t>> Tabulate(const Graph &graph, const FloatNode &node,
+                                              const std::vector<int64_t> &x) {
   FloatNode exact = node;
   exact.attrs["wide"] = int64_t{1};
   const Value values{DType::kS64, {static_cast<int64_t>(x.size())}, {}, x};

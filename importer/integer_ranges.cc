@@ -96,7 +96,8 @@ IntegerRange ElementwiseSum(const FloatNode &node, const std::vector<IntegerRang
   const std::string kind = AttrString(node, "kind", "identity");
   const IntegerRange a = ranges[node.inputs[0]];
   if (kind == "identity") return a;
-  if (kind == "gelu" || kind == "hard_swish") return a.high - a.low < kTried ? EvaluatedRange(node, a) : FactorBound(node, a);
+  if (kind == "gelu" || kind == "hard_swish")
+    return a.high - a.low < kTried ? EvaluatedRange(node, a) : FactorBound(node, a);
   const IntegerRange b = ranges[node.inputs[1]];
   if (kind == "add") return Plus(a, b);
   if (kind == "sub") return {a.low - b.high, a.high - b.low};

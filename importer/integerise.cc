@@ -1,5 +1,5 @@
-// The standard operators of an integerised model as integer nodes; then fusion: a bias and a requantisation into the sums
-// they follow, and every function of one byte into a table. Exact throughout.
+// The standard operators of an integerised model as integer nodes; then fusion: a bias and a requantisation into the
+// sums they follow, and every function of one byte into a table. Exact throughout.
 #include <algorithm>
 #include <array>
 #include <cmath>
@@ -200,7 +200,8 @@ void PushImageNode(Integeriser &it, FloatNode node, const Dims &pads, const Dims
   node.inputs[0] = EmitReshape(it, node, node.inputs[0], Widened(DimsOf(it.graph, node.inputs[0])));
   if (node.op_type == "IntegerConv") {
     const TensorId w = node.inputs[1];
-    node.inputs[1] = NewConstant(it.graph, it.graph.tensors[w].name, Widened(DimsOf(it.graph, w)), ValuesOf(it.graph, w));
+    node.inputs[1] =
+        NewConstant(it.graph, it.graph.tensors[w].name, Widened(DimsOf(it.graph, w)), ValuesOf(it.graph, w));
   }
   node.outputs = {NewTensor(it.graph, it.graph.tensors[out].name + "_image", Widened(DimsOf(it.graph, out)))};
   const TensorId shape = NewConstant(it.graph, it.graph.tensors[out].name + "_shape",
@@ -240,8 +241,12 @@ void ConvertBinary(Integeriser &it, FloatNode node, const char *kind) {
 // x clipped to [low, high]: a requantisation by one.
 void PushClip(Integeriser &it, FloatNode node, int64_t low, int64_t high) {
   Become(node, "IntegerElementwise");
-  node.attrs = {{"kind", std::string("identity")}, {"requant", int64_t{1}}, {"div", int64_t{1}},
-                {"round", int64_t{0}},             {"low", low},            {"high", high}};
+  node.attrs = {{"kind", std::string("identity")},
+                {"requant", int64_t{1}},
+                {"div", int64_t{1}},
+                {"round", int64_t{0}},
+                {"low", low},
+                {"high", high}};
   const std::string name = it.graph.tensors[node.outputs[0]].name;
   node.inputs = {node.inputs[0], NewConstant(it.graph, name + "_mul", {}, {1}),
                  NewConstant(it.graph, name + "_add", {}, {0})};
@@ -272,9 +277,8 @@ void ConvertReduce(Integeriser &it, FloatNode node, const char *kind) {
     it.graph.warnings.push_back(
         absl::StrCat(NodeText(node), ": its mean is rounded to the nearest integer, as IntegerMean's is"));
   Become(node, "IntegerReduce");
-  node.attrs = {{"kind", std::string(kind)},
-                {"keepdims", AttrInt(node, "keepdims", 1)},
-                {"axes", AttrInts(node, "axes")}};
+  node.attrs = {
+      {"kind", std::string(kind)}, {"keepdims", AttrInt(node, "keepdims", 1)}, {"axes", AttrInts(node, "axes")}};
   it.nodes.push_back(std::move(node));
 }
 
@@ -283,7 +287,8 @@ void ConvertPad(Integeriser &it, const FloatNode &node) {
   Dims pads = AttrInts(node, "pads"), dims = DimsOf(it.graph, node.inputs[0]);
   if (node.inputs.size() > 1) pads = ValuesOf(it.graph, node.inputs[1]);
   float value = AttrFloat(node, "value", 0);
-  if (node.inputs.size() > 2 && node.inputs[2] != kNone) value = static_cast<float>(ValuesOf(it.graph, node.inputs[2])[0]);
+  if (node.inputs.size() > 2 && node.inputs[2] != kNone)
+    value = static_cast<float>(ValuesOf(it.graph, node.inputs[2])[0]);
   const bool plain = AttrString(node, "mode", "constant") == "constant" && pads.size() == 2 * dims.size() &&
                      std::all_of(pads.begin(), pads.end(), [](int64_t p) { return p >= 0; });
   if (!plain || (node.inputs.size() > 3 && node.inputs[3] != kNone))
@@ -311,16 +316,17 @@ void ConvertPad(Integeriser &it, const FloatNode &node) {
 }
 
 bool IsMoving(const FloatNode &node) {
-  static const char *const kTypes[] = {"Reshape", "Transpose", "Flatten",   "Squeeze", "Unsqueeze", "Slice",  "Split",
-                                       "Concat",  "Expand",    "Identity",  "Gather",  "Tile",      "Dropout",
-                                       "DepthToSpace", "SpaceToDepth"};
+  static const char *const kTypes[] = {"Reshape", "Transpose", "Flatten", "Squeeze",      "Unsqueeze",
+                                       "Slice",   "Split",     "Concat",  "Expand",       "Identity",
+                                       "Gather",  "Tile",      "Dropout", "DepthToSpace", "SpaceToDepth"};
   return node.domain.empty() && std::find(std::begin(kTypes), std::end(kTypes), node.op_type) != std::end(kTypes);
 }
 
 // Where a node's factors do not broadcast by themselves, their shape says how.
 void AlignFactors(Integeriser &it, FloatNode &node) {
   for (size_t i = 1; i < node.inputs.size(); i++) {
-    const bool factor = node.op_type == "IntegerElementwise" && AttrInt(node, "requant", 0) && i + 2 >= node.inputs.size();
+    const bool factor =
+        node.op_type == "IntegerElementwise" && AttrInt(node, "requant", 0) && i + 2 >= node.inputs.size();
     if (!factor) continue;
     if (!IsConstant(it.graph, node.inputs[i])) return Refuse(it, node, "mul and add are no constants");
     const Tensor tensor = it.graph.tensors[node.inputs[i]];
@@ -359,9 +365,9 @@ absl::Status Integerise(Graph &graph) {
   Integeriser it{graph, {}, {}};
   for (FloatNode &node : graph.float_nodes) Convert(it, std::move(node));
   if (!it.refused.empty())
-    return absl::UnimplementedError(absl::StrCat(
-        graph.file, ": an integerised model (QuantLib/Deeploy dialect), but ", absl::StrJoin(it.refused, "; "),
-        "; integerise the whole network, or export it in float"));
+    return absl::UnimplementedError(absl::StrCat(graph.file, ": an integerised model (QuantLib/Deeploy dialect), but ",
+                                                 absl::StrJoin(it.refused, "; "),
+                                                 "; integerise the whole network, or export it in float"));
   graph.float_nodes = std::move(it.nodes);
   FuseIntegers(graph);
   RemoveDeadFloatNodes(graph);

@@ -21,8 +21,8 @@ constexpr int kOldestOpset = 11;  // the oldest whose operators the evaluator an
 
 int NewestOpset() { return onnx::OpSchemaRegistry::DomainToVersionRange::Instance().Map().at("").second; }
 
-// ai.onnx and "" are one domain. ONNX Runtime saves RMSNormalization under a name of its own in it, Deeploy the operators
-// of integerised models.
+// ai.onnx and "" are one domain. ONNX Runtime saves RMSNormalization under a name of its own in it, Deeploy the
+// operators of integerised models.
 void NormalizeDomains(onnx::ModelProto &model) {
   for (auto &import : *model.mutable_opset_import())
     if (import.domain() == "ai.onnx") import.clear_domain();

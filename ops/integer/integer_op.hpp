@@ -1,5 +1,5 @@
-// integer_op.hpp - what the ops of integerised models share: operands of scale 1 and zero point 0, whose integers are meant
-// as they are, and the requantisation at the end of a node (importer/dialect.h names the nodes).
+// integer_op.hpp - what the ops of integerised models share: operands of scale 1 and zero point 0, whose integers are
+// meant as they are, and the requantisation at the end of a node (importer/dialect.h names the nodes).
 #pragma once
 #include <optional>
 #include <string>
@@ -84,7 +84,11 @@ struct RequantParams {
 
 inline RequantParams RequantOf(const GraphView &g, int32_t node) {
   const auto i32 = [&](const char *key) { return static_cast<int32_t>(g.Int(node, key, 0)); };
-  return {i32("requant"), i32("round"), i32("narrow"), g.Int(node, "div", 1), g.Int(node, "low", INT32_MIN),
+  return {i32("requant"),
+          i32("round"),
+          i32("narrow"),
+          g.Int(node, "div", 1),
+          g.Int(node, "low", INT32_MIN),
           g.Int(node, "high", INT32_MAX)};
 }
 
@@ -102,8 +106,12 @@ inline o2m_integer_requant KernelRequant(const RequantParams &p) {
   int32_t shift = 0;
   while (int64_t{1} << shift < div) ++shift;
   if (int64_t{1} << shift != div) shift = -1;
-  return {p.on, shift, static_cast<int32_t>(shift < 0 ? div : 1), static_cast<int32_t>(p.low),
-          static_cast<int32_t>(p.high), p.narrow && shift >= 0};
+  return {p.on,
+          shift,
+          static_cast<int32_t>(shift < 0 ? div : 1),
+          static_cast<int32_t>(p.low),
+          static_cast<int32_t>(p.high),
+          p.narrow && shift >= 0};
 }
 
 inline std::string RequantText(const o2m_integer_requant &p) {
@@ -119,7 +127,8 @@ inline o2m_status CheckRequant(const o2m_host *host, const o2m_node *node, const
   if (!p.on) return O2M_OK;
   if (p.div < 1 || DivisorOf(p) > (int64_t{1} << 30))
     return Reject(host, Str("the divisor is ", p.div, "; one from 1 to 2^30 would work"));
-  if (!Fits32(p.low) || !Fits32(p.high) || p.low > p.high) return Reject(host, "the ends of the range are out of order");
+  if (!Fits32(p.low) || !Fits32(p.high) || p.low > p.high)
+    return Reject(host, "the ends of the range are out of order");
   for (int32_t i = at; i < at + 2; ++i) {
     if (o2m_status s = CheckConstant(host, *node->inputs[i], Str("input ", i))) return s;
     const int64_t *values = Integers(*node->inputs[i]);

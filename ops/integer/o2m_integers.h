@@ -1,5 +1,5 @@
-/* o2m_integers.h - what the kernels of integerised models share: values of four types at scale 1, and the requantisation
- * that such models are exported with, which is exact:
+/* o2m_integers.h - what the kernels of integerised models share: values of four types at scale 1, and the
+ * requantisation that such models are exported with, which is exact:
  *
  *   requantise(v) = clip(floor((v * mul + add) / div), low, high)
  *
@@ -13,11 +13,11 @@
 enum { O2M_INTEGER_S8 = 0, O2M_INTEGER_U8 = 1, O2M_INTEGER_S16 = 2, O2M_INTEGER_S32 = 3 };
 
 typedef struct o2m_integer_requant {
-  int32_t on;        /* 0: values are stored as they are */
-  int32_t shift;     /* div is 2^shift; -1: it is `div` */
+  int32_t on;    /* 0: values are stored as they are */
+  int32_t shift; /* div is 2^shift; -1: it is `div` */
   int32_t div;
   int32_t low, high;
-  int32_t narrow;    /* 1: v * mul + add fits 32 bits */
+  int32_t narrow; /* 1: v * mul + add fits 32 bits */
 } o2m_integer_requant;
 
 static inline int32_t o2m_integer_at(const void *x, int32_t at, int32_t type) {
