@@ -102,8 +102,11 @@ IntegerRange ElementwiseSum(const FloatNode &node, const std::vector<IntegerRang
   if (kind == "add") return Plus(a, b);
   if (kind == "sub") return {a.low - b.high, a.high - b.low};
   if (kind == "mul") return Times(a, b);
+  // The least divisor in magnitude decides; one of zero gives zero.
   const int64_t eta = AttrInt(node, "eta", 1), scale = std::abs(AttrInt(node, "delta", 1) * eta);
-  const int64_t most = std::max(std::abs(a.low), std::abs(a.high)) * scale;  // a divisor of one
+  const IntegerRange by = Plus(Times(b, {eta, eta}), {AttrInt(node, "eps", 1), AttrInt(node, "eps", 1)});
+  const int64_t least = by.low > 0 ? by.low : by.high < 0 ? -by.high : 1;
+  const int64_t most = std::max(std::abs(a.low), std::abs(a.high)) * scale / least + 1;
   return {-most, most};
 }
 

@@ -30,8 +30,16 @@ void NormalizeDomains(onnx::ModelProto &model) {
     if (node.domain() == "ai.onnx") node.clear_domain();
   for (auto &node : *model.mutable_graph()->mutable_node())
     if (node.domain().empty() && node.op_type() == "SimplifiedLayerNormalization") node.set_op_type("RMSNormalization");
-  for (auto &node : *model.mutable_graph()->mutable_node())
-    if (IsDialectOp(node.op_type())) node.set_domain(kDialectDomain);
+  bool dialect = false;
+  for (auto &node : *model.mutable_graph()->mutable_node()) {
+    if (!IsDialectOp(node.op_type())) continue;
+    node.set_domain(kDialectDomain);
+    dialect = true;
+  }
+  if (!dialect || OpsetOf(model, kDialectDomain) > 0) return;
+  auto *import = model.add_opset_import();
+  import->set_domain(kDialectDomain);
+  import->set_version(1);
 }
 
 // Opsets 7 to 10 go through onnx's version converter, which knows most operators of convolutional networks.

@@ -1,8 +1,9 @@
 // integer_test.hpp - for the tests of integerised models' ops: a naive requantisation, and comparison without
 // tolerance.
 #pragma once
+#include "op_test.hpp"  // first: it takes the path of the plugin out of O2M_PLUGIN
+
 #include "integer_op.hpp"
-#include "op_test.hpp"
 
 namespace o2m::testing {
 

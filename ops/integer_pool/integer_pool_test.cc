@@ -1,5 +1,4 @@
 #include "integer_test.hpp"
-#include "op_test.hpp"
 
 namespace o2m::testing {
 namespace {

@@ -1,6 +1,5 @@
 // Against the formulas in 64 bits; every value exactly.
 #include "integer_test.hpp"
-#include "op_test.hpp"
 
 namespace o2m::testing {
 namespace {

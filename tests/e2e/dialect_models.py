@@ -137,7 +137,7 @@ def signal():
     y = net.add("iNoNorm", y, net.integers(-128, 127, 18, 6), net.integers(-9000, 9000, 6), D=65536.0, mul=425.0,
                 n_levels=256.0)
     total = net.requant(net.add("MatMul", y, net.constant(np.ones((6, 1)))), 65536, 900 * 65536, n=4096.0, signed=0.0)
-    y = net.add("IntegerDiv", y, total, Delta=1000, eps=1, eta=3)
+    y = net.requant(net.add("IntegerDiv", y, total, Delta=1000, eps=1, eta=3), 3000, 5)
     net.save(net.requant(net.add("Sub", net.add("Mul", y, y), y), 500, 77, div=1000.0, n=200.0))
 
 
