@@ -11,6 +11,7 @@
 #include "codegen/recompute.h"
 #include "codegen/sizes.h"
 #include "importer/copies.h"
+#include "importer/dialect.h"
 #include "importer/ir/op_node.h"
 #include "importer/ir/print.h"
 #include "importer/passes.h"
@@ -56,13 +57,22 @@ absl::StatusOr<Graph> Import(const CompileOptions &options, Preprocessing *prepr
   O2M_ASSIGN_OR_RETURN(Graph graph, ReadOnnx(options.model));
   DumpAfter("read", graph, options);
 
+  // Integerised models: their operators spelled out as exact integer nodes.
+  O2M_RETURN_IF_ERROR(ReadDialect(graph));
+
   // Pixels become the input where the normalisation is known. From here on every input has its final type.
   O2M_ASSIGN_OR_RETURN(*preprocessing, PreprocessingOf(graph, options.mean, options.std));
+  if (graph.integerised && preprocessing->known())
+    return absl::InvalidArgumentError(
+        absl::StrCat(graph.file, ": an integerised model takes integers as they are; leave out --mean and --std"));
   O2M_RETURN_IF_ERROR(ApplyPreprocessing(graph, *preprocessing));
 
   // Shape arithmetic disappears; every tensor has static dims.
   O2M_RETURN_IF_ERROR(FoldConstants(graph));
   DumpAfter("fold", graph, options);
+
+  // The rest of an integerised model likewise; sums with their requantisation, functions of a byte as tables.
+  O2M_RETURN_IF_ERROR(Integerise(graph));
 
   // One spelling for each thing. From here on the float half does not change: calibration and validation run it.
   O2M_RETURN_IF_ERROR(Canonicalize(graph));

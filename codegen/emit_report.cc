@@ -130,8 +130,9 @@ std::string EmitReport(const ProgramText &program, const Compilation &compilatio
   report["instructions_estimate"] = EstimateInstructions(graph, plan, program.target);
   report["schedule"] = Schedule(program);
   report["tensors"] = Tensors(program);
-  report["quantization"] = {
-      {"method", "ptq_mse"}, {"inputs", compilation.calibration_inputs}, {"residual", options.residual}};
+  report["quantization"] = {{"method", graph.integerised ? "as exported" : "ptq_mse"},
+                            {"inputs", compilation.calibration_inputs},
+                            {"residual", options.residual}};
   report["prefetch"] = Prefetched(compilation);
   const Sections &sections = compilation.sections;
   report["sections"] = {

@@ -142,7 +142,8 @@ absl::StatusOr<InputSet> ReadInputs(const std::string &file, const Graph &graph,
   if (set.count == 0)
     return absl::InvalidArgumentError(absl::StrCat(file, ": holds no sample; at least one is needed"));
   const bool pixels = preprocessing.known() && index == 0;
-  if (set.pixels && !pixels) return NeedsPreprocessing(file);
+  if (set.pixels && !pixels && graph.integerised) set.f32.assign(set.u8.begin(), set.u8.end());  // integers as they are
+  if (set.pixels && !pixels && !graph.integerised) return NeedsPreprocessing(file);
   if (!set.pixels && pixels) ToPixels(set, preprocessing);
   set.pixels = pixels;
   for (float v : set.f32)
@@ -227,8 +228,8 @@ std::vector<uint8_t> InMemory(const std::vector<uint8_t> &elements, int64_t size
 std::vector<uint8_t> QuantizedSample(const InputSet &set, int64_t n, const Tensor &input) {
   const int64_t size = ElementCount(set.dims);
   if (set.pixels) return InMemory({set.u8.begin() + n * size, set.u8.begin() + (n + 1) * size}, 1, input);
-  const bool wide = input.dtype == DType::kS16;
-  const long low = wide ? -32768 : -128, high = wide ? 32767 : 127;
+  const bool wide = input.dtype == DType::kS16, is_signed = input.dtype != DType::kU8;
+  const long low = wide ? -32768 : is_signed ? -128 : 0, high = wide ? 32767 : is_signed ? 127 : 255;
   std::vector<uint8_t> bytes;
   for (int64_t i = n * size; i < (n + 1) * size; i++) {
     const long q = std::clamp(std::lround(set.f32[i] / input.quant.scale[0]) + input.quant.zero_point[0], low, high);

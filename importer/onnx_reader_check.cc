@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "importer/dialect.h"
 #include "importer/ir/text.h"
 #include "importer/onnx_reader.h"
 #include "onnx/checker.h"
@@ -20,7 +21,8 @@ constexpr int kOldestOpset = 11;  // the oldest whose operators the evaluator an
 
 int NewestOpset() { return onnx::OpSchemaRegistry::DomainToVersionRange::Instance().Map().at("").second; }
 
-// ai.onnx and "" are one domain. ONNX Runtime saves RMSNormalization under a name of its own in it.
+// ai.onnx and "" are one domain. ONNX Runtime saves RMSNormalization under a name of its own in it, Deeploy the
+// operators of integerised models.
 void NormalizeDomains(onnx::ModelProto &model) {
   for (auto &import : *model.mutable_opset_import())
     if (import.domain() == "ai.onnx") import.clear_domain();
@@ -28,6 +30,16 @@ void NormalizeDomains(onnx::ModelProto &model) {
     if (node.domain() == "ai.onnx") node.clear_domain();
   for (auto &node : *model.mutable_graph()->mutable_node())
     if (node.domain().empty() && node.op_type() == "SimplifiedLayerNormalization") node.set_op_type("RMSNormalization");
+  bool dialect = false;
+  for (auto &node : *model.mutable_graph()->mutable_node()) {
+    if (!IsDialectOp(node.op_type())) continue;
+    node.set_domain(kDialectDomain);
+    dialect = true;
+  }
+  if (!dialect || OpsetOf(model, kDialectDomain) > 0) return;
+  auto *import = model.add_opset_import();
+  import->set_domain(kDialectDomain);
+  import->set_version(1);
 }
 
 // Opsets 7 to 10 go through onnx's version converter, which knows most operators of convolutional networks.

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <map>
 #include <string>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -107,6 +108,9 @@ struct Graph {
   std::vector<TensorId> inputs, outputs;
   std::vector<std::string> warnings;
   int64_t macs = 0;  // of the imported float graph
+  // An integerised model (importer/dialect.h): its tensors hold integers by declaration, scale 1 and zero point 0.
+  bool integerised = false;
+  std::vector<std::pair<int64_t, int64_t>> declared_inputs;  // of such a model, by input: lowest and highest, or 0 and -1
 };
 
 int64_t ElementCount(const std::vector<int64_t> &dims);

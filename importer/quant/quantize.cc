@@ -8,6 +8,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "importer/quant/histogram.h"
+#include "importer/quant/integer_types.h"
 
 namespace onnx2mcu {
 namespace {
@@ -195,10 +196,29 @@ absl::StatusOr<std::vector<Histogram>> Ranges(Graph &graph, Groups &groups, cons
 
 }  // namespace
 
+namespace {
+
+// An integerised model brings its integers: scale 1, zero point 0, types that hold them.
+absl::Status ApplyIntegers(Graph &graph, Groups &groups, const QuantOptions &options) {
+  std::vector<int32_t> group_of(graph.tensors.size());
+  for (size_t id = 0; id < group_of.size(); id++) group_of[id] = groups.Find(static_cast<int32_t>(id));
+  O2M_ASSIGN_OR_RETURN(const std::vector<DType> types, IntegerTypes(graph, options, group_of, FloatSources(graph)));
+  std::vector<Choice> choices;
+  for (DType type : types) choices.push_back({type, {{1.0f}, {0}, kNone}});
+  Apply(graph, groups, choices);
+  return absl::OkStatus();
+}
+
+}  // namespace
+
 absl::Status Quantize(Graph &graph, const QuantOptions &options, Host &host, const o2m_target &target) {
   std::vector<o2m_quant_rule> rules;
   for (const Node &node : graph.nodes) rules.push_back(RuleOf(graph, node));
   Groups groups = GroupTensors(graph, rules);
+  if (graph.integerised) {
+    O2M_RETURN_IF_ERROR(ApplyIntegers(graph, groups, options));
+    return InferAll(graph, host, target);
+  }
   O2M_ASSIGN_OR_RETURN(const std::vector<Histogram> histograms, Ranges(graph, groups, options));
   Apply(graph, groups, ChooseQuant(graph, groups, rules, histograms, options));
   return InferAll(graph, host, target);
