@@ -16,9 +16,12 @@ struct Histogram {
 };
 void AddValues(Histogram &histogram, const float *values, int64_t count);
 
-// Asymmetric s8 range: the percentile of {99.9, 99.99, 99.999, 100} with the least mean squared error. Zero is exact.
-QuantParams RangeS8(const Histogram &histogram);
-// Symmetric s16, zero point 0, the whole range.
+inline constexpr int64_t kEnoughSamples = 128;  // from here on what was seen is taken for all there is
+
+// Asymmetric s8 range: the percentile of {99.9, 99.99, 99.999, 100} with the least mean squared error. Zero is exact. The
+// values come from so many samples: the fewer, the more room for what they did not show.
+QuantParams RangeS8(const Histogram &histogram, int64_t samples = kEnoughSamples);
+// Symmetric s16, zero point 0, twice the range: a bit is less than what saturates would cost.
 QuantParams RangeS16(const Histogram &histogram);
 
 }  // namespace onnx2mcu

@@ -144,10 +144,11 @@ std::vector<Choice> ChooseQuant(const Graph &graph, Groups &groups, const std::v
   std::vector<Choice> choices(graph.tensors.size());
   std::vector<bool> wide(graph.tensors.size());
   if (options.residual != "s8") wide = ResidualGroups(graph, groups, rules);
+  const auto samples = static_cast<int64_t>(options.shapes_only ? kEnoughSamples : options.samples.size());
   for (size_t id = 0; id < choices.size(); id++) {
     if (groups.Find(static_cast<int32_t>(id)) != static_cast<int32_t>(id)) continue;
     choices[id] =
-        wide[id] ? Choice{DType::kS16, RangeS16(histograms[id])} : Choice{DType::kS8, RangeS8(histograms[id])};
+        wide[id] ? Choice{DType::kS16, RangeS16(histograms[id])} : Choice{DType::kS8, RangeS8(histograms[id], samples)};
   }
   for (size_t n = 0; n < graph.nodes.size(); n++) {
     const o2m_quant_rule &rule = rules[n];
