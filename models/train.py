@@ -70,7 +70,7 @@ def train(model, args):
         first = state["epoch"] + 1
     per_epoch = len(images) // args.batch
     steps, start = args.epochs * per_epoch, time.time()
-    for epoch in range(first, args.epochs):
+    for epoch in range(first, min(args.until, args.epochs)):
         order, total = torch.randperm(len(images)), 0.0
         for i in range(per_epoch):
             step = epoch * per_epoch + i
@@ -102,6 +102,7 @@ def main():
     parser.add_argument("--model", default="vit", choices=["vit", "cct", "pit"])
     parser.add_argument("--rank", type=int, default=0)
     parser.add_argument("--epochs", type=int, default=60)
+    parser.add_argument("--until", type=int, default=10 ** 6, help="stop after this epoch of the schedule")
     parser.add_argument("--batch", type=int, default=256)
     parser.add_argument("--lr", type=float, default=2e-3)
     parser.add_argument("--warmup", type=float, default=2, help="epochs")
