@@ -3,9 +3,11 @@
   vit_fmnist.onnx             TorchScript exporter, opset 17
   vit_fmnist_dynamo.onnx      dynamo exporter, opset 20, the same weights
   vit_fmnist_decomposed.onnx  patch embedding cut into 2x2 kernels, the same function
-  vit_fmnist_lowrank.onnx     MLPs of low rank, from their own checkpoint (left out where that is missing)
+  vit_fmnist_lowrank.onnx     MLPs of low rank, from their own checkpoint
+  cct_fmnist.onnx             compact convolutional transformer, likewise
+  pit_fmnist.onnx             pooling-based transformer, likewise
 
-Weights are the moving average of the checkpoint. Input: float [1, 1, 28, 28], (pixel / 255 - mean) / std; mean and std
+A file whose checkpoint is missing is left out. Weights are the moving average of the checkpoint. Input: float [1, 1, 28, 28], (pixel / 255 - mean) / std; mean and std
 stand in the file's metadata as onnx2mcu.mean and onnx2mcu.std. Each file is compared with PyTorch by ONNX Runtime before
 it is written; the training log is copied beside it. The bytes depend on the checkpoint and the pinned packages only.
 """
@@ -21,6 +23,7 @@ import onnxruntime
 import torch
 
 import fmnist
+from networks import network
 from vit import Vit
 
 LIMIT = 1 << 20  # bytes of one file
@@ -94,7 +97,7 @@ def export_checked(path, model, images, opset, dynamo):
 def trained(checkpoint, to):
     """The network of a checkpoint; its training log goes beside the exports."""
     state = torch.load(checkpoint, weights_only=False)
-    model = Vit(rank=state["config"]["rank"])
+    model = network(state["config"].get("model", "vit"), state["config"]["rank"])
     model.load_state_dict(state["ema"])
     log = Path(f"{checkpoint}.log")
     if log.exists():
@@ -120,15 +123,16 @@ def main():
     torch.manual_seed(0)
     torch.set_num_threads(1)
     images = fmnist.normalize(fmnist.load("t10k")[0][:64])
-    model = trained(args.checkpoints / "vit_fmnist.pt", args.to)
-    export_checked(args.to / "vit_fmnist.onnx", model, images, 17, dynamo=False)
-    export_checked(args.to / "vit_fmnist_dynamo.onnx", model, images, 20, dynamo=True)
-    export_checked(args.to / "vit_fmnist_decomposed.onnx", decomposed(model, piece=2), images, 17, dynamo=False)
-    low_rank = args.checkpoints / "vit_fmnist_lowrank.pt"
-    if low_rank.exists():
-        export_checked(args.to / "vit_fmnist_lowrank.onnx", trained(low_rank, args.to), images, 17, dynamo=False)
-    else:
-        print(f"{low_rank} is missing: vit_fmnist_lowrank.onnx left out")
+    for name in ("vit_fmnist", "vit_fmnist_lowrank", "cct_fmnist", "pit_fmnist"):
+        checkpoint = args.checkpoints / f"{name}.pt"
+        if not checkpoint.exists():
+            print(f"{checkpoint} is missing: {name}.onnx left out")
+            continue
+        model = trained(checkpoint, args.to)
+        export_checked(args.to / f"{name}.onnx", model, images, 17, dynamo=False)
+        if name == "vit_fmnist":
+            export_checked(args.to / "vit_fmnist_dynamo.onnx", model, images, 20, dynamo=True)
+            export_checked(args.to / "vit_fmnist_decomposed.onnx", decomposed(model, piece=2), images, 17, dynamo=False)
 
 
 if __name__ == "__main__":

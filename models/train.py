@@ -1,4 +1,4 @@
-"""Trains the Fashion-MNIST ViT: python models/train.py --out models/out/vit_fmnist.pt [--epochs 60] [--resume].
+"""Trains a network for Fashion-MNIST: python models/train.py --out models/out/vit_fmnist.pt [--model vit] [--epochs 60] [--resume].
 
 AdamW, cosine schedule with warm-up, label smoothing, random shift and flip, exponential moving average of the weights.
 One line per epoch goes to stdout and to OUT.log. The checkpoint is complete and atomic: --resume continues a killed run.
@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 
 import fmnist
-from vit import Vit
+from networks import network
 
 
 def augment(images, pad=2):
@@ -46,6 +46,8 @@ def accuracy(model, images, labels):
 def update_ema(ema, model, decay):
     for e, m in zip(ema.parameters(), model.parameters()):
         e.lerp_(m, 1 - decay)
+    for e, m in zip(ema.buffers(), model.buffers()):  # batch statistics
+        e.copy_(m)
 
 
 def save(path, **state):
@@ -68,14 +70,14 @@ def train(model, args):
         first = state["epoch"] + 1
     per_epoch = len(images) // args.batch
     steps, start = args.epochs * per_epoch, time.time()
-    for epoch in range(first, args.epochs):
+    for epoch in range(first, min(args.until, args.epochs)):
         order, total = torch.randperm(len(images)), 0.0
         for i in range(per_epoch):
             step = epoch * per_epoch + i
             for group in optimizer.param_groups:
-                group["lr"] = learning_rate(step, steps, 2 * per_epoch, args.lr)
+                group["lr"] = learning_rate(step, steps, int(args.warmup * per_epoch), args.lr)
             batch = order[i * args.batch:(i + 1) * args.batch]
-            logits = model(augment(fmnist.normalize(images[batch])))
+            logits = model(augment(fmnist.normalize(images[batch]), args.shift))
             loss = F.cross_entropy(logits, labels[batch], label_smoothing=args.smoothing)
             optimizer.zero_grad()
             loss.backward()
@@ -97,10 +99,14 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--init", type=Path, help="checkpoint whose weights to start from (low rank: by SVD)")
+    parser.add_argument("--model", default="vit", choices=["vit", "cct", "pit"])
     parser.add_argument("--rank", type=int, default=0)
     parser.add_argument("--epochs", type=int, default=60)
+    parser.add_argument("--until", type=int, default=10 ** 6, help="stop after this epoch of the schedule")
     parser.add_argument("--batch", type=int, default=256)
     parser.add_argument("--lr", type=float, default=2e-3)
+    parser.add_argument("--warmup", type=float, default=2, help="epochs")
+    parser.add_argument("--shift", type=int, default=2, help="pixels, of the random shift")
     parser.add_argument("--weight-decay", type=float, default=0.05)
     parser.add_argument("--smoothing", type=float, default=0.1)
     parser.add_argument("--seed", type=int, default=1)
@@ -109,7 +115,7 @@ def main():
     torch.manual_seed(args.seed)
     torch.set_num_threads(1)
     args.out.parent.mkdir(parents=True, exist_ok=True)
-    model = Vit(rank=args.rank)
+    model = network(args.model, args.rank)
     if args.init:
         model.load_state_dict(low_rank_state(torch.load(args.init, weights_only=False)["ema"], args.rank))
     train(model, args)

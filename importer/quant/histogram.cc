@@ -7,6 +7,7 @@ namespace onnx2mcu {
 namespace {
 
 constexpr int64_t kBins = 8192;  // even, so that pairs merge around zero
+constexpr double kHeadroomS16 = 2;
 
 double Width(const Histogram &h) { return 2 * h.limit / kBins; }
 double Center(const Histogram &h, int64_t bin) { return -h.limit + (static_cast<double>(bin) + 0.5) * Width(h); }
@@ -47,6 +48,30 @@ QuantParams ParamsOf(const Range &range) {
   return {{scale}, {zero_point}, kNone};
 }
 
+// Mean distance of the outermost values, on one side, from where they begin: the scale of that tail if it is
+// exponential. A few values more than one are needed to tell; so many that they are the body of the distribution tell
+// nothing.
+double TailScale(const Histogram &h, bool upper) {
+  const double wanted = std::min(std::max(16.0, static_cast<double>(h.count) / 1000), static_cast<double>(h.count) / 3);
+  double seen = 0, sum = 0, from = 0;
+  for (int64_t i = 0; i < kBins && seen < wanted; i++) {
+    const int64_t bin = upper ? kBins - 1 - i : i;
+    const auto count = static_cast<double>(h.bins[bin]);
+    if (count > 0) from = Center(h, bin);
+    seen += count, sum += count * Center(h, bin);
+  }
+  return seen > 0 ? std::fabs(sum / seen - from) : 0;
+}
+
+// Few samples show less than the network will meet. The return level of extreme value theory: what kEnoughSamples are
+// expected to reach beyond the range of `samples`. A side on which nothing lies beyond zero stays as it is.
+Range Margin(const Histogram &h, int64_t samples) {
+  const double times =
+      std::log(static_cast<double>(kEnoughSamples) / static_cast<double>(std::max<int64_t>(samples, 1)));
+  if (times <= 0) return {};
+  return {h.min < 0 ? times * TailScale(h, false) : 0, h.max > 0 ? times * TailScale(h, true) : 0};
+}
+
 // Expected squared error, a bin's values taken at its centre; rounding inside a step adds scale^2 / 12.
 double Error(const Histogram &h, const QuantParams &q) {
   const double scale = double{q.scale[0]}, low = (-128 - q.zero_point[0]) * scale,
@@ -59,7 +84,58 @@ double Error(const Histogram &h, const QuantParams &q) {
   return error;
 }
 
+constexpr int kCuts = 64;  // places where a side of a range may end
+
+// By cut: the squared error of f where values beyond it are taken for it. Cut 0 is at zero, the last at `end`.
+std::vector<double> CutErrors(const Histogram &h, const std::vector<float> &f, double end) {
+  std::vector<double> errors(kCuts + 1, 0.0);
+  for (int cut = 0; cut <= kCuts; cut++) {
+    const double at = end * cut / kCuts;
+    const int64_t bin_at = std::lround((at + h.limit) / Width(h)) - (end < 0);  // the first beyond the cut
+    const double kept = f[std::clamp<int64_t>(bin_at, 0, kBins - 1)];
+    for (int64_t i = 0; i < kBins; i++) {
+      const bool beyond = end < 0 ? Center(h, i) < at : Center(h, i) > at;
+      if (beyond && h.bins[i]) errors[cut] += static_cast<double>(h.bins[i]) * (f[i] - kept) * (f[i] - kept);
+    }
+  }
+  return errors;
+}
+
+// The sum of f'^2 over all values: what a squared error of x is worth.
+double SquaredSlopes(const Histogram &h, const std::vector<float> &f) {
+  double sum = 0;
+  for (int64_t i = 1; i + 1 < kBins; i++) {
+    const double slope = (double{f[i + 1]} - f[i - 1]) / (2 * Width(h));
+    if (h.bins[i]) sum += static_cast<double>(h.bins[i]) * slope * slope;
+  }
+  return sum;
+}
+
 }  // namespace
+
+std::vector<float> CentersOf(const Histogram &h) {
+  std::vector<float> centers(h.bins.size());
+  for (size_t i = 0; i < centers.size(); i++) centers[i] = static_cast<float>(Center(h, static_cast<int64_t>(i)));
+  return centers;
+}
+
+QuantParams RangeThrough(const Histogram &h, const std::vector<float> &f, int64_t samples) {
+  if (h.count == 0 || f.size() != h.bins.size()) return RangeS8(h, samples);
+  const Range seen = RangeAt(h, 100), margin = Margin(h, samples);
+  const std::vector<double> low = CutErrors(h, f, seen.low), high = CutErrors(h, f, seen.high);
+  const double slopes = SquaredSlopes(h, f);
+  double least = HUGE_VAL;
+  int best_low = kCuts, best_high = kCuts;
+  for (int i = kCuts; i >= 0; i--)
+    for (int k = kCuts; k >= 0; k--) {
+      const double step = (seen.high * k - seen.low * i) / kCuts / 255;
+      const double error = low[i] + high[k] + slopes * step * step / 12;
+      if (step > 0 && error < least) least = error, best_low = i, best_high = k;
+    }
+  const Range range = {seen.low * best_low / kCuts, seen.high * best_high / kCuts};
+  return ParamsOf({best_low == kCuts ? range.low - margin.low : range.low,
+                   best_high == kCuts ? range.high + margin.high : range.high});
+}
 
 void AddValues(Histogram &h, const float *values, int64_t count) {
   if (count == 0) return;
@@ -74,11 +150,16 @@ void AddValues(Histogram &h, const float *values, int64_t count) {
   }
 }
 
-QuantParams RangeS8(const Histogram &h) {
+QuantParams RangeS8(const Histogram &h, int64_t samples) {
   if (h.count == 0) return {{1.0f}, {0}, kNone};
-  QuantParams best = ParamsOf(RangeAt(h, 100));
+  const Range margin = Margin(h, samples);
+  const auto at = [&](double percentile) {
+    const Range seen = RangeAt(h, percentile);
+    return ParamsOf({seen.low - margin.low, seen.high + margin.high});
+  };
+  QuantParams best = at(100);
   for (const double percentile : {99.999, 99.99, 99.9}) {
-    const QuantParams candidate = ParamsOf(RangeAt(h, percentile));
+    const QuantParams candidate = at(percentile);
     if (Error(h, candidate) < Error(h, best)) best = candidate;
   }
   return best;
@@ -86,7 +167,7 @@ QuantParams RangeS8(const Histogram &h) {
 
 QuantParams RangeS16(const Histogram &h) {
   const double limit = std::max(std::fabs(double{h.min}), std::fabs(double{h.max}));
-  return {{limit > 0 ? static_cast<float>(limit / 32767) : 1.0f}, {0}, kNone};
+  return {{limit > 0 ? static_cast<float>(kHeadroomS16 * limit / 32767) : 1.0f}, {0}, kNone};
 }
 
 }  // namespace onnx2mcu

@@ -16,9 +16,16 @@ struct Histogram {
 };
 void AddValues(Histogram &histogram, const float *values, int64_t count);
 
+inline constexpr int64_t kEnoughSamples = 128;  // from here on what was seen is taken for all there is
+
 // Asymmetric s8 range: the percentile of {99.9, 99.99, 99.999, 100} with the least mean squared error. Zero is exact.
-QuantParams RangeS8(const Histogram &histogram);
-// Symmetric s16, zero point 0, the whole range.
+// The values come from so many samples: the fewer, the more room for what they did not show.
+QuantParams RangeS8(const Histogram &histogram, int64_t samples = kEnoughSamples);
+// The same for values that only a function of one value reads, where those of f that the range cuts are lost, and a
+// step of the range is worth what f makes of it: what ReLU or GELU flatten needs no range. f: at CentersOf(histogram).
+QuantParams RangeThrough(const Histogram &histogram, const std::vector<float> &f, int64_t samples = kEnoughSamples);
+std::vector<float> CentersOf(const Histogram &histogram);  // of the bins
+// Symmetric s16, zero point 0, twice the range: a bit is less than what saturates would cost.
 QuantParams RangeS16(const Histogram &histogram);
 
 }  // namespace onnx2mcu

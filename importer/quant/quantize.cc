@@ -3,6 +3,7 @@
 #include "importer/quant/quantize.h"
 
 #include <algorithm>
+#include <map>
 #include <numeric>
 #include <random>
 
@@ -135,6 +136,44 @@ std::vector<bool> ResidualGroups(const Graph &graph, Groups &groups, const std::
   return residual;
 }
 
+// By group: the node that alone reads it, as a function of one value; kNone where there are other readers.
+std::vector<NodeId> UnaryReaders(const Graph &graph, Groups &groups) {
+  std::vector<NodeId> reader(graph.tensors.size(), kNone);
+  std::vector<int> readers(graph.tensors.size());
+  for (TensorId id : graph.outputs) readers[groups.Find(id)] += 2;
+  for (size_t n = 0; n < graph.nodes.size(); n++)
+    for (TensorId id : graph.nodes[n].inputs) {
+      if (!IsActivation(graph, id)) continue;
+      readers[groups.Find(id)]++;
+      if (ExtensionOf(graph.nodes[n].op, "o2m.unary_table/1")) reader[groups.Find(id)] = static_cast<NodeId>(n);
+    }
+  for (size_t id = 0; id < reader.size(); id++)
+    if (readers[id] != 1) reader[id] = kNone;
+  return reader;
+}
+
+// The node's function at `x`; empty where its float nodes are no chain that takes values one by one.
+std::vector<float> FunctionAt(const Graph &graph, const Node &node, const std::vector<float> &x) {
+  std::map<TensorId, Value> values;
+  values[node.inputs[0]] = {DType::kF32, {static_cast<int64_t>(x.size())}, x, {}};
+  for (const NodeId id : node.float_nodes) {
+    const FloatNode &f = graph.float_nodes[id];
+    std::vector<const Value *> inputs;
+    for (const TensorId operand : OperandsOf(f)) {
+      if (operand != kNone && graph.tensors[operand].is_constant)
+        values.emplace(operand, ValueOf(graph.tensors[operand]));
+      if (operand != kNone && !values.count(operand)) return {};
+      inputs.push_back(operand == kNone ? nullptr : &values[operand]);
+    }
+    const auto results = EvaluateNode(f, inputs);
+    if (!results.ok()) return {};
+    for (size_t o = 0; o < f.outputs.size(); o++) values[f.outputs[o]] = (*results)[o];
+  }
+  const auto result = values.find(node.outputs[0]);
+  if (result == values.end() || result->second.f.size() != x.size()) return {};
+  return result->second.f;
+}
+
 struct Choice {
   DType dtype = DType::kS8;
   QuantParams quant;
@@ -145,10 +184,17 @@ std::vector<Choice> ChooseQuant(const Graph &graph, Groups &groups, const std::v
   std::vector<Choice> choices(graph.tensors.size());
   std::vector<bool> wide(graph.tensors.size());
   if (options.residual != "s8") wide = ResidualGroups(graph, groups, rules);
+  const auto samples = static_cast<int64_t>(options.shapes_only ? kEnoughSamples : options.samples.size());
+  const std::vector<NodeId> unary = UnaryReaders(graph, groups);
   for (size_t id = 0; id < choices.size(); id++) {
     if (groups.Find(static_cast<int32_t>(id)) != static_cast<int32_t>(id)) continue;
-    choices[id] =
-        wide[id] ? Choice{DType::kS16, RangeS16(histograms[id])} : Choice{DType::kS8, RangeS8(histograms[id])};
+    const Histogram &h = histograms[id];
+    if (wide[id])
+      choices[id] = {DType::kS16, RangeS16(h)};
+    else if (unary[id] == kNone)
+      choices[id] = {DType::kS8, RangeS8(h, samples)};
+    else
+      choices[id] = {DType::kS8, RangeThrough(h, FunctionAt(graph, graph.nodes[unary[id]], CentersOf(h)), samples)};
   }
   for (size_t n = 0; n < graph.nodes.size(); n++) {
     const o2m_quant_rule &rule = rules[n];

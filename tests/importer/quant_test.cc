@@ -62,10 +62,63 @@ TEST(RangeS8, OfNothingIsHarmless) {
   EXPECT_GT(RangeS8(HistogramOf({0.0f, 0.0f})).scale[0], 0.0f);
 }
 
-TEST(RangeS16, IsSymmetric) {
+TEST(RangeS8, LeavesRoomForWhatFewSamplesDidNotShow) {
+  std::mt19937 random(5);
+  std::normal_distribution<float> normal;
+  std::vector<float> values(2000);
+  for (float &v : values) v = normal(random);
+  const Histogram h = HistogramOf(values);
+  const float all = RangeS8(h).scale[0], many = RangeS8(h, 32).scale[0], one = RangeS8(h, 1).scale[0];
+  EXPECT_LT(all, many);
+  EXPECT_LT(many, one);
+  EXPECT_LT(one, 2 * all);
+  EXPECT_EQ(RangeS8(h, kEnoughSamples * 10).scale[0], all);
+}
+
+TEST(RangeS8, LeavesNoRoomBeyondABound) {
+  std::vector<float> values(1000, 6.0f);
+  for (size_t i = 0; i < 500; i++) values[i] = static_cast<float>(i) * 0.01f;  // ReLU6: nothing below 0, a pile at 6
+  const QuantParams q = RangeS8(HistogramOf(values), 1);
+  EXPECT_EQ(q.zero_point[0], -128);
+  EXPECT_NEAR(q.scale[0] * 255, 6.0, 0.01);
+}
+
+// Of f(dequantised values) instead of the values themselves.
+double ErrorThrough(const std::vector<float> &values, const QuantParams &q, float (*f)(float)) {
+  double error = 0;
+  for (float v : values) {
+    const long n = std::clamp(std::lround(v / q.scale[0]) + q.zero_point[0], -128L, 127L);
+    const double back = f(q.scale[0] * static_cast<float>(n - q.zero_point[0]));
+    error += (back - double{f(v)}) * (back - double{f(v)});
+  }
+  return error / static_cast<double>(values.size());
+}
+
+std::vector<float> At(std::vector<float> x, float (*f)(float)) {
+  for (float &v : x) v = f(v);
+  return x;
+}
+
+TEST(RangeThrough, SpendsNoStepOnWhatTheFunctionFlattens) {
+  std::mt19937 random(7);
+  std::normal_distribution<float> normal(-1.0f, 2.0f);
+  std::vector<float> values(20000);
+  for (float &v : values) v = normal(random);
+  const Histogram h = HistogramOf(values);
+  const auto relu = [](float v) { return std::max(v, 0.0f); };
+  const auto gelu = [](float v) { return 0.5f * v * (1 + std::erf(v / std::sqrt(2.0f))); };
+  const QuantParams plain = RangeS8(h), r = RangeThrough(h, At(CentersOf(h), relu)),
+                    g = RangeThrough(h, At(CentersOf(h), gelu));
+  EXPECT_EQ(r.zero_point[0], -128);
+  EXPECT_LT(ErrorThrough(values, r, relu), 0.4 * ErrorThrough(values, plain, relu));
+  EXPECT_LT(ErrorThrough(values, g, gelu), 0.7 * ErrorThrough(values, plain, gelu));
+  EXPECT_EQ(RangeThrough(h, {}).scale[0], plain.scale[0]);
+}
+
+TEST(RangeS16, IsSymmetricWithABitOfHeadroom) {
   const QuantParams q = RangeS16(HistogramOf({-4.0f, 1.0f}));
   EXPECT_EQ(q.zero_point[0], 0);
-  EXPECT_NEAR(q.scale[0] * 32767, 4.0, 1e-4);
+  EXPECT_NEAR(q.scale[0] * 32767, 8.0, 1e-4);
 }
 
 Graph ImageGraph() {
