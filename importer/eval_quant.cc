@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "importer/eval_op.h"
+#include "importer/fake_quantize.h"
 
 namespace onnx2mcu {
 namespace {
@@ -306,10 +307,19 @@ Values QLinearConcat(const OpCall &call) {
   return One(QuantizeBy(joined[0], map, call.in(1).dtype));
 }
 
+Values FakeQuantize(const OpCall &call) {
+  Value out = call.in(0);
+  const Grid grid = GridOf(call.node);
+  if (!(grid.scale > 0)) return Invalid("scale ", grid.scale, " is not positive");
+  for (float &v : out.f) v = Rounded(grid, v);
+  return One(std::move(out));
+}
+
 }  // namespace
 
 std::vector<OpEntry> QuantOps() {
-  return {{"QuantizeLinear", "*fi?", QuantizeLinear},
+  return {{kFakeQuantizeName, "f", FakeQuantize},
+          {"QuantizeLinear", "*fi?", QuantizeLinear},
           {"DequantizeLinear", "ifi?", DequantizeLinear},
           {"com.microsoft.QuantizeLinear", "*fi?", QuantizeLinear},
           {"com.microsoft.DequantizeLinear", "ifi?", DequantizeLinear},

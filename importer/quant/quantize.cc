@@ -4,9 +4,11 @@
 
 #include <algorithm>
 #include <numeric>
+#include <optional>
 #include <random>
 
 #include "absl/strings/str_cat.h"
+#include "importer/fake_quantize.h"
 #include "importer/quant/histogram.h"
 
 namespace onnx2mcu {
@@ -30,17 +32,56 @@ o2m_quant_rule RuleOf(const Graph &graph, const Node &node) {
   return rule;
 }
 
+using GivenGrids = std::vector<std::optional<Grid>>;  // by group
+
+// How the model itself holds a tensor: what its FakeQuantize nodes say.
+GivenGrids GivenOf(const Graph &graph, Groups &groups) {
+  GivenGrids given(graph.tensors.size());
+  std::vector<bool> held(graph.tensors.size());  // by tensor: it has a place, or is where one lies
+  for (TensorId id : graph.inputs) held[id] = true;
+  for (TensorId id : graph.outputs) held[id] = true;
+  for (const Node &node : graph.nodes) {
+    for (TensorId id : node.inputs) held[id] = held[id] || id != kNone;
+    for (TensorId id : node.outputs) held[id] = true;
+  }
+  for (const FloatNode &node : graph.float_nodes) {
+    if (!IsFakeQuantize(node)) continue;
+    const TensorId y = node.outputs[0];
+    if (held[y] || BaseOf(graph, y) != y) given[groups.Find(y)] = GridOf(node);
+  }
+  return given;
+}
+
+// A node that is there to round.
+bool Rounds(const Graph &graph, const Node &node) {
+  return !node.float_nodes.empty() && IsFakeQuantize(graph.float_nodes[node.float_nodes.back()]);
+}
+
+int WriterCount(const Graph &graph, Groups &groups, int32_t group) {
+  int count = 0;
+  for (const Node &node : graph.nodes)
+    for (TensorId id : node.outputs) count += groups.Find(id) == group;
+  return count;
+}
+
 Groups GroupTensors(const Graph &graph, const std::vector<o2m_quant_rule> &rules) {
   Groups groups;
   groups.parent.resize(graph.tensors.size());
   std::iota(groups.parent.begin(), groups.parent.end(), 0);
   for (size_t id = 0; id < graph.tensors.size(); id++)
     groups.Join(static_cast<int32_t>(id), BaseOf(graph, static_cast<TensorId>(id)));
+  GivenGrids given = GivenOf(graph, groups);
   for (size_t n = 0; n < graph.nodes.size(); n++)
     for (size_t o = 0; o < graph.nodes[n].outputs.size(); o++) {
       const TensorId input = graph.nodes[n].inputs.empty() ? kNone : graph.nodes[n].inputs[0];
       const bool same = rules[n].same_as_input0 >> o & 1;
-      if (same && input != kNone && !graph.tensors[input].is_constant) groups.Join(graph.nodes[n].outputs[o], input);
+      if (!same || input == kNone || graph.tensors[input].is_constant || Rounds(graph, graph.nodes[n])) continue;
+      const int32_t to = groups.Find(graph.nodes[n].outputs[o]), from = groups.Find(input);
+      const std::optional<Grid> grid = given[to] ? given[to] : given[from];
+      if (given[to] && given[from] && !(*given[to] == *given[from])) continue;
+      if (given[from] && !given[to] && WriterCount(graph, groups, to) > 1) continue;  // the copied part of a Concat
+      groups.Join(to, from);
+      given[groups.Find(to)] = grid;
     }
   return groups;
 }
@@ -106,9 +147,14 @@ absl::StatusOr<std::vector<Histogram>> Calibrate(const Graph &graph, Groups &gro
 
 bool IsActivation(const Graph &graph, TensorId id) { return id != kNone && !graph.tensors[id].is_constant; }
 
-// The residual stream: what a sum of two activations writes, and what it reads that others read as well.
-std::vector<bool> ResidualGroups(const Graph &graph, Groups &groups, const std::vector<o2m_quant_rule> &rules) {
-  std::vector<bool> residual(graph.tensors.size()), refused(graph.tensors.size());
+bool AnyGiven(const GivenGrids &given) {
+  return std::any_of(given.begin(), given.end(), [](const std::optional<Grid> &grid) { return grid.has_value(); });
+}
+
+// The residual stream: what a sum of two activations writes, and what it reads that others read as well. In a model
+// with scales of its own (`all`) everything it leaves in float: it was made to round nowhere else.
+std::vector<bool> WideGroups(const Graph &graph, Groups &groups, const std::vector<o2m_quant_rule> &rules, bool all) {
+  std::vector<bool> wide(graph.tensors.size(), all), refused(graph.tensors.size());
   std::vector<int> readers(graph.tensors.size());
   for (const Node &node : graph.nodes)
     for (TensorId id : node.inputs)
@@ -124,14 +170,14 @@ std::vector<bool> ResidualGroups(const Graph &graph, Groups &groups, const std::
                      IsActivation(graph, node.inputs[1]) && !node.float_nodes.empty() &&
                      graph.float_nodes[node.float_nodes.back()].op_type == "Add";
     if (!sum) continue;
-    residual[groups.Find(node.outputs[0])] = true;
+    wide[groups.Find(node.outputs[0])] = true;
     for (TensorId id : node.inputs)
-      if (readers[BaseOf(graph, id)] > 1) residual[groups.Find(id)] = true;
+      if (readers[BaseOf(graph, id)] > 1) wide[groups.Find(id)] = true;
   }
   for (TensorId id : graph.inputs) refused[groups.Find(id)] = true;
   for (TensorId id : graph.outputs) refused[groups.Find(id)] = true;
-  for (size_t id = 0; id < residual.size(); id++) residual[id] = residual[id] && !refused[id];
-  return residual;
+  for (size_t id = 0; id < wide.size(); id++) wide[id] = wide[id] && !refused[id];
+  return wide;
 }
 
 struct Choice {
@@ -140,10 +186,11 @@ struct Choice {
 };
 
 std::vector<Choice> ChooseQuant(const Graph &graph, Groups &groups, const std::vector<o2m_quant_rule> &rules,
-                                const std::vector<Histogram> &histograms, const QuantOptions &options) {
+                                const std::vector<Histogram> &histograms, const QuantOptions &options,
+                                const GivenGrids &given) {
   std::vector<Choice> choices(graph.tensors.size());
   std::vector<bool> wide(graph.tensors.size());
-  if (options.residual != "s8") wide = ResidualGroups(graph, groups, rules);
+  if (options.residual != "s8") wide = WideGroups(graph, groups, rules, AnyGiven(given));
   for (size_t id = 0; id < choices.size(); id++) {
     if (groups.Find(static_cast<int32_t>(id)) != static_cast<int32_t>(id)) continue;
     choices[id] =
@@ -155,6 +202,8 @@ std::vector<Choice> ChooseQuant(const Graph &graph, Groups &groups, const std::v
     const DType dtype = rule.fixed_dtype == O2M_ANY ? DType::kS8 : static_cast<DType>(rule.fixed_dtype);
     choices[groups.Find(graph.nodes[n].outputs[0])] = {dtype, {{rule.fixed_scale}, {rule.fixed_zero_point}, kNone}};
   }
+  for (size_t id = 0; id < choices.size(); id++)
+    if (given[id]) choices[id] = {DTypeOf(*given[id]), QuantOf(*given[id])};
   if (options.pixels) choices[groups.Find(graph.inputs[0])] = {DType::kU8, {{1.0f}, {0}, kNone}};
   return choices;
 }
@@ -184,8 +233,21 @@ std::vector<Histogram> UnitHistograms(const Graph &graph) {
   return std::vector<Histogram>(graph.tensors.size(), unit);
 }
 
-absl::StatusOr<std::vector<Histogram>> Ranges(Graph &graph, Groups &groups, const QuantOptions &options) {
-  if (options.shapes_only) return UnitHistograms(graph);
+// Every tensor that is neither given nor fixed by an op has a range to be found.
+bool NeedsRanges(const Graph &graph, Groups &groups, const std::vector<o2m_quant_rule> &rules, const GivenGrids &given) {
+  std::vector<bool> known(graph.tensors.size());
+  for (size_t id = 0; id < known.size(); id++) known[id] = given[id].has_value();
+  for (size_t n = 0; n < graph.nodes.size(); n++)
+    if (rules[n].fixed_scale > 0) known[groups.Find(graph.nodes[n].outputs[0])] = true;
+  const auto unknown = [&](TensorId id) { return IsActivation(graph, id) && !known[groups.Find(id)]; };
+  if (std::any_of(graph.inputs.begin(), graph.inputs.end(), unknown)) return true;
+  return std::any_of(graph.nodes.begin(), graph.nodes.end(), [&](const Node &node) {
+    return std::any_of(node.outputs.begin(), node.outputs.end(), unknown);
+  });
+}
+
+absl::StatusOr<std::vector<Histogram>> Ranges(Graph &graph, Groups &groups, const QuantOptions &options, bool needed) {
+  if (options.shapes_only || !needed) return UnitHistograms(graph);
   if (!options.samples.empty()) return Calibrate(graph, groups, options.samples);
   graph.warnings.push_back(
       "no calibration inputs: ranges come from synthetic noise and accuracy will suffer; give --calibrate=FILE with 32 "
@@ -199,8 +261,10 @@ absl::Status Quantize(Graph &graph, const QuantOptions &options, Host &host, con
   std::vector<o2m_quant_rule> rules;
   for (const Node &node : graph.nodes) rules.push_back(RuleOf(graph, node));
   Groups groups = GroupTensors(graph, rules);
-  O2M_ASSIGN_OR_RETURN(const std::vector<Histogram> histograms, Ranges(graph, groups, options));
-  Apply(graph, groups, ChooseQuant(graph, groups, rules, histograms, options));
+  const GivenGrids given = GivenOf(graph, groups);
+  const bool needed = NeedsRanges(graph, groups, rules, given);
+  O2M_ASSIGN_OR_RETURN(const std::vector<Histogram> histograms, Ranges(graph, groups, options, needed));
+  Apply(graph, groups, ChooseQuant(graph, groups, rules, histograms, options, given));
   return InferAll(graph, host, target);
 }
 

@@ -1,0 +1,39 @@
+// weight_grid.hpp - weights that are multiples of one step already: those of a quantised model, whatever spelling they
+// came in (scales per tensor or per channel, folded factors, transposed), and those trained to be so. Held in units of
+// that step they cost no accuracy at all.
+#pragma once
+#include <cmath>
+#include <cstdint>
+
+namespace o2m {
+
+// Whether all values are within `tolerance` of multiples of `step`.
+inline bool OnGrid(const float *values, int64_t count, int64_t stride, double step, double tolerance) {
+  for (int64_t i = 0; i < count; ++i) {
+    const double v = values[i * stride];
+    if (std::fabs(v - step * std::floor(v / step + 0.5)) > tolerance) return false;
+  }
+  return true;
+}
+
+// The step of which all values are multiples -127 .. 127, or 0. -128 is found as well; it is held as -127. What is
+// found by chance does no harm: the tolerance is an eighth of what rounding to 127 steps may cost.
+inline double GridStep(const float *values, int64_t count, int64_t stride) {
+  double low = 0, high = 0;
+  for (int64_t i = 0; i < count; ++i) {
+    low = std::fmin(low, static_cast<double>(values[i * stride]));
+    high = std::fmax(high, static_cast<double>(values[i * stride]));
+  }
+  const double largest = std::fmax(-low, high), tolerance = std::ldexp(largest, -11);
+  if (!(largest > 0)) return 0;
+  for (int32_t steps = 127; steps >= 64; --steps) {  // a coarser grid is one of these, too
+    if (OnGrid(values, count, stride, largest / steps, tolerance)) return largest / steps;
+  }
+  const bool negative = -low > high;
+  return negative && OnGrid(values, count, stride, largest / 128, tolerance) ? largest / 128 : 0;
+}
+
+// The most by which a scale out of GridStep() exceeds largest / 127.
+inline constexpr double kGridFactor = 127.0 / 64;
+
+}  // namespace o2m
