@@ -118,28 +118,45 @@ bool QuantizedOutput(Rewriter &r, NodeId id) {
   return true;
 }
 
+bool RoundedToBytes(const Rewriter &r, TensorId x) {
+  for (const FloatNode *node = r.Producer(x); node; node = r.Producer(node->inputs[0])) {
+    if (IsFakeQuantize(*node)) return DTypeOf(GridOf(*node)) == DType::kS8;
+    if (!Moves(*node)) return false;
+  }
+  return false;
+}
+
+// ONNX Runtime computes a softmax between bytes with an output scale of 1 / floor(1 / scale), and then reads the result
+// with `scale` (QLinearSoftmax; QDQ groups become one): 254 steps for 1/255. The factor between the two stays visible.
+bool SoftmaxOfBytes(Rewriter &r, NodeId id) {
+  const FloatNode &node = r.node(id);
+  const FloatNode *softmax = IsFakeQuantize(node) ? r.Producer(node.inputs[0], "Softmax") : nullptr;
+  if (!softmax || DTypeOf(GridOf(node)) != DType::kS8 || !r.OneReader(node.inputs[0])) return false;
+  if (!RoundedToBytes(r, softmax->inputs[0])) return false;
+  const float scale = GridOf(node).scale, factor = scale * std::floor(1.0f / scale);
+  if (factor == 1 || factor == 0) return false;
+  r.SetInput(id, 0, r.Emit(id, "Mul", {node.inputs[0], r.NewScalar(factor)}));
+  return true;
+}
+
 // ---- FakeQuantize ----
 
 // Every value of `x` lies on the grid already.
-bool OnGrid(const Rewriter &r, TensorId x, const Grid &grid) {
-  if (r.IsFloatConstant(x)) {
-    const std::vector<float> values = r.Floats(x);
-    return std::all_of(values.begin(), values.end(),
-                       [&](float v) { return std::fabs(Rounded(grid, v) - v) <= 1e-6f * grid.scale; });
-  }
+bool IsOnGrid(const Rewriter &r, TensorId x, const Grid &grid) {
+  if (r.IsFloatConstant(x)) return OnGrid(r.tensor(x), grid);
   const FloatNode *node = r.Producer(x);
   if (!node) return false;
   if (IsFakeQuantize(*node)) return GridOf(*node) == grid;
   if (!Chooses(*node)) return false;
   const size_t values = node->op_type == "Concat" ? node->inputs.size() : 1;
   for (size_t i = 0; i < values; i++)
-    if (!OnGrid(r, node->inputs[i], grid)) return false;
+    if (!IsOnGrid(r, node->inputs[i], grid)) return false;
   return true;
 }
 
 bool DropSecondRounding(Rewriter &r, NodeId id) {
   const FloatNode &node = r.node(id);
-  if (!IsFakeQuantize(node) || !OnGrid(r, node.inputs[0], GridOf(node))) return false;
+  if (!IsFakeQuantize(node) || !IsOnGrid(r, node.inputs[0], GridOf(node))) return false;
   if (r.MustStay(node.outputs[0], node.inputs[0])) return false;
   r.Replace(node.outputs[0], node.inputs[0]);
   return true;
@@ -201,6 +218,7 @@ std::vector<Rewrite> QuantRewrites() {
           {"dynamic quantize", DynamicQuantize},
           {"dequantize above movement", DequantizeAboveMovement},
           {"quantized output", QuantizedOutput},
+          {"softmax of bytes", SoftmaxOfBytes},
           {"drop second rounding", DropSecondRounding},
           {"round above movement", RoundAboveMovement},
           {"round above concat", RoundAboveConcat}};

@@ -265,14 +265,20 @@ Values QLinearBinary(const OpCall &call, const char *op_type) {
 Values QLinearAdd(const OpCall &call) { return QLinearBinary(call, "Add"); }
 Values QLinearMul(const OpCall &call) { return QLinearBinary(call, "Mul"); }
 
-// com.microsoft: X, x_scale, x_zero, y_scale, y_zero; the attribute opset says which Softmax is meant.
+// com.microsoft: X, x_scale, x_zero, y_scale, y_zero; the attribute opset says which Softmax is meant. The kernel's
+// scale is 1 / floor(1 / y_scale), as in ONNX Runtime.
 Values QLinearSoftmax(const OpCall &call) {
   O2M_ASSIGN_OR_RETURN(const Value x, Dequantized(call, 0));
   FloatNode inner;
   inner.op_type = "Softmax";
   inner.opset = static_cast<int32_t>(AttrInt(call.node, "opset", 13));
   if (call.node.attrs.count("axis") > 0) inner.attrs["axis"] = AttrInt(call.node, "axis", -1);
-  return ThroughFloat(call, inner, {&x}, 3);
+  inner.outputs = {0};
+  O2M_ASSIGN_OR_RETURN(std::vector<Value> real, EvaluateNode(inner, {&x}));
+  O2M_RETURN_IF_ERROR(CheckScalar(call.in(3), "y_scale"));
+  const float scale = call.in(3).f[0], factor = scale * std::floor(1.0f / scale);
+  for (float &v : real[0].f) v *= factor;
+  return Quantized(call, real[0], 3);
 }
 
 // com.microsoft: X, x_scale, x_zero, y_scale, y_zero.

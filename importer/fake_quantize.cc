@@ -28,6 +28,12 @@ float Rounded(const Grid &grid, float x) {
   return static_cast<float>(held - static_cast<double>(grid.zero_point)) * grid.scale;
 }
 
+bool OnGrid(const Tensor &constant, const Grid &grid) {
+  const float *const values = FloatData(constant);
+  return std::all_of(values, values + ElementCount(constant.dims),
+                     [&](float v) { return std::fabs(Rounded(grid, v) - v) <= 1e-6f * grid.scale; });
+}
+
 DType DTypeOf(const Grid &grid) { return grid.low < -128 || grid.high > 127 ? DType::kS16 : DType::kS8; }
 
 QuantParams QuantOf(const Grid &grid) { return {{grid.scale}, {static_cast<int32_t>(grid.zero_point)}, kNone}; }

@@ -33,6 +33,7 @@ bool IsInPlace(const FloatNode &node);
 Grid GridOf(const FloatNode &fake_quantize);
 std::map<std::string, Attr> AttrsOf(const Grid &grid);
 float Rounded(const Grid &grid, float x);
+bool OnGrid(const Tensor &constant, const Grid &grid);  // all values of a float constant
 
 // What the MCU holds of values on the grid.
 DType DTypeOf(const Grid &grid);

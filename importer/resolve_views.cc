@@ -91,7 +91,8 @@ bool MayJoin(const Resolver &r, const FloatNode &concat, TensorId part) {
   const FloatNode *const rounding = RoundingOf(r, part);
   return !rounding || std::all_of(concat.inputs.begin(), concat.inputs.end(), [&](TensorId other) {
     const FloatNode *const theirs = RoundingOf(r, other);
-    return r.graph.tensors[other].is_constant || (theirs && GridOf(*theirs) == GridOf(*rounding));
+    const Tensor &tensor = r.graph.tensors[other];
+    return tensor.is_constant ? OnGrid(tensor, GridOf(*rounding)) : theirs && GridOf(*theirs) == GridOf(*rounding);
   });
 }
 

@@ -36,4 +36,23 @@ inline double GridStep(const float *values, int64_t count, int64_t stride) {
 // The most by which a scale out of GridStep() exceeds largest / 127.
 inline constexpr double kGridFactor = 127.0 / 64;
 
+// A scale and a zero point of s8 with which all values are integers: those of a quantised tensor. False: there is none.
+inline bool AsymmetricGrid(const float *values, int64_t count, float *scale, int32_t *zero_point) {
+  double low = 0, high = 0;
+  for (int64_t i = 0; i < count; ++i) {
+    low = std::fmin(low, static_cast<double>(values[i]));
+    high = std::fmax(high, static_cast<double>(values[i]));
+  }
+  const double largest = std::fmax(-low, high);
+  for (int32_t steps = 255; largest > 0 && steps >= 64; --steps) {
+    const double step = largest / steps;
+    if ((high - low) / step > 255.01 || !OnGrid(values, count, 1, step, std::ldexp(largest, -12))) continue;
+    *scale = static_cast<float>(step);
+    const auto first = static_cast<int32_t>(std::floor(low / step + 0.5)), last = static_cast<int32_t>(std::floor(high / step + 0.5));
+    *zero_point = last > 127 ? 127 - last : first < -128 ? -128 - first : 0;
+    return true;
+  }
+  return false;
+}
+
 }  // namespace o2m

@@ -87,7 +87,8 @@ inline o2m_status ChooseShifts(const o2m_host *host, const o2m_target *target, c
                                LinearShifts *shifts) {
   const bool s16 = layer.x_dtype == O2M_S16;
   const auto depth = static_cast<double>(layer.depth);
-  *shifts = {31, 0};
+  // Without data, as it was with it: whether a layer can be split hangs on it.
+  *shifts = {!layer.weights && shifts->shift > 0 ? shifts->shift : 31, 0};
   if (s16 && std::fabs(layer.x_zero) * 127.0 * depth > kLargestBias) {
     return Reject(host, Str("the input is s16 with zero point ", layer.x_zero, "; zero point 0 would work"));
   }
