@@ -41,7 +41,8 @@ TensorId RealBias(Rewriter &r, TensorId bias, TensorId x_scale, TensorId w_scale
   if (w.size() != 1 && w.size() != q.size()) return kNone;
   std::vector<float> real;
   for (size_t i = 0; i < q.size(); i++)
-    real.push_back(static_cast<float>(static_cast<double>(q[i]) * *r.Scalar(x_scale) * w[w.size() == 1 ? 0 : i] * alpha));
+    real.push_back(
+        static_cast<float>(static_cast<double>(q[i]) * *r.Scalar(x_scale) * w[w.size() == 1 ? 0 : i] * alpha));
   return r.NewFloats(r.tensor(bias).name, r.DimsOf(bias), real);
 }
 
@@ -166,8 +167,8 @@ Scales ScalesOf(const Rewriter &r, TensorId product, TensorId a_zero) {
   if (!mul) return {};
   const FloatNode *dynamic = r.Producer(mul->inputs[0]);
   const NodeId quantizer = a_zero == kNone ? kNone : r.ProducerId(a_zero);
-  const bool first = quantizer == kNone ? !r.IsConstant(mul->inputs[0]) || !dynamic
-                                        : r.ProducerId(mul->inputs[0]) == quantizer;
+  const bool first =
+      quantizer == kNone ? !r.IsConstant(mul->inputs[0]) || !dynamic : r.ProducerId(mul->inputs[0]) == quantizer;
   return first ? Scales{mul->inputs[0], mul->inputs[1]} : Scales{mul->inputs[1], mul->inputs[0]};
 }
 
@@ -198,8 +199,7 @@ bool ScaledProduct(Rewriter &r, NodeId id) {
     const Scales scales = ScalesOf(r, mul.inputs[1 - side], a_zero);
     if (scales.a == kNone || ElementCount(r.DimsOf(scales.a)) != 1) return false;
     const TensorId a = DequantizeWith(r, id, node.inputs[0], scales.a, a_zero, 0);
-    const TensorId b =
-        DequantizeWith(r, id, node.inputs[1], scales.b, b_zero, conv ? 0 : LastAxis(r, node.inputs[1]));
+    const TensorId b = DequantizeWith(r, id, node.inputs[1], scales.b, b_zero, conv ? 0 : LastAxis(r, node.inputs[1]));
     const TensorId y = r.Emit(id, conv ? "Conv" : "MatMul", {a, b}, node.attrs);
     if (r.DimsOf(y) != r.DimsOf(mul.outputs[0])) return false;
     r.Replace(mul.outputs[0], y);

@@ -1,5 +1,5 @@
-// QuantizeLinear and DequantizeLinear as onnx2mcu.FakeQuantize on float tensors, next to what computes the values: above
-// all movement, once per value. Weights need nothing: they are constants that lie on a grid.
+// QuantizeLinear and DequantizeLinear as onnx2mcu.FakeQuantize on float tensors, next to what computes the values:
+// above all movement, once per value. Weights need nothing: they are constants that lie on a grid.
 #include <algorithm>
 #include <cmath>
 
@@ -128,10 +128,13 @@ bool RoundedToBytes(const Rewriter &r, TensorId x) {
 
 // ONNX Runtime computes a softmax between bytes with an output scale of 1 / floor(1 / scale), and then reads the result
 // with `scale` (QLinearSoftmax; QDQ groups become one): 254 steps for 1/255. The factor between the two stays visible.
+// Of rows of one value its sums overflow; they are 1 here.
 bool SoftmaxOfBytes(Rewriter &r, NodeId id) {
   const FloatNode &node = r.node(id);
   const FloatNode *softmax = IsFakeQuantize(node) ? r.Producer(node.inputs[0], "Softmax") : nullptr;
   if (!softmax || DTypeOf(GridOf(node)) != DType::kS8 || !r.OneReader(node.inputs[0])) return false;
+  const Dims &dims = r.DimsOf(node.inputs[0]);
+  if (dims.empty() || dims[AxisOf(AttrInt(*softmax, "axis", -1), dims.size())] == 1) return false;
   if (!RoundedToBytes(r, softmax->inputs[0])) return false;
   const float scale = GridOf(node).scale, factor = scale * std::floor(1.0f / scale);
   if (factor == 1 || factor == 0) return false;

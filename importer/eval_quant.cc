@@ -56,8 +56,9 @@ int64_t QuantizeOne(float x, float scale, int64_t zero, DType dtype) {
   const float q = std::nearbyint(x / scale);
   if (std::isnan(q)) return zero;
   const double moved = static_cast<double>(q) + static_cast<double>(zero);
-  return static_cast<int64_t>(
-      std::clamp(moved, static_cast<double>(LowestOf(dtype)), static_cast<double>(HighestOf(dtype))));
+  const bool u16 = dtype == DType::kS32;  // quantised tensors of 32 bits are never made, u16 ones are held so
+  const int64_t low = u16 ? 0 : LowestOf(dtype), high = u16 ? 65535 : HighestOf(dtype);
+  return static_cast<int64_t>(std::clamp(moved, static_cast<double>(low), static_cast<double>(high)));
 }
 
 Value QuantizeBy(const Value &x, const QuantMap &map, DType dtype) {
@@ -79,7 +80,7 @@ Values QuantizeLinear(const OpCall &call) {
     O2M_ASSIGN_OR_RETURN(dtype, HeldType(named));
   }
   if (dtype != DType::kS8 && dtype != DType::kU8 && dtype != DType::kS16 && dtype != DType::kS32) {
-    return Unsupported("quantising to ", DTypeName(dtype), " is not supported; s8, u8, s16 or s32 would work");
+    return Unsupported("quantising to ", DTypeName(dtype), " is not supported; s8, u8, s16 or u16 would work");
   }
   return One(QuantizeBy(ToFloat(call.in(0)), map, dtype));
 }

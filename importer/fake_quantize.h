@@ -1,7 +1,7 @@
-// importer/fake_quantize.h - onnx2mcu.FakeQuantize: what QuantizeLinear and the DequantizeLinear behind it do to a float
-// tensor. Canonicalize() leaves one wherever the model says how an activation is held; it lives in the float half, so
-// that calibration and validation compute what the model computes, and hides from op->match() that its operand is the
-// same tensor, so that no op takes over what lies on both sides of a rounding.
+// importer/fake_quantize.h - onnx2mcu.FakeQuantize: what QuantizeLinear and the DequantizeLinear behind it do to a
+// float tensor. Canonicalize() leaves one wherever the model says how an activation is held; it lives in the float
+// half, so that calibration and validation compute what the model computes, and hides from op->match() that its operand
+// is the same tensor, so that no op takes over what lies on both sides of a rounding.
 //
 //   y = (clamp(round_half_even(x / scale) + zero_point, low, high) - zero_point) * scale
 //

@@ -117,8 +117,8 @@ std::optional<Layout> Expanded(const Graph &graph, const FloatNode &node, int, c
 
 const std::map<std::string, MoveFn> &Moves() {
   static const std::map<std::string, MoveFn> moves = {
-      {"Reshape", SameOrder},  {"Flatten", SameOrder},  {"Squeeze", SameOrder}, {"Unsqueeze", SameOrder},
-      {"Identity", SameOrder}, {"Transpose", Permuted}, {"Slice", Sliced},      {"Split", SplitPart},
+      {"Reshape", SameOrder},  {"Flatten", SameOrder},  {"Squeeze", SameOrder},      {"Unsqueeze", SameOrder},
+      {"Identity", SameOrder}, {"Transpose", Permuted}, {"Slice", Sliced},           {"Split", SplitPart},
       {"Gather", Gathered},    {"Expand", Expanded},    {"FakeQuantize", SameOrder},
   };
   return moves;

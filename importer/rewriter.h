@@ -68,7 +68,8 @@ class Rewriter {
   TensorId NewScalar(float value);
   TensorId NewInts(Dims values);
   // A new node, named after `origin` (and its source line), whose output 0 is returned; op_type "Add", or with its
-  // domain as in "com.microsoft.Attention". It is evaluated at once where all operands are constants. The output's dims are found by evaluating on zeros.
+  // domain as in "com.microsoft.Attention". It is evaluated at once where all operands are constants. The output's dims
+  // are found by evaluating on zeros.
   TensorId Emit(NodeId origin, const std::string &op_type, const std::vector<TensorId> &inputs, Attrs attrs = {});
   TensorId Reshape(NodeId origin, TensorId x, Dims dims);
   TensorId Transpose(NodeId origin, TensorId x, Dims perm);

@@ -86,9 +86,10 @@ void PackChannel(const Channels &c, int64_t o, int32_t shift, int32_t *bias, int
   const float *w = c.weights + o * c.depth;
   const double b = c.bias ? c.bias[o] : 0;
   const double scale = ScaleOfChannel(c, o);
+  const int32_t low = std::fabs(b) < scale * c.x_scale * kLargestChannelBias / 2 ? -128 : -127;  // see weight_grid.hpp
   int64_t sum = 0;
   for (int64_t k = 0; k < c.depth; ++k) {
-    const int32_t q = RoundToInt(w[k] / scale, -127, 127);
+    const int32_t q = RoundToInt(w[k] / scale, low, 127);
     place(k, static_cast<int8_t>(q));
     sum += q;
   }

@@ -8,7 +8,7 @@
 #include <random>
 
 #include "absl/strings/str_cat.h"
-#include "importer/fake_quantize.h"
+#include "importer/quant/given.h"
 #include "importer/quant/histogram.h"
 
 namespace onnx2mcu {
@@ -32,54 +32,22 @@ o2m_quant_rule RuleOf(const Graph &graph, const Node &node) {
   return rule;
 }
 
-using GivenGrids = std::vector<std::optional<Grid>>;  // by group
-
-// How the model itself holds a tensor: what its FakeQuantize nodes say.
-GivenGrids GivenOf(const Graph &graph, Groups &groups) {
-  GivenGrids given(graph.tensors.size());
-  std::vector<bool> held(graph.tensors.size());  // by tensor: it has a place, or is where one lies
-  for (TensorId id : graph.inputs) held[id] = true;
-  for (TensorId id : graph.outputs) held[id] = true;
-  for (const Node &node : graph.nodes) {
-    for (TensorId id : node.inputs) held[id] = held[id] || id != kNone;
-    for (TensorId id : node.outputs) held[id] = true;
-  }
-  for (const FloatNode &node : graph.float_nodes) {
-    if (!IsFakeQuantize(node)) continue;
-    const TensorId y = node.outputs[0];
-    if (held[y] || BaseOf(graph, y) != y) given[groups.Find(y)] = GridOf(node);
-  }
-  return given;
-}
-
-// A node that is there to round.
-bool Rounds(const Graph &graph, const Node &node) {
-  return !node.float_nodes.empty() && IsFakeQuantize(graph.float_nodes[node.float_nodes.back()]);
-}
-
-int WriterCount(const Graph &graph, Groups &groups, int32_t group) {
-  int count = 0;
-  for (const Node &node : graph.nodes)
-    for (TensorId id : node.outputs) count += groups.Find(id) == group;
-  return count;
-}
-
 Groups GroupTensors(const Graph &graph, const std::vector<o2m_quant_rule> &rules) {
   Groups groups;
   groups.parent.resize(graph.tensors.size());
   std::iota(groups.parent.begin(), groups.parent.end(), 0);
   for (size_t id = 0; id < graph.tensors.size(); id++)
     groups.Join(static_cast<int32_t>(id), BaseOf(graph, static_cast<TensorId>(id)));
-  GivenGrids given = GivenOf(graph, groups);
+  const GroupOf group_of = [&groups](TensorId id) { return groups.Find(id); };
+  GivenGrids given = GivenOf(graph, group_of);
   for (size_t n = 0; n < graph.nodes.size(); n++)
     for (size_t o = 0; o < graph.nodes[n].outputs.size(); o++) {
-      const TensorId input = graph.nodes[n].inputs.empty() ? kNone : graph.nodes[n].inputs[0];
+      const TensorId from = graph.nodes[n].inputs.empty() ? kNone : graph.nodes[n].inputs[0];
+      const TensorId to = graph.nodes[n].outputs[o];
       const bool same = rules[n].same_as_input0 >> o & 1;
-      if (!same || input == kNone || graph.tensors[input].is_constant || Rounds(graph, graph.nodes[n])) continue;
-      const int32_t to = groups.Find(graph.nodes[n].outputs[o]), from = groups.Find(input);
-      const std::optional<Grid> grid = given[to] ? given[to] : given[from];
-      if (given[to] && given[from] && !(*given[to] == *given[from])) continue;
-      if (given[from] && !given[to] && WriterCount(graph, groups, to) > 1) continue;  // the copied part of a Concat
+      if (!same || from == kNone || graph.tensors[from].is_constant || Rounds(graph, graph.nodes[n])) continue;
+      if (!MayShare(graph, group_of, given, from, to)) continue;
+      const std::optional<Grid> grid = given[groups.Find(to)] ? given[groups.Find(to)] : given[groups.Find(from)];
       groups.Join(to, from);
       given[groups.Find(to)] = grid;
     }
@@ -147,18 +115,9 @@ absl::StatusOr<std::vector<Histogram>> Calibrate(const Graph &graph, Groups &gro
 
 bool IsActivation(const Graph &graph, TensorId id) { return id != kNone && !graph.tensors[id].is_constant; }
 
-bool AnyGiven(const GivenGrids &given) {
-  return std::any_of(given.begin(), given.end(), [](const std::optional<Grid> &grid) { return grid.has_value(); });
-}
-
-// The residual stream: what a sum of two activations writes, and what it reads that others read as well. In a model
-// with scales of its own (`all`) everything it leaves in float: it was made to round nowhere else.
-std::vector<bool> WideGroups(const Graph &graph, Groups &groups, const std::vector<o2m_quant_rule> &rules, bool all) {
-  std::vector<bool> wide(graph.tensors.size(), all), refused(graph.tensors.size());
-  std::vector<int> readers(graph.tensors.size());
-  for (const Node &node : graph.nodes)
-    for (TensorId id : node.inputs)
-      if (IsActivation(graph, id)) readers[BaseOf(graph, id)]++;
+// Groups that some op does not take as s16.
+std::vector<bool> RefusedGroups(const Graph &graph, Groups &groups, const std::vector<o2m_quant_rule> &rules) {
+  std::vector<bool> refused(graph.tensors.size());
   for (size_t n = 0; n < graph.nodes.size(); n++) {
     const Node &node = graph.nodes[n];
     for (size_t i = 0; i < node.inputs.size(); i++)
@@ -166,6 +125,19 @@ std::vector<bool> WideGroups(const Graph &graph, Groups &groups, const std::vect
         refused[groups.Find(node.inputs[i])] = true;
     for (size_t o = 0; o < node.outputs.size(); o++)
       if (!(rules[n].s16_outputs >> o & 1)) refused[groups.Find(node.outputs[o])] = true;
+  }
+  return refused;
+}
+
+// The residual stream: what a sum of two activations writes, and what it reads that others read as well. In a model
+// with scales of its own (`all`) everything it leaves in float: it was made to round nowhere else.
+std::vector<bool> WideGroups(const Graph &graph, Groups &groups, std::vector<bool> refused, bool all) {
+  std::vector<bool> wide(graph.tensors.size(), all);
+  std::vector<int> readers(graph.tensors.size());
+  for (const Node &node : graph.nodes)
+    for (TensorId id : node.inputs)
+      if (IsActivation(graph, id)) readers[BaseOf(graph, id)]++;
+  for (const Node &node : graph.nodes) {
     const bool sum = node.inputs.size() == 2 && IsActivation(graph, node.inputs[0]) &&
                      IsActivation(graph, node.inputs[1]) && !node.float_nodes.empty() &&
                      graph.float_nodes[node.float_nodes.back()].op_type == "Add";
@@ -190,7 +162,8 @@ std::vector<Choice> ChooseQuant(const Graph &graph, Groups &groups, const std::v
                                 const GivenGrids &given) {
   std::vector<Choice> choices(graph.tensors.size());
   std::vector<bool> wide(graph.tensors.size());
-  if (options.residual != "s8") wide = WideGroups(graph, groups, rules, AnyGiven(given));
+  const std::vector<bool> refused = RefusedGroups(graph, groups, rules);
+  if (options.residual != "s8") wide = WideGroups(graph, groups, refused, AnyGiven(given));
   for (size_t id = 0; id < choices.size(); id++) {
     if (groups.Find(static_cast<int32_t>(id)) != static_cast<int32_t>(id)) continue;
     choices[id] =
@@ -202,8 +175,11 @@ std::vector<Choice> ChooseQuant(const Graph &graph, Groups &groups, const std::v
     const DType dtype = rule.fixed_dtype == O2M_ANY ? DType::kS8 : static_cast<DType>(rule.fixed_dtype);
     choices[groups.Find(graph.nodes[n].outputs[0])] = {dtype, {{rule.fixed_scale}, {rule.fixed_zero_point}, kNone}};
   }
-  for (size_t id = 0; id < choices.size(); id++)
-    if (given[id]) choices[id] = {DTypeOf(*given[id]), QuantOf(*given[id])};
+  for (size_t id = 0; id < choices.size(); id++) {
+    if (!given[id]) continue;
+    const Grid held = HeldAs(*given[id], !refused[id]);
+    choices[id] = {DTypeOf(held), QuantOf(held)};
+  }
   if (options.pixels) choices[groups.Find(graph.inputs[0])] = {DType::kU8, {{1.0f}, {0}, kNone}};
   return choices;
 }
@@ -234,16 +210,16 @@ std::vector<Histogram> UnitHistograms(const Graph &graph) {
 }
 
 // Every tensor that is neither given nor fixed by an op has a range to be found.
-bool NeedsRanges(const Graph &graph, Groups &groups, const std::vector<o2m_quant_rule> &rules, const GivenGrids &given) {
+bool NeedsRanges(const Graph &graph, Groups &groups, const std::vector<o2m_quant_rule> &rules,
+                 const GivenGrids &given) {
   std::vector<bool> known(graph.tensors.size());
   for (size_t id = 0; id < known.size(); id++) known[id] = given[id].has_value();
   for (size_t n = 0; n < graph.nodes.size(); n++)
     if (rules[n].fixed_scale > 0) known[groups.Find(graph.nodes[n].outputs[0])] = true;
   const auto unknown = [&](TensorId id) { return IsActivation(graph, id) && !known[groups.Find(id)]; };
   if (std::any_of(graph.inputs.begin(), graph.inputs.end(), unknown)) return true;
-  return std::any_of(graph.nodes.begin(), graph.nodes.end(), [&](const Node &node) {
-    return std::any_of(node.outputs.begin(), node.outputs.end(), unknown);
-  });
+  return std::any_of(graph.nodes.begin(), graph.nodes.end(),
+                     [&](const Node &node) { return std::any_of(node.outputs.begin(), node.outputs.end(), unknown); });
 }
 
 absl::StatusOr<std::vector<Histogram>> Ranges(Graph &graph, Groups &groups, const QuantOptions &options, bool needed) {
@@ -261,7 +237,7 @@ absl::Status Quantize(Graph &graph, const QuantOptions &options, Host &host, con
   std::vector<o2m_quant_rule> rules;
   for (const Node &node : graph.nodes) rules.push_back(RuleOf(graph, node));
   Groups groups = GroupTensors(graph, rules);
-  const GivenGrids given = GivenOf(graph, groups);
+  const GivenGrids given = GivenOf(graph, [&groups](TensorId id) { return groups.Find(id); });
   const bool needed = NeedsRanges(graph, groups, rules, given);
   O2M_ASSIGN_OR_RETURN(const std::vector<Histogram> histograms, Ranges(graph, groups, options, needed));
   Apply(graph, groups, ChooseQuant(graph, groups, rules, histograms, options, given));

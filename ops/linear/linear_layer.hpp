@@ -42,9 +42,9 @@ inline double WeightScale(const LinearLayer &layer, double largest, double bias)
                    for_bias);
 }
 
-// w in steps of the scale.
-inline int32_t Quantized(const LinearLayer &layer, double w, double scale) {
-  return layer.step * RoundToInt(w / (scale * layer.step), -127 / layer.step, 127 / layer.step);
+// w in steps of the scale, no lower than `low`.
+inline int32_t Quantized(const LinearLayer &layer, double w, double scale, int32_t low = -127) {
+  return layer.step * RoundToInt(w / (scale * layer.step), low / layer.step, 127 / layer.step);
 }
 
 // The largest magnitude that column n is to represent: all of it where the steps are fine; where they are coarse, the
@@ -121,8 +121,13 @@ inline void PackColumn(const LinearLayer &layer, int64_t n, const LinearShifts &
   const float *w = layer.weights + n;
   const double scale = ColumnScale(layer, n), unit = scale * layer.x_scale;
   int64_t sum = 0;
+  int32_t before = 0;
   for (int64_t k = 0; k < layer.depth; ++k) {
-    const auto weight = static_cast<int8_t>(Quantized(layer, w[k * layer.columns], scale));
+    // -128 is for those who quantised so, and for one k of two: kernels add the products of an even k and the next.
+    const int32_t low =
+        layer.step == 1 && before != -128 && std::fabs(layer.Bias(n)) < unit * kLargestBias / 2 ? -128 : -127;
+    const auto weight = static_cast<int8_t>(Quantized(layer, w[k * layer.columns], scale, low));
+    before = k % 2 == 0 ? weight : 0;
     weights[o2m_linear_at(static_cast<int32_t>(k))] = weight;
     sum += weight;
   }

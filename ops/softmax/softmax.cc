@@ -38,7 +38,8 @@ o2m_softmax_params KernelParams(const o2m_node *node) {
   p.y_zero = ZeroPointOf(y);
   p.multiplier = ParamsOf<SoftmaxParams>(node).multiplier;
   p.shift = ParamsOf<SoftmaxParams>(node).shift;
-  // The largest v with y_zero + floor(2^23 v / 2^36 + 1/2) <= y's end, where a row's sum lies no more than an LSB above that end.
+  // The largest v with y_zero + floor(2^23 v / 2^36 + 1/2) <= y's end, where a row's sum lies no more than an LSB above
+  // that end.
   const int32_t reach = HighOf(y.dtype) - ZeroPointOf(y);
   p.saturates = FactorOf(node) / double{ScaleOf(y)} > reach + 1;
   p.most = p.saturates ? INT32_MAX : 8192 * reach + 4095;
