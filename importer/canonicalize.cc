@@ -14,8 +14,8 @@ using Families = std::vector<std::vector<Rewrite> (*)()>;
 
 std::vector<Families> Steps() {
   return {
-      // One spelling for each operator; what was fused is taken apart.
-      {SpellingRewrites, ArithmeticRewrites, FusedRewrites},
+      // One spelling for each operator; what was fused is taken apart, what computes on integers is float.
+      {QOperatorRewrites, QuantRewrites, SpellingRewrites, ArithmeticRewrites, FusedRewrites},
       // Patterns of several operators, before movement and folding take their parts away.
       {NormRewrites, ActivationRewrites},
       // Linear layers and convolutions in their forms; movement composed and out of the way.
@@ -62,6 +62,7 @@ absl::Status Canonicalize(Graph &graph) {
     }
     if (status.ok()) status = RunToFixedPoint(rewriter, rewrites);
   }
+  MarkInPlace(rewriter);
   rewriter.Commit();
   if (!status.ok()) return status;
   OrderGraph(graph);

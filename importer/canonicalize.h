@@ -7,6 +7,8 @@
 namespace onnx2mcu {
 
 // One family per file. Later families rely on what earlier ones establish.
+std::vector<Rewrite> QOperatorRewrites();   // the float operator between DequantizeLinear and QuantizeLinear
+std::vector<Rewrite> QuantRewrites();       // both of them as onnx2mcu.FakeQuantize
 std::vector<Rewrite> ArithmeticRewrites();  // Add and Mul with the constant second, for Sub, Div, Neg, Pow
 std::vector<Rewrite> SpellingRewrites();    // opset differences, axes, Softmax, ReduceMean, Clip, no-ops
 std::vector<Rewrite> ReshapeRewrites();     // Reshape and Transpose for all movement, composed, sunk below arithmetic
@@ -23,6 +25,8 @@ std::vector<Rewrite> CutRewrites();         // a linear layer that is read in sl
 
 // Equal constants become one, equal computations become one. True if anything changed.
 bool MergeEqual(Rewriter &r);
+// Marks the FakeQuantize nodes whose operand nobody else reads and whose producer can round. Last of all.
+void MarkInPlace(Rewriter &r);
 // Puts nodes and tensors into an order that depends on what is computed, not on how the file was written; drops tensors
 // that nothing refers to.
 void OrderGraph(Graph &graph);

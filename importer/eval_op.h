@@ -45,6 +45,7 @@ std::vector<OpEntry> ResizeOps();
 std::vector<OpEntry> AttentionOps();
 std::vector<OpEntry> QuantOps();
 std::vector<OpEntry> IntegerOps();
+std::vector<OpEntry> FusedQuantOps();
 
 // ---- Messages: the text after "node 'x' (Op, opset n): " ----
 template <class... T>

@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "importer/eval_op.h"
+#include "importer/fake_quantize.h"
 
 namespace onnx2mcu {
 namespace {
@@ -55,8 +56,9 @@ int64_t QuantizeOne(float x, float scale, int64_t zero, DType dtype) {
   const float q = std::nearbyint(x / scale);
   if (std::isnan(q)) return zero;
   const double moved = static_cast<double>(q) + static_cast<double>(zero);
-  return static_cast<int64_t>(
-      std::clamp(moved, static_cast<double>(LowestOf(dtype)), static_cast<double>(HighestOf(dtype))));
+  const bool u16 = dtype == DType::kS32;  // quantised tensors of 32 bits are never made, u16 ones are held so
+  const int64_t low = u16 ? 0 : LowestOf(dtype), high = u16 ? 65535 : HighestOf(dtype);
+  return static_cast<int64_t>(std::clamp(moved, static_cast<double>(low), static_cast<double>(high)));
 }
 
 Value QuantizeBy(const Value &x, const QuantMap &map, DType dtype) {
@@ -78,7 +80,7 @@ Values QuantizeLinear(const OpCall &call) {
     O2M_ASSIGN_OR_RETURN(dtype, HeldType(named));
   }
   if (dtype != DType::kS8 && dtype != DType::kU8 && dtype != DType::kS16 && dtype != DType::kS32) {
-    return Unsupported("quantising to ", DTypeName(dtype), " is not supported; s8, u8, s16 or s32 would work");
+    return Unsupported("quantising to ", DTypeName(dtype), " is not supported; s8, u8, s16 or u16 would work");
   }
   return One(QuantizeBy(ToFloat(call.in(0)), map, dtype));
 }
@@ -264,14 +266,20 @@ Values QLinearBinary(const OpCall &call, const char *op_type) {
 Values QLinearAdd(const OpCall &call) { return QLinearBinary(call, "Add"); }
 Values QLinearMul(const OpCall &call) { return QLinearBinary(call, "Mul"); }
 
-// com.microsoft: X, x_scale, x_zero, y_scale, y_zero; the attribute opset says which Softmax is meant.
+// com.microsoft: X, x_scale, x_zero, y_scale, y_zero; the attribute opset says which Softmax is meant. The kernel's
+// scale is 1 / floor(1 / y_scale), as in ONNX Runtime.
 Values QLinearSoftmax(const OpCall &call) {
   O2M_ASSIGN_OR_RETURN(const Value x, Dequantized(call, 0));
   FloatNode inner;
   inner.op_type = "Softmax";
   inner.opset = static_cast<int32_t>(AttrInt(call.node, "opset", 13));
   if (call.node.attrs.count("axis") > 0) inner.attrs["axis"] = AttrInt(call.node, "axis", -1);
-  return ThroughFloat(call, inner, {&x}, 3);
+  inner.outputs = {0};
+  O2M_ASSIGN_OR_RETURN(std::vector<Value> real, EvaluateNode(inner, {&x}));
+  O2M_RETURN_IF_ERROR(CheckScalar(call.in(3), "y_scale"));
+  const float scale = call.in(3).f[0], factor = scale * std::floor(1.0f / scale);
+  for (float &v : real[0].f) v *= factor;
+  return Quantized(call, real[0], 3);
 }
 
 // com.microsoft: X, x_scale, x_zero, y_scale, y_zero.
@@ -306,10 +314,19 @@ Values QLinearConcat(const OpCall &call) {
   return One(QuantizeBy(joined[0], map, call.in(1).dtype));
 }
 
+Values FakeQuantize(const OpCall &call) {
+  Value out = call.in(0);
+  const Grid grid = GridOf(call.node);
+  if (!(grid.scale > 0)) return Invalid("scale ", grid.scale, " is not positive");
+  for (float &v : out.f) v = Rounded(grid, v);
+  return One(std::move(out));
+}
+
 }  // namespace
 
 std::vector<OpEntry> QuantOps() {
-  return {{"QuantizeLinear", "*fi?", QuantizeLinear},
+  return {{kFakeQuantizeName, "f", FakeQuantize},
+          {"QuantizeLinear", "*fi?", QuantizeLinear},
           {"DequantizeLinear", "ifi?", DequantizeLinear},
           {"com.microsoft.QuantizeLinear", "*fi?", QuantizeLinear},
           {"com.microsoft.DequantizeLinear", "ifi?", DequantizeLinear},

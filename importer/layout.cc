@@ -5,6 +5,8 @@
 #include <map>
 #include <numeric>
 
+#include "importer/fake_quantize.h"
+
 namespace onnx2mcu {
 namespace {
 
@@ -115,9 +117,9 @@ std::optional<Layout> Expanded(const Graph &graph, const FloatNode &node, int, c
 
 const std::map<std::string, MoveFn> &Moves() {
   static const std::map<std::string, MoveFn> moves = {
-      {"Reshape", SameOrder},  {"Flatten", SameOrder},  {"Squeeze", SameOrder}, {"Unsqueeze", SameOrder},
-      {"Identity", SameOrder}, {"Transpose", Permuted}, {"Slice", Sliced},      {"Split", SplitPart},
-      {"Gather", Gathered},    {"Expand", Expanded},
+      {"Reshape", SameOrder},  {"Flatten", SameOrder},  {"Squeeze", SameOrder},      {"Unsqueeze", SameOrder},
+      {"Identity", SameOrder}, {"Transpose", Permuted}, {"Slice", Sliced},           {"Split", SplitPart},
+      {"Gather", Gathered},    {"Expand", Expanded},    {"FakeQuantize", SameOrder},
   };
   return moves;
 }
@@ -176,6 +178,7 @@ std::optional<AffineIndex> AffineIndexOf(const Tensor &indices, int64_t axis_siz
 }
 
 bool IsMovement(const Graph &graph, const FloatNode &node) {
+  if (IsInPlace(node)) return true;
   if (!node.domain.empty() && node.domain != "ai.onnx") return false;
   if (node.op_type == "Concat") return true;
   if (!Moves().count(node.op_type)) return false;

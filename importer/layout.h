@@ -27,7 +27,8 @@ struct AffineIndex {
 };
 std::optional<AffineIndex> AffineIndexOf(const Tensor &indices, int64_t axis_size);
 
-// True for nodes that only move elements and whose parameters are constants that strides can say.
+// True for nodes that only move elements and whose parameters are constants that strides can say; and for a rounding
+// that shares its operand's memory.
 bool IsMovement(const Graph &graph, const FloatNode &node);
 // True for movement with one data input whose elements all appear once in the output: it can be walked backwards.
 bool IsBijective(const Graph &graph, const FloatNode &node);

@@ -1,5 +1,6 @@
 #include "importer/match_graph.h"
 
+#include "importer/fake_quantize.h"
 #include "importer/layout.h"
 
 namespace onnx2mcu {
@@ -106,7 +107,7 @@ o2m_tensor FloatView(const Tensor &tensor) {
 }
 
 bool KeepsOrder(const Graph &graph, const FloatNode &node) {
-  return node.op_type != "Transpose" && IsBijective(graph, node);
+  return node.op_type != "Transpose" && !IsFakeQuantize(node) && IsBijective(graph, node);
 }
 
 }  // namespace

@@ -34,6 +34,7 @@ int64_t StoredBits(int type) {
     case TensorProto::FLOAT16:
     case TensorProto::BFLOAT16:
     case TensorProto::INT16:
+    case TensorProto::UINT16:
       return 16;
     case TensorProto::DOUBLE:
     case TensorProto::INT64:
@@ -157,6 +158,7 @@ std::string TypedBytes(const TensorProto &proto) {
     case TensorProto::FLOAT16:
     case TensorProto::BFLOAT16:
     case TensorProto::INT16:
+    case TensorProto::UINT16:
       return Narrow<uint16_t>(proto.int32_data());
     default:
       return Narrow<uint8_t>(proto.int32_data());
@@ -234,6 +236,8 @@ std::vector<std::byte> Decode(int type, const std::string &bytes, int64_t count)
       return Widen<uint16_t, float>(bytes, BfloatToFloat);
     case TensorProto::DOUBLE:
       return Widen<double, float>(bytes, DoubleToFloat);
+    case TensorProto::UINT16:
+      return Widen<uint16_t, int32_t>(bytes, [](uint16_t v) { return static_cast<int32_t>(v); });
     case TensorProto::UINT32:
       return Widen<uint32_t, int64_t>(bytes, [](uint32_t v) { return static_cast<int64_t>(v); });
     case TensorProto::INT4:
@@ -278,6 +282,7 @@ DType DTypeOf(int onnx_type) {
       return DType::kU8;
     case TensorProto::INT16:
       return DType::kS16;
+    case TensorProto::UINT16:
     case TensorProto::INT32:
       return DType::kS32;
     case TensorProto::UINT32:

@@ -10,6 +10,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "importer/copies.h"
+#include "importer/fake_quantize.h"
 #include "importer/layout.h"
 #include "importer/passes.h"
 
@@ -75,6 +76,26 @@ TensorId Fresh(Resolver &r, TensorId like) {
   return id;
 }
 
+// The rounding that the values of `id` come from through nothing but movement, or null.
+const FloatNode *RoundingOf(const Resolver &r, TensorId id) {
+  for (NodeId at = r.producers[id]; at != kNone; at = r.producers[r.graph.float_nodes[at].inputs[0]]) {
+    const FloatNode &node = r.graph.float_nodes[at];
+    if (IsFakeQuantize(node)) return &node;
+    if (!IsMovement(r.graph, node) || node.op_type == "Concat") break;
+  }
+  return nullptr;
+}
+
+// Parts of a Concat share a scale: one whose rounding the others do not have is copied into its place.
+bool MayJoin(const Resolver &r, const FloatNode &concat, TensorId part) {
+  const FloatNode *const rounding = RoundingOf(r, part);
+  return !rounding || std::all_of(concat.inputs.begin(), concat.inputs.end(), [&](TensorId other) {
+    const FloatNode *const theirs = RoundingOf(r, other);
+    const Tensor &tensor = r.graph.tensors[other];
+    return tensor.is_constant ? OnGrid(tensor, GridOf(*rounding)) : theirs && GridOf(*theirs) == GridOf(*rounding);
+  });
+}
+
 // Lets `from` appear at `place` by a copy; base kNone: in memory of its own. Returns the copy.
 TensorId CopyTo(Resolver &r, NodeId position, TensorId from, Layout place) {
   const TensorId to = Fresh(r, from);
@@ -95,7 +116,8 @@ bool TryPlace(Resolver &r, TensorId id, const Layout &place) {
     r.layouts[id] = place;
     for (size_t i = 0; i < node.inputs.size(); i++) {
       const Layout part = *Backward(r.graph, node, static_cast<int>(i), place);
-      if (!TryPlace(r, node.inputs[i], part)) CopyTo(r, producer, node.inputs[i], part);
+      const bool joins = MayJoin(r, node, node.inputs[i]) && TryPlace(r, node.inputs[i], part);
+      if (!joins) CopyTo(r, producer, node.inputs[i], part);
     }
     return true;
   }

@@ -204,8 +204,10 @@ bool Rewriter::InferInto(const FloatNode &node, Tensor &out) {
 
 TensorId Rewriter::Emit(NodeId origin, const std::string &op_type, const std::vector<TensorId> &inputs, Attrs attrs) {
   FloatNode made;
+  const size_t dot = op_type.rfind('.');
   made.name = nodes_[origin].name;
-  made.op_type = op_type;
+  if (dot != std::string::npos) made.domain = op_type.substr(0, dot);
+  made.op_type = op_type.substr(dot == std::string::npos ? 0 : dot + 1);
   made.opset = std::max(graph_.opset, kOldestEmitted);
   made.inputs = inputs;
   made.attrs = std::move(attrs);

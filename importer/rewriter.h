@@ -67,8 +67,9 @@ class Rewriter {
   TensorId NewFloats(std::string name, Dims dims, const std::vector<float> &values);
   TensorId NewScalar(float value);
   TensorId NewInts(Dims values);
-  // A new node, named after `origin` (and its source line), whose output 0 is returned. It is evaluated at once where
-  // all operands are constants. The output's dims are found by evaluating on zeros.
+  // A new node, named after `origin` (and its source line), whose output 0 is returned; op_type "Add", or with its
+  // domain as in "com.microsoft.Attention". It is evaluated at once where all operands are constants. The output's dims
+  // are found by evaluating on zeros.
   TensorId Emit(NodeId origin, const std::string &op_type, const std::vector<TensorId> &inputs, Attrs attrs = {});
   TensorId Reshape(NodeId origin, TensorId x, Dims dims);
   TensorId Transpose(NodeId origin, TensorId x, Dims perm);
@@ -77,6 +78,8 @@ class Rewriter {
   // Every reader of `old` reads `by` instead, and `by` becomes the graph output where `old` was one (keeping its name).
   // What only `old` needed is removed. Precondition: same dims, and `by` is not computed from `old`.
   void Replace(TensorId old, TensorId by);
+  // The type of a graph output, before it is replaced by a value of that type.
+  void SetOutputType(TensorId id, DType dtype) { graph_.tensors[id].dtype = dtype; }
   void SetInput(NodeId id, size_t position, TensorId value);
   void SetInputs(NodeId id, const std::vector<TensorId> &inputs);
   // Drops input positions >= count.

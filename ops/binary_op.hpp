@@ -49,7 +49,7 @@ inline o2m_status InferBinaryShape(const o2m_host *host, const char *name, o2m_n
 inline void PackBinaryConstant(const o2m_node *node, const Binary &operands) {
   const o2m_tensor &b = operands.b;
   if (!operands.b_is_constant) return;
-  QuantiseAs(b.dtype, Floats(*node->inputs[1]), ElementCount(b), ScaleOf(b), 0, node->constants[0].data);
+  QuantiseAs(b.dtype, Floats(*node->inputs[1]), ElementCount(b), ScaleOf(b), ZeroPointOf(b), node->constants[0].data);
 }
 
 // ---- Kernels --------------------------------------------------------------------------------------------------------

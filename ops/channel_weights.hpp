@@ -6,6 +6,7 @@
 
 #include "elementwise.hpp"
 #include "image_op.hpp"
+#include "weight_grid.hpp"
 
 namespace o2m {
 
@@ -47,15 +48,29 @@ inline double LargestMagnitude(const float *values, int64_t count) {
   return largest;
 }
 
+// The scale of channel o.
+inline double ScaleOfChannel(const Channels &c, int64_t o) {
+  const float *w = c.weights + o * c.depth;
+  const double grid = GridStep(w, c.depth, 1);
+  return ChannelScale(c, grid > 0 ? 127 * grid : LargestMagnitude(w, c.depth), c.bias ? c.bias[o] : 0);
+}
+
+// The largest that ScaleOfChannel() can be, quick; and as it is, where that is too large for the finest shift.
+inline double LargestChannelScale(const Channels &c, double finest) {
+  const double bias = c.bias ? LargestMagnitude(c.bias, c.count) : 0;
+  double most = ChannelScale(c, LargestMagnitude(c.weights, c.count * c.depth), bias);
+  if (most * kGridFactor < finest) return most;
+  for (int64_t o = 0; o < c.count; ++o) most = std::fmax(most, ScaleOfChannel(c, o));
+  return most;
+}
+
 // The one shift of the layer, from its largest factor. wants_32: WantsShift32(), where the op has such a kernel.
 inline o2m_status ChooseChannelShift(const o2m_host *host, const Channels &c, int32_t *shift, bool wants_32 = false) {
   *shift = 31;
   if (c.depth > kLargestChannelDepth)
     return Reject(host, Str("the kernel sums ", c.depth, " products; at most ", kLargestChannelDepth, " would work"));
   if (!c.weights) return O2M_OK;
-  const double bias = c.bias ? LargestMagnitude(c.bias, c.count) : 0;
-  const double scale = ChannelScale(c, LargestMagnitude(c.weights, c.count * c.depth), bias);
-  const double factor = scale * c.x_scale / c.y_scale;
+  const double ratio = c.x_scale / c.y_scale, factor = LargestChannelScale(c, 0.499 / ratio) * ratio;
   if ((256.0 * 127 * static_cast<double>(c.depth) + kLargestChannelBias) * factor > 1073741824.0)
     return Reject(host,
                   Str("the output's scale, ", c.y_scale, ", is too small for these weights and the input's scale, ",
@@ -70,10 +85,11 @@ template <class Place>
 void PackChannel(const Channels &c, int64_t o, int32_t shift, int32_t *bias, int32_t *multiplier, const Place &place) {
   const float *w = c.weights + o * c.depth;
   const double b = c.bias ? c.bias[o] : 0;
-  const double scale = ChannelScale(c, LargestMagnitude(w, c.depth), b);
+  const double scale = ScaleOfChannel(c, o);
+  const int32_t low = std::fabs(b) < scale * c.x_scale * kLargestChannelBias / 2 ? -128 : -127;  // see weight_grid.hpp
   int64_t sum = 0;
   for (int64_t k = 0; k < c.depth; ++k) {
-    const int32_t q = RoundToInt(w[k] / scale, -127, 127);
+    const int32_t q = RoundToInt(w[k] / scale, low, 127);
     place(k, static_cast<int8_t>(q));
     sum += q;
   }

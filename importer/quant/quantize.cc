@@ -5,9 +5,11 @@
 #include <algorithm>
 #include <map>
 #include <numeric>
+#include <optional>
 #include <random>
 
 #include "absl/strings/str_cat.h"
+#include "importer/quant/given.h"
 #include "importer/quant/histogram.h"
 #include "importer/quant/integer_types.h"
 
@@ -38,11 +40,18 @@ Groups GroupTensors(const Graph &graph, const std::vector<o2m_quant_rule> &rules
   std::iota(groups.parent.begin(), groups.parent.end(), 0);
   for (size_t id = 0; id < graph.tensors.size(); id++)
     groups.Join(static_cast<int32_t>(id), BaseOf(graph, static_cast<TensorId>(id)));
+  const GroupOf group_of = [&groups](TensorId id) { return groups.Find(id); };
+  GivenGrids given = GivenOf(graph, group_of);
   for (size_t n = 0; n < graph.nodes.size(); n++)
     for (size_t o = 0; o < graph.nodes[n].outputs.size(); o++) {
-      const TensorId input = graph.nodes[n].inputs.empty() ? kNone : graph.nodes[n].inputs[0];
+      const TensorId from = graph.nodes[n].inputs.empty() ? kNone : graph.nodes[n].inputs[0];
+      const TensorId to = graph.nodes[n].outputs[o];
       const bool same = rules[n].same_as_input0 >> o & 1;
-      if (same && input != kNone && !graph.tensors[input].is_constant) groups.Join(graph.nodes[n].outputs[o], input);
+      if (!same || from == kNone || graph.tensors[from].is_constant || Rounds(graph, graph.nodes[n])) continue;
+      if (!MayShare(graph, group_of, given, from, to)) continue;
+      const std::optional<Grid> grid = given[groups.Find(to)] ? given[groups.Find(to)] : given[groups.Find(from)];
+      groups.Join(to, from);
+      given[groups.Find(to)] = grid;
     }
   return groups;
 }
@@ -108,13 +117,9 @@ absl::StatusOr<std::vector<Histogram>> Calibrate(const Graph &graph, Groups &gro
 
 bool IsActivation(const Graph &graph, TensorId id) { return id != kNone && !graph.tensors[id].is_constant; }
 
-// The residual stream: what a sum of two activations writes, and what it reads that others read as well.
-std::vector<bool> ResidualGroups(const Graph &graph, Groups &groups, const std::vector<o2m_quant_rule> &rules) {
-  std::vector<bool> residual(graph.tensors.size()), refused(graph.tensors.size());
-  std::vector<int> readers(graph.tensors.size());
-  for (const Node &node : graph.nodes)
-    for (TensorId id : node.inputs)
-      if (IsActivation(graph, id)) readers[BaseOf(graph, id)]++;
+// Groups that some op does not take as s16.
+std::vector<bool> RefusedGroups(const Graph &graph, Groups &groups, const std::vector<o2m_quant_rule> &rules) {
+  std::vector<bool> refused(graph.tensors.size());
   for (size_t n = 0; n < graph.nodes.size(); n++) {
     const Node &node = graph.nodes[n];
     for (size_t i = 0; i < node.inputs.size(); i++)
@@ -122,18 +127,31 @@ std::vector<bool> ResidualGroups(const Graph &graph, Groups &groups, const std::
         refused[groups.Find(node.inputs[i])] = true;
     for (size_t o = 0; o < node.outputs.size(); o++)
       if (!(rules[n].s16_outputs >> o & 1)) refused[groups.Find(node.outputs[o])] = true;
+  }
+  return refused;
+}
+
+// The residual stream: what a sum of two activations writes, and what it reads that others read as well. In a model
+// with scales of its own (`all`) everything it leaves in float: it was made to round nowhere else.
+std::vector<bool> WideGroups(const Graph &graph, Groups &groups, std::vector<bool> refused, bool all) {
+  std::vector<bool> wide(graph.tensors.size(), all);
+  std::vector<int> readers(graph.tensors.size());
+  for (const Node &node : graph.nodes)
+    for (TensorId id : node.inputs)
+      if (IsActivation(graph, id)) readers[BaseOf(graph, id)]++;
+  for (const Node &node : graph.nodes) {
     const bool sum = node.inputs.size() == 2 && IsActivation(graph, node.inputs[0]) &&
                      IsActivation(graph, node.inputs[1]) && !node.float_nodes.empty() &&
                      graph.float_nodes[node.float_nodes.back()].op_type == "Add";
     if (!sum) continue;
-    residual[groups.Find(node.outputs[0])] = true;
+    wide[groups.Find(node.outputs[0])] = true;
     for (TensorId id : node.inputs)
-      if (readers[BaseOf(graph, id)] > 1) residual[groups.Find(id)] = true;
+      if (readers[BaseOf(graph, id)] > 1) wide[groups.Find(id)] = true;
   }
   for (TensorId id : graph.inputs) refused[groups.Find(id)] = true;
   for (TensorId id : graph.outputs) refused[groups.Find(id)] = true;
-  for (size_t id = 0; id < residual.size(); id++) residual[id] = residual[id] && !refused[id];
-  return residual;
+  for (size_t id = 0; id < wide.size(); id++) wide[id] = wide[id] && !refused[id];
+  return wide;
 }
 
 // By group: the node that alone reads it, as a function of one value; kNone where there are other readers.
@@ -180,10 +198,12 @@ struct Choice {
 };
 
 std::vector<Choice> ChooseQuant(const Graph &graph, Groups &groups, const std::vector<o2m_quant_rule> &rules,
-                                const std::vector<Histogram> &histograms, const QuantOptions &options) {
+                                const std::vector<Histogram> &histograms, const QuantOptions &options,
+                                const GivenGrids &given) {
   std::vector<Choice> choices(graph.tensors.size());
   std::vector<bool> wide(graph.tensors.size());
-  if (options.residual != "s8") wide = ResidualGroups(graph, groups, rules);
+  const std::vector<bool> refused = RefusedGroups(graph, groups, rules);
+  if (options.residual != "s8") wide = WideGroups(graph, groups, refused, AnyGiven(given));
   const auto samples = static_cast<int64_t>(options.shapes_only ? kEnoughSamples : options.samples.size());
   const std::vector<NodeId> unary = UnaryReaders(graph, groups);
   for (size_t id = 0; id < choices.size(); id++) {
@@ -201,6 +221,11 @@ std::vector<Choice> ChooseQuant(const Graph &graph, Groups &groups, const std::v
     if (rule.fixed_scale <= 0) continue;
     const DType dtype = rule.fixed_dtype == O2M_ANY ? DType::kS8 : static_cast<DType>(rule.fixed_dtype);
     choices[groups.Find(graph.nodes[n].outputs[0])] = {dtype, {{rule.fixed_scale}, {rule.fixed_zero_point}, kNone}};
+  }
+  for (size_t id = 0; id < choices.size(); id++) {
+    if (!given[id]) continue;
+    const Grid held = HeldAs(*given[id], !refused[id]);
+    choices[id] = {DTypeOf(held), QuantOf(held)};
   }
   if (options.pixels) choices[groups.Find(graph.inputs[0])] = {DType::kU8, {{1.0f}, {0}, kNone}};
   return choices;
@@ -231,8 +256,21 @@ std::vector<Histogram> UnitHistograms(const Graph &graph) {
   return std::vector<Histogram>(graph.tensors.size(), unit);
 }
 
-absl::StatusOr<std::vector<Histogram>> Ranges(Graph &graph, Groups &groups, const QuantOptions &options) {
-  if (options.shapes_only) return UnitHistograms(graph);
+// Every tensor that is neither given nor fixed by an op has a range to be found.
+bool NeedsRanges(const Graph &graph, Groups &groups, const std::vector<o2m_quant_rule> &rules,
+                 const GivenGrids &given) {
+  std::vector<bool> known(graph.tensors.size());
+  for (size_t id = 0; id < known.size(); id++) known[id] = given[id].has_value();
+  for (size_t n = 0; n < graph.nodes.size(); n++)
+    if (rules[n].fixed_scale > 0) known[groups.Find(graph.nodes[n].outputs[0])] = true;
+  const auto unknown = [&](TensorId id) { return IsActivation(graph, id) && !known[groups.Find(id)]; };
+  if (std::any_of(graph.inputs.begin(), graph.inputs.end(), unknown)) return true;
+  return std::any_of(graph.nodes.begin(), graph.nodes.end(),
+                     [&](const Node &node) { return std::any_of(node.outputs.begin(), node.outputs.end(), unknown); });
+}
+
+absl::StatusOr<std::vector<Histogram>> Ranges(Graph &graph, Groups &groups, const QuantOptions &options, bool needed) {
+  if (options.shapes_only || !needed) return UnitHistograms(graph);
   if (!options.samples.empty()) return Calibrate(graph, groups, options.samples);
   graph.warnings.push_back(
       "no calibration inputs: ranges come from synthetic noise and accuracy will suffer; give --calibrate=FILE with 32 "
@@ -240,9 +278,6 @@ absl::StatusOr<std::vector<Histogram>> Ranges(Graph &graph, Groups &groups, cons
   return Calibrate(graph, groups, SyntheticSamples(graph, options.pixels));
 }
 
-}  // namespace
-
-namespace {
 
 // An integerised model brings its integers: scale 1, zero point 0, types that hold them.
 absl::Status ApplyIntegers(Graph &graph, Groups &groups, const QuantOptions &options) {
@@ -265,8 +300,10 @@ absl::Status Quantize(Graph &graph, const QuantOptions &options, Host &host, con
     O2M_RETURN_IF_ERROR(ApplyIntegers(graph, groups, options));
     return InferAll(graph, host, target);
   }
-  O2M_ASSIGN_OR_RETURN(const std::vector<Histogram> histograms, Ranges(graph, groups, options));
-  Apply(graph, groups, ChooseQuant(graph, groups, rules, histograms, options));
+  const GivenGrids given = GivenOf(graph, [&groups](TensorId id) { return groups.Find(id); });
+  const bool needed = NeedsRanges(graph, groups, rules, given);
+  O2M_ASSIGN_OR_RETURN(const std::vector<Histogram> histograms, Ranges(graph, groups, options, needed));
+  Apply(graph, groups, ChooseQuant(graph, groups, rules, histograms, options, given));
   return InferAll(graph, host, target);
 }
 

@@ -2,6 +2,7 @@
 #include "binary_op.hpp"
 #include "o2m_add.h"
 #include "o2m_sources.h"
+#include "weight_grid.hpp"
 
 namespace {
 using namespace o2m;
@@ -35,12 +36,16 @@ double Reach(const o2m_tensor &t) {
   return std::fmax(HighOf(t.dtype) - ZeroPointOf(t), ZeroPointOf(t) - LowOf(t.dtype));
 }
 
-// A constant has the output's type, so that its size is known without its data, and a scale of its own.
+// A constant has the output's type, so that its size is known without its data, and a scale of its own: that of a
+// quantised model, where it comes from one.
 void ChooseConstant(const o2m_node *node, AddParams &params) {
   const o2m_tensor &b = *node->inputs[1];
   if (!b.is_constant) return;
   params.constant_dtype = node->outputs[0]->dtype;
-  params.constant = {SymmetricScale(b, params.constant_dtype, ScaleOf(*node->outputs[0])), 0};
+  const bool s8 = params.constant_dtype == O2M_S8 && Floats(b);
+  OwnQuant &own = params.constant;
+  if (s8 && AsymmetricGrid(Floats(b), ElementCount(b), &own.scale, &own.zero_point)) return;
+  own = {SymmetricScale(b, params.constant_dtype, ScaleOf(*node->outputs[0])), 0};
 }
 
 // With a coarser shift the rounding of a multiplier could move the sum by more than half a step of y: that of an s8

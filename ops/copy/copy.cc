@@ -87,7 +87,12 @@ struct Copy {
   static constexpr char kId[] = "o2m.copy";
   using Params = CopyParams;
 
-  static o2m_status Match(const o2m_host *, const o2m_graph *, int32_t, o2m_match *) { return O2M_NO_MATCH; }
+  // A rounding to another grid that nothing else can take over.
+  static o2m_status Match(const o2m_host *, const o2m_graph *graph, int32_t root, o2m_match *match) {
+    const GraphView g(graph);
+    if (!g.Is(root, "FakeQuantize", "onnx2mcu")) return O2M_NO_MATCH;
+    return Matched(match, {root}, {g.Input(root, 0)});
+  }
 
   static o2m_status Infer(const o2m_host *host, const o2m_target *, o2m_node *node) {
     if (node->input_count != 1 || node->output_count != 1) return Reject(host, "copy has one input and one output");

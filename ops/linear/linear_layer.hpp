@@ -2,6 +2,7 @@
 #pragma once
 #include "o2m_linear_dsp.h"
 #include "row_op.hpp"
+#include "weight_grid.hpp"
 
 namespace o2m {
 
@@ -41,42 +42,9 @@ inline double WeightScale(const LinearLayer &layer, double largest, double bias)
                    for_bias);
 }
 
-// Depends on the largest weight only, so that a part of the columns gets the same bits where the shift is 31 or more.
-inline o2m_status ChooseShifts(const o2m_host *host, const o2m_target *target, const LinearLayer &layer,
-                               LinearShifts *shifts) {
-  const bool s16 = layer.x_dtype == O2M_S16;
-  const auto depth = static_cast<double>(layer.depth);
-  *shifts = {31, 0};
-  if (s16 && std::fabs(layer.x_zero) * 127.0 * depth > kLargestBias) {
-    return Reject(host, Str("the input is s16 with zero point ", layer.x_zero, "; zero point 0 would work"));
-  }
-  // |acc| <= 2^15 * 127 * K + 2^27 must fit 31 bits before the multiplication
-  while (s16 && (depth * 32768 * 127 + 2 * kLargestBias) / std::ldexp(1.0, shifts->acc_shift) > 1073741824.0) {
-    ++shifts->acc_shift;
-  }
-  if (!s16 && layer.depth > kLargestDepth) {
-    return Reject(host, Str("the layer sums ", layer.depth, " products; at most ", kLargestDepth, " would work"));
-  }
-  if (!layer.weights) return O2M_OK;
-  const double largest = LargestMagnitude(layer.weights, layer.depth * layer.columns);
-  const double factor =
-      WeightScale(layer, largest, LargestMagnitude(layer.bias, layer.bias_count)) * layer.x_scale / layer.y_scale;
-  if (((s16 ? 65536.0 : 256.0) * 127 * depth + kLargestBias) * factor > 1073741824.0) {
-    return Reject(host, Str("the output's scale, ", layer.y_scale, ", is too small for these weights and the input's ",
-                            "scale, ", layer.x_scale, "; calibrate with other images"));
-  }
-  shifts->shift = ShiftFor(factor * std::ldexp(1.0, shifts->acc_shift));
-  const bool wants_32 = WantsShift32(target) && (!s16 || (target->features & O2M_FEATURE_DSP) != 0);
-  if (wants_32 && factor * std::ldexp(1.0, shifts->acc_shift) < 0.499) shifts->shift = 32;
-  return O2M_OK;
-}
-
-// Weights are stored [columns / 4][depth / 4][4][4], zero beyond the last column and the last k.
-inline int64_t WeightCount(int64_t depth, int64_t columns) { return ((columns + 3) & ~3) * ((depth + 3) & ~3); }
-
-// w in steps of the scale.
-inline int32_t Quantized(const LinearLayer &layer, double w, double scale) {
-  return layer.step * RoundToInt(w / (scale * layer.step), -127 / layer.step, 127 / layer.step);
+// w in steps of the scale, no lower than `low`.
+inline int32_t Quantized(const LinearLayer &layer, double w, double scale, int32_t low = -127) {
+  return layer.step * RoundToInt(w / (scale * layer.step), low / layer.step, 127 / layer.step);
 }
 
 // The largest magnitude that column n is to represent: all of it where the steps are fine; where they are coarse, the
@@ -98,14 +66,68 @@ inline double Clipped(const LinearLayer &layer, int64_t n) {
   return best;
 }
 
+// The scale of column n.
+inline double ColumnScale(const LinearLayer &layer, int64_t n) {
+  const double grid = layer.step == 1 ? GridStep(layer.weights + n, layer.depth, layer.columns) : 0;
+  return WeightScale(layer, grid > 0 ? 127 * grid : Clipped(layer, n), layer.Bias(n));
+}
+
+// The largest that ColumnScale() can be, quick; and as it is, where that is too large for the finest shift.
+inline double LargestColumnScale(const LinearLayer &layer, double finest) {
+  const double largest = LargestMagnitude(layer.weights, layer.depth * layer.columns);
+  const double bias = LargestMagnitude(layer.bias, layer.bias_count), scale = WeightScale(layer, largest, bias);
+  if (layer.step > 1 || scale * kGridFactor < finest) return scale;
+  double most = scale;
+  for (int64_t n = 0; n < layer.columns; ++n) most = std::fmax(most, ColumnScale(layer, n));
+  return most;
+}
+
+// Depends on the largest scale only, so that a part of the columns gets the same bits where the shift is 31 or more.
+inline o2m_status ChooseShifts(const o2m_host *host, const o2m_target *target, const LinearLayer &layer,
+                               LinearShifts *shifts) {
+  const bool s16 = layer.x_dtype == O2M_S16;
+  const auto depth = static_cast<double>(layer.depth);
+  // Without data, as it was with it: whether a layer can be split hangs on it.
+  *shifts = {!layer.weights && shifts->shift > 0 ? shifts->shift : 31, 0};
+  if (s16 && std::fabs(layer.x_zero) * 127.0 * depth > kLargestBias) {
+    return Reject(host, Str("the input is s16 with zero point ", layer.x_zero, "; zero point 0 would work"));
+  }
+  // |acc| <= 2^15 * 127 * K + 2^27 must fit 31 bits before the multiplication
+  while (s16 && (depth * 32768 * 127 + 2 * kLargestBias) / std::ldexp(1.0, shifts->acc_shift) > 1073741824.0) {
+    ++shifts->acc_shift;
+  }
+  if (!s16 && layer.depth > kLargestDepth) {
+    return Reject(host, Str("the layer sums ", layer.depth, " products; at most ", kLargestDepth, " would work"));
+  }
+  if (!layer.weights) return O2M_OK;
+  const double ratio = layer.x_scale / layer.y_scale;
+  const double factor = LargestColumnScale(layer, 0.499 / ratio / std::ldexp(1.0, shifts->acc_shift)) * ratio;
+  if (((s16 ? 65536.0 : 256.0) * 127 * depth + kLargestBias) * factor > 1073741824.0) {
+    return Reject(host, Str("the output's scale, ", layer.y_scale, ", is too small for these weights and the input's ",
+                            "scale, ", layer.x_scale, "; calibrate with other images"));
+  }
+  shifts->shift = ShiftFor(factor * std::ldexp(1.0, shifts->acc_shift));
+  const bool wants_32 = WantsShift32(target) && (!s16 || (target->features & O2M_FEATURE_DSP) != 0);
+  if (wants_32 && factor * std::ldexp(1.0, shifts->acc_shift) < 0.499) shifts->shift = 32;
+  return O2M_OK;
+}
+
+// Weights are stored [columns / 4][depth / 4][4][4], zero beyond the last column and the last k.
+inline int64_t WeightCount(int64_t depth, int64_t columns) { return ((columns + 3) & ~3) * ((depth + 3) & ~3); }
+
 // Column n of W becomes weights[0 .. 3], [16 .. 19] ..; its bias and multiplier.
 inline void PackColumn(const LinearLayer &layer, int64_t n, const LinearShifts &shifts, int8_t *weights, int32_t *bias,
                        int32_t *multiplier) {
   const float *w = layer.weights + n;
-  const double scale = WeightScale(layer, Clipped(layer, n), layer.Bias(n)), unit = scale * layer.x_scale;
+  const double scale = ColumnScale(layer, n), unit = scale * layer.x_scale;
   int64_t sum = 0;
+  int32_t before = 0;
   for (int64_t k = 0; k < layer.depth; ++k) {
-    const auto weight = static_cast<int8_t>(Quantized(layer, w[k * layer.columns], scale));
+    // -128 is for those who quantised so, and for one k of two: kernels add the products of an even k and the next.
+    const int32_t low =
+        layer.step == 1 && before != -128 && std::fabs(layer.Bias(n)) < unit * kLargestBias / 2 ? -128 : -127;
+    const auto weight = static_cast<int8_t>(Quantized(layer, w[k * layer.columns], scale, low));
+    before = k % 2 == 0 ? weight : 0;
     weights[o2m_linear_at(static_cast<int32_t>(k))] = weight;
     sum += weight;
   }

@@ -231,5 +231,36 @@ TEST(Linear, RefusesWhatItCannotServe) {
   EXPECT_NE(Refusal([](TestNode &n) { n.output().quant.scale = &tiny; }).find("is too small"), std::string::npos);
 }
 
+// Weights of a quantised model keep their integers, whatever their scale and largest magnitude.
+TEST(WeightGrid, FindsTheStepOfAQuantisedColumn) {
+  Random random(5);
+  for (int32_t largest : {3, 40, 63, 64, 100, 127}) {
+    std::vector<float> w;
+    for (int32_t i = 0; i < 24; ++i) w.push_back(0.0123f * static_cast<float>(random.Below(2 * largest + 1) - largest));
+    w[7] = 0.0123f * static_cast<float>(largest);
+    const double step = GridStep(w.data(), 24, 1);
+    ASSERT_GT(step, 0) << largest;
+    for (float v : w) EXPECT_NEAR(v / step, std::nearbyint(v / step), 0.01) << largest;
+    EXPECT_LE(0.0123 * largest / step, 127.01);
+  }
+  std::vector<float> floats;
+  for (int32_t i = 0; i < 24; ++i) floats.push_back(static_cast<float>(random.Scale(0.01, 1)));
+  EXPECT_EQ(GridStep(floats.data(), 24, 1), 0);
+}
+
+TEST(WeightGrid, FindsTheZeroPointOfAQuantisedTensor) {
+  std::vector<float> values;
+  for (int32_t q = -128; q < 128; q += 3) values.push_back(0.02f * static_cast<float>(q + 40));
+  values.push_back(0.02f * (127 + 40));
+  float scale = 0;
+  int32_t zero = 0;
+  ASSERT_TRUE(AsymmetricGrid(values.data(), static_cast<int64_t>(values.size()), &scale, &zero));
+  for (float v : values) {
+    const double q = v / scale + zero;
+    EXPECT_NEAR(q, std::nearbyint(q), 0.02);
+    EXPECT_TRUE(q > -128.1 && q < 127.1) << q;
+  }
+}
+
 }  // namespace
 }  // namespace o2m::testing

@@ -10,7 +10,8 @@ namespace {
 using namespace o2m;
 
 struct SoftmaxParams {
-  int32_t multiplier, shift;  // 1 / scale_y; set by infer()
+  float factor;               // of the result; 0: none
+  int32_t multiplier, shift;  // factor / scale_y; set by infer()
 };
 
 enum Slot { kLow, kHigh };
@@ -25,6 +26,11 @@ int32_t Exponential(const o2m_node *node, int32_t d, int32_t bits) {
   return RoundToInt(std::exp(-double{ScaleOf(*node->inputs[0])} * d) * std::ldexp(1.0, bits));
 }
 
+double FactorOf(const o2m_node *node) {
+  const float factor = ParamsOf<SoftmaxParams>(node).factor;
+  return factor > 0 ? factor : 1;
+}
+
 o2m_softmax_params KernelParams(const o2m_node *node) {
   const o2m_tensor &x = *node->inputs[0], &y = *node->outputs[0];
   o2m_softmax_params p = {};
@@ -33,9 +39,10 @@ o2m_softmax_params KernelParams(const o2m_node *node) {
   p.y_zero = ZeroPointOf(y);
   p.multiplier = ParamsOf<SoftmaxParams>(node).multiplier;
   p.shift = ParamsOf<SoftmaxParams>(node).shift;
-  // The largest v with y_zero + floor(2^23 v / 2^36 + 1/2) <= y's end, where 1 lies no more than an LSB above that end.
+  // The largest v with y_zero + floor(2^23 v / 2^36 + 1/2) <= y's end, where a row's sum lies no more than an LSB above
+  // that end.
   const int32_t reach = HighOf(y.dtype) - ZeroPointOf(y);
-  p.saturates = 1 / double{ScaleOf(y)} > reach + 1;
+  p.saturates = FactorOf(node) / double{ScaleOf(y)} > reach + 1;
   p.most = p.saturates ? INT32_MAX : 8192 * reach + 4095;
   p.low = ConstantData<const int32_t>(node, kLow);
   p.high = x.dtype == O2M_S16 ? ConstantData<const int32_t>(node, kHigh) : nullptr;
@@ -48,11 +55,15 @@ struct Softmax {
 
   static o2m_status Match(const o2m_host *, const o2m_graph *graph, int32_t root, o2m_match *match) {
     const GraphView g(graph);
-    if (!g.Is(root, "Softmax")) return O2M_NO_MATCH;
-    const o2m_tensor &x = g.Tensor(g.Input(root, 0));
-    const int64_t axis = g.Int(root, "axis", -1);
+    const int32_t softmax = g.Is(root, "Mul") ? g.ProducerOf(root, 0, "Softmax") : root;
+    if (!g.Is(softmax, "Softmax")) return O2M_NO_MATCH;
+    const o2m_tensor &x = g.Tensor(g.Input(softmax, 0));
+    const int64_t axis = g.Int(softmax, "axis", -1);
     if (x.rank < 2 || x.is_constant || (axis != -1 && axis != x.rank - 1)) return O2M_NO_MATCH;
-    return Matched(match, {root}, {g.Input(root, 0)});
+    if (softmax == root) return Matched(match, {root}, {g.Input(root, 0)});
+    float &factor = static_cast<SoftmaxParams *>(match->params)->factor;
+    if (!g.IsScalar(g.Input(root, 1), &factor) || !(factor > 0.5f && factor <= 1)) return O2M_NO_MATCH;
+    return Matched(match, {softmax, root}, {g.Input(softmax, 0)});
   }
 
   static o2m_status Infer(const o2m_host *host, const o2m_target *, o2m_node *node) {
@@ -62,7 +73,7 @@ struct Softmax {
     auto &params = ParamsOf<SoftmaxParams>(node);
     const double scale = ScaleOf(*node->outputs[0]);
     int exponent = 0;
-    const double fraction = std::frexp(1 / scale, &exponent);
+    const double fraction = std::frexp(FactorOf(node) / scale, &exponent);
     params.multiplier = RoundToInt(std::ldexp(fraction, 31), 1073741824.0);
     params.shift = 31 - exponent;
     if (params.shift < 14 || params.shift > 30) {

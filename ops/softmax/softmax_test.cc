@@ -61,6 +61,18 @@ TEST(Softmax, ErrorsOverRandomRows) {
   }
 }
 
+// The same row times 254/255, as a quantised model may ask for.
+TEST(Softmax, TimesAFactor) {
+  TestNode node(FindOp("o2m.softmax"), Case(3));
+  const float factor = 254.0f / 255;
+  std::memcpy(node.get()->params, &factor, sizeof factor);  // the first of its params
+  ASSERT_TRUE(node.Prepare());
+  Sample sample = {&node, {RandomValues(node.input(0), 1)}};
+  const Values got = node.Run(sample.inputs);
+  const std::vector<double> real = RealSoftmax(sample);
+  for (size_t i = 0; i < got.size(); ++i) ASSERT_NEAR(got[i], std::fmin(real[i] * factor * 256 - 128, 127), 0.51) << i;
+}
+
 // Without a preset the output takes scale 1/256 and zero point -128; probabilities of a row add up to one.
 TEST(Softmax, DefaultQuantCoversZeroToOne) {
   TestNode node(FindOp("o2m.softmax"), Case(1));

@@ -17,6 +17,7 @@ enum class Kind : int32_t {
   kElu,
   kErf,
   kExp,
+  kFakeQuantize,
   kFloor,
   kGelu,
   kGeluTanh,
@@ -134,6 +135,8 @@ inline double Apply(Kind kind, double a, double b, double p, double q) {
       return std::erf(a);
     case Kind::kExp:
       return std::exp(a);
+    case Kind::kFakeQuantize:  // b: the scale; p, q: the ends in steps of it
+      return b * std::fmin(std::fmax(std::nearbyint(a / b), p), q);
     case Kind::kFloor:
       return std::floor(a);
     case Kind::kGelu:
@@ -219,9 +222,14 @@ inline bool IsSound(const Program &program) {
   return true;
 }
 
-inline const KindInfo *FindKind(const char *op_type) {
+// onnx2mcu.FakeQuantize, the rounding inside a quantised model. Its attributes are the reader's to translate.
+inline constexpr KindInfo kRounding = {"FakeQuantize", Kind::kFakeQuantize, 1, {}, {}};
+
+inline const KindInfo *FindKind(const char *domain, const char *op_type) {
+  const bool own = std::strcmp(domain, "onnx2mcu") == 0;
+  if (own && std::strcmp(op_type, kRounding.op_type) == 0) return &kRounding;
   for (const KindInfo &info : kKinds) {
-    if (std::strcmp(info.op_type, op_type) == 0) return &info;
+    if (*domain == 0 && std::strcmp(info.op_type, op_type) == 0) return &info;
   }
   return nullptr;
 }

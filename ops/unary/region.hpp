@@ -19,13 +19,15 @@ class RegionFinder {
   explicit RegionFinder(const o2m_graph *graph) : graph_(graph), g_(graph) {}
 
   // The region whose source lies furthest up; no nodes where there is none. Growing the node that comes last in the
-  // graph's order first means that what is left to grow never depends on what has been grown.
+  // graph's order first means that what is left to grow never depends on what has been grown. A rounding is never the
+  // uppermost node: the source is what it rounds to, which whoever writes that tensor takes over.
   Region Find(int32_t root) const {
     Region best;
-    if (!IsElementwise(root)) return best;
+    if (!IsElementwise(root) || KindOf(root)->kind == Kind::kFakeQuantize) return best;
     std::vector<int32_t> nodes = {root}, open = Operands(root);
     for (;;) {
-      if (open.size() == 1 && SameShape(open[0], g_.Output(root))) best = {Sorted(nodes), open[0]};
+      const bool rounds = KindOf(nodes.back())->kind == Kind::kFakeQuantize;
+      if (!rounds && open.size() == 1 && SameShape(open[0], g_.Output(root))) best = {Sorted(nodes), open[0]};
       const int32_t tensor = LastMade(open);
       const int32_t node = tensor < 0 ? O2M_NONE : g_.Producer(tensor);
       if (!IsElementwise(node) || nodes.size() + 1 > kMaxSteps) return best;
@@ -49,8 +51,7 @@ class RegionFinder {
 
  private:
   const KindInfo *KindOf(int32_t node) const {
-    const bool onnx = node >= 0 && std::strcmp(graph_->domain(graph_, node), "") == 0;
-    return onnx ? FindKind(graph_->op_type(graph_, node)) : nullptr;
+    return node >= 0 ? FindKind(graph_->domain(graph_, node), graph_->op_type(graph_, node)) : nullptr;
   }
 
   // Every operand is a float scalar or as large as the output, and at least one is not constant.
@@ -123,7 +124,15 @@ class RegionFinder {
     for (int k = 0; k < 2; ++k) {
       if (info.attributes[k]) step.attribute[k] = g_.Float(node, info.attributes[k], info.defaults[k]);
     }
+    if (info.kind == Kind::kFakeQuantize) SetGrid(node, step);
     return step;
+  }
+
+  void SetGrid(int32_t node, ProgramStep &step) const {
+    const auto zero = static_cast<float>(g_.Int(node, "zero_point", 0));
+    step.constant[1] = g_.Float(node, "scale", 1);
+    step.attribute[0] = static_cast<float>(g_.Int(node, "low", -128)) - zero;
+    step.attribute[1] = static_cast<float>(g_.Int(node, "high", 127)) - zero;
   }
 
   const o2m_graph *graph_;

@@ -145,6 +145,8 @@ void Unary::Cases(CaseList &list) {
   add("2 / (x + 9) - x", Programmed({{Kind::kAdd, {kSource, kConstant}, {0, 9}, {}},
                                      {Kind::kDiv, {kConstant, 0}, {2, 0}, {}},
                                      {Kind::kSub, {1, kSource}, {}, {}}}));
+  const ProgramStep rounded = {Kind::kFakeQuantize, {0, kConstant}, {0, 0.01f}, {-30, 100}};
+  add("sigmoid, rounded and doubled", Programmed({sigmoid, rounded, {Kind::kMul, {1, kConstant}, {0, 2}, {}}}));
   list.Add("log of pixels", {{O2M_U8, {1, 5, 4, 3}, 1 / 256.0f, 0}}, {{O2M_S8, {1, 5, 4, 3}, 0.05f, 100}},
            One(Kind::kLog));
   list.Add("relu, channels first to last", {{O2M_S8, {1, 5, 4, 3}, 0.05f, 127}},

@@ -38,6 +38,8 @@ const std::map<std::string, Function> kFunctions = {
     {"silu over its input", [](double x) { return x * Logistic(x); }},
     {"quick gelu", [](double x) { return x * Logistic(1.702f * x); }},
     {"2 / (x + 9) - x", [](double x) { return 2 / (x + 9) - x; }},
+    {"sigmoid, rounded and doubled",
+     [](double x) { return 2 * 0.01f * std::fmin(std::nearbyint(Logistic(x) / 0.01f), 100.0); }},
     {"log of pixels", [](double x) { return x > 0   ? std::log(x)
                                             : x < 0 ? 0
                                                     : -1e9; }},  // no value: 0

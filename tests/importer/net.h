@@ -57,6 +57,10 @@ class Net {
     SetConstant(graph_.tensors[Id(name)], {DType::kBool, dims, {}, values});
     return *this;
   }
+  Net &Constant(const std::string &name, const Value &value) {
+    SetConstant(graph_.tensors[Id(name)], value);
+    return *this;
+  }
   Net &Op(const std::string &type, const std::vector<std::string> &inputs, const std::vector<std::string> &outputs,
           const std::map<std::string, Attr> &attrs = {}, const std::string &domain = "") {
     FloatNode node;
