@@ -22,10 +22,11 @@ class RegionFinder {
   // graph's order first means that what is left to grow never depends on what has been grown.
   Region Find(int32_t root) const {
     Region best;
-    if (!IsElementwise(root)) return best;
+    if (!IsElementwise(root) || g_.Tensor(g_.Output(root)).dtype != O2M_F32) return best;
     std::vector<int32_t> nodes = {root}, open = Operands(root);
     for (;;) {
-      if (open.size() == 1 && SameShape(open[0], g_.Output(root))) best = {Sorted(nodes), open[0]};
+      const bool starts = open.size() == 1 && g_.Tensor(open[0]).dtype == O2M_F32;  // truth values stay inside
+      if (starts && SameShape(open[0], g_.Output(root))) best = {Sorted(nodes), open[0]};
       const int32_t tensor = LastMade(open);
       const int32_t node = tensor < 0 ? O2M_NONE : g_.Producer(tensor);
       if (!IsElementwise(node) || nodes.size() + 1 > kMaxSteps) return best;
@@ -53,6 +54,9 @@ class RegionFinder {
     return onnx ? FindKind(graph_->op_type(graph_, node)) : nullptr;
   }
 
+  // Of onnx.TensorProto.DataType: all that are neither float nor bool. (From bool to integers 0 and 1 stay themselves.)
+  static bool CastsToInteger(int64_t type) { return type >= 2 && type <= 13 && type != 9 && type != 10 && type != 11; }
+
   // Every operand is a float scalar or as large as the output, and at least one is not constant.
   bool IsElementwise(int32_t node) const {
     const KindInfo *kind = KindOf(node);
@@ -65,7 +69,6 @@ class RegionFinder {
       if (g_.IsScalar(operand, &value)) continue;
       const int64_t count = ElementCount(g_.Tensor(operand));
       if (g_.IsConstant(operand) || count != ElementCount(g_.Tensor(g_.Output(node)))) return false;
-      if (g_.Tensor(operand).dtype != O2M_F32) return false;
       ++variables;
     }
     return variables > 0;
@@ -114,6 +117,7 @@ class RegionFinder {
     const KindInfo &info = *KindOf(node);
     ProgramStep step = {info.kind, {kConstant, kConstant}, {}, {}};
     if (info.kind == Kind::kGelu && g_.Text(node, "approximate", "none") == "tanh") step.kind = Kind::kGeluTanh;
+    if (info.kind == Kind::kCast && CastsToInteger(g_.Int(node, "to", 1))) step.kind = Kind::kTruncate;
     for (int32_t i = 0; i < info.operands; ++i) {
       const int32_t operand = g_.Input(node, i);
       if (g_.IsScalar(operand, &step.constant[i])) continue;
