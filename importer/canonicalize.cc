@@ -1,4 +1,4 @@
-// Canonicalize(): small exact rewrites, run to a fixed point in five steps. A step runs its own families and those of
+// Canonicalize(): small exact rewrites, run to a fixed point in six steps. A step runs its own families and those of
 // the steps before it, so that whatever a rewrite leaves behind is brought to the canonical spelling again.
 #include "importer/canonicalize.h"
 
@@ -15,15 +15,18 @@ using Families = std::vector<std::vector<Rewrite> (*)()>;
 std::vector<Families> Steps() {
   return {
       // One spelling for each operator; what was fused is taken apart, what computes on integers is float.
-      {QOperatorRewrites, QuantRewrites, SpellingRewrites, ArithmeticRewrites, FusedRewrites},
+      {QOperatorRewrites, QuantRewrites, SpellingRewrites, ArithmeticRewrites, FusedRewrites, DecomposeRewrites,
+       CopyRewrites},
       // Patterns of several operators, before movement and folding take their parts away.
       {NormRewrites, ActivationRewrites},
       // Linear layers and convolutions in their forms; movement composed and out of the way.
-      {LinearRewrites, ConvRewrites, ReshapeRewrites, SliceRewrites, AttentionRewrites},
+      {LinearRewrites, ConvRewrites, PoolRewrites, ReshapeRewrites, SliceRewrites, AttentionRewrites},
       // Constant factors and terms into weights.
       {FoldRewrites},
       // Linear layers read in slices; factors that no weights took.
       {CutRewrites, ScoreRewrites},
+      // What nothing above could use: slower forms, so that it is not refused.
+      {TruthRewrites, PaddingRewrites, ResampleRewrites},
   };
 }
 

@@ -11,6 +11,9 @@ std::vector<Rewrite> QOperatorRewrites();   // the float operator between Dequan
 std::vector<Rewrite> QuantRewrites();       // both of them as onnx2mcu.FakeQuantize
 std::vector<Rewrite> ArithmeticRewrites();  // Add and Mul with the constant second, for Sub, Div, Neg, Pow
 std::vector<Rewrite> SpellingRewrites();    // opset differences, axes, Softmax, ReduceMean, Clip, no-ops
+std::vector<Rewrite> DecomposeRewrites();   // normalisations, reductions and sums of several operands by simpler ones
+std::vector<Rewrite> PoolRewrites();        // poolings of two axes; convolutions of three by those of two
+std::vector<Rewrite> CopyRewrites();        // movement of every kind as Reshape, Transpose, Gather and Concat
 std::vector<Rewrite> ReshapeRewrites();     // Reshape and Transpose for all movement, composed, sunk below arithmetic
 std::vector<Rewrite> SliceRewrites();       // Slice for Split and Gather, hoisted to what computes the values
 std::vector<Rewrite> FusedRewrites();       // operators of com.microsoft and opset 23 taken apart
@@ -22,6 +25,9 @@ std::vector<Rewrite> LinearRewrites();      // MatMul + Add for every linear lay
 std::vector<Rewrite> ConvRewrites();        // 2-D, with bias and all attributes
 std::vector<Rewrite> FoldRewrites();        // constant factors and terms into weights
 std::vector<Rewrite> CutRewrites();         // a linear layer that is read in slices
+std::vector<Rewrite> TruthRewrites();       // comparisons and choices as arithmetic with 0 and 1
+std::vector<Rewrite> PaddingRewrites();     // padding that no window took
+std::vector<Rewrite> ResampleRewrites();    // interpolation and running sums as products with a matrix
 
 // Equal constants become one, equal computations become one. True if anything changed.
 bool MergeEqual(Rewriter &r);

@@ -1,28 +1,30 @@
 // LayerNormalization(x, gamma, beta) and RMSNormalization(x, gamma) over the last axis for every spelling: built in,
 // written out with Pow or Mul, epsilon inside or outside the root, gamma before or after the division.
+#include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "importer/canonicalize.h"
 
 namespace onnx2mcu {
 namespace {
 
-bool ReducesLast(const Rewriter &r, const FloatNode &node) {
-  const Dims axes = AttrInts(node, "axes");
-  return axes.size() == 1 && AxisOf(axes[0], r.DimsOf(node.inputs[0]).size()) == r.Rank(node.inputs[0]) - 1 &&
-         AttrInt(node, "keepdims", 1) == 1;
+// More than o2m.layer_norm takes in a row; such a normalisation stays written out.
+constexpr int64_t kMostFeatures = 4096;
+
+// The axes of a reduction that keeps them; none if it does not.
+Dims KeptAxes(const Rewriter &r, const FloatNode &node) {
+  Dims axes = AttrInts(node, "axes");
+  for (int64_t &axis : axes) axis = AxisOf(axis, r.DimsOf(node.inputs[0]).size());
+  std::sort(axes.begin(), axes.end());
+  return AttrInt(node, "keepdims", 1) == 1 ? axes : Dims{};
 }
 
-const FloatNode *MeanOfLast(const Rewriter &r, TensorId id) {
-  const FloatNode *mean = r.Producer(id, "ReduceMean");
-  return mean && ReducesLast(r, *mean) ? mean : nullptr;
-}
-
-// x - mean(x): returns x, else kNone.
-TensorId Centred(const Rewriter &r, TensorId d) {
+// x - mean(x) over `axes`: returns x, else kNone.
+TensorId Centred(const Rewriter &r, TensorId d, const Dims &axes) {
   const FloatNode *sub = r.Producer(d, "Sub");
-  const FloatNode *mean = sub ? MeanOfLast(r, sub->inputs[1]) : nullptr;
-  return mean && mean->inputs[0] == sub->inputs[0] ? sub->inputs[0] : kNone;
+  const FloatNode *mean = sub ? r.Producer(sub->inputs[1], "ReduceMean") : nullptr;
+  return mean && mean->inputs[0] == sub->inputs[0] && KeptAxes(r, *mean) == axes ? sub->inputs[0] : kNone;
 }
 
 // The d of d * d or Pow(d, 2), else kNone. A difference written twice counts as one (MergeEqual merges them).
@@ -33,33 +35,66 @@ TensorId SquareRoot(const Rewriter &r, TensorId square) {
   return pow && r.IsScalar(pow->inputs[1], 2.0f, 0) ? pow->inputs[0] : kNone;
 }
 
-// A divisor sqrt(mean(d^2) + epsilon), or sqrt(mean(d^2)) + e with epsilon = e^2.
+// A small number that keeps a divisor from zero, added or as a lower bound: `id` goes to what it was added to.
+std::optional<float> TakeGuard(const Rewriter &r, TensorId &id) {
+  const FloatNode *node = r.Producer(id);
+  if (!node || !node->domain.empty()) return 0.0f;
+  if (node->op_type == "Clip" && AttrFloat(*node, "max", 0) == std::numeric_limits<float>::max()) {
+    id = node->inputs[0];
+    return AttrFloat(*node, "min", 0);
+  }
+  if (node->op_type != "Add" && node->op_type != "Max") return 0.0f;
+  const std::optional<float> guard = r.Scalar(node->inputs[1]);
+  if (guard) id = node->inputs[0];
+  return guard;
+}
+
+// A divisor sqrt(mean(d^2) + epsilon), or sqrt(mean(d^2)) + e with epsilon = e^2; of a sum in place of the mean,
+// `factor` is 1/sqrt(n).
 struct Root {
   TensorId d = kNone;
-  float epsilon = 0;
+  Dims axes;
+  float epsilon = 0, factor = 1;
 };
 
 Root MeanSquareRoot(const Rewriter &r, TensorId id) {
-  Root root;
-  float outside = 0, inside = 0;
-  if (const FloatNode *add = r.Producer(id, "Add")) {
-    if (!r.Scalar(add->inputs[1])) return {};
-    outside = *r.Scalar(add->inputs[1]);
-    id = add->inputs[0];
-  }
+  const std::optional<float> outside = TakeGuard(r, id);
   const FloatNode *sqrt = r.Producer(id, "Sqrt");
-  if (!sqrt) return {};
+  if (!sqrt || !outside || *outside < 0) return {};
   id = sqrt->inputs[0];
-  if (const FloatNode *add = r.Producer(id, "Add")) {
-    if (!r.Scalar(add->inputs[1])) return {};
-    inside = *r.Scalar(add->inputs[1]);
-    id = add->inputs[0];
+  const std::optional<float> inside = TakeGuard(r, id);
+  if (!inside || *inside < 0) return {};
+  const FloatNode *sum = r.Producer(id);
+  if (!sum || (sum->op_type != "ReduceMean" && sum->op_type != "ReduceSum")) return {};
+  Root root;
+  root.axes = KeptAxes(r, *sum);
+  root.d = SquareRoot(r, sum->inputs[0]);
+  root.epsilon = *inside + *outside * *outside;
+  int64_t n = 1;
+  for (int64_t axis : root.axes) n *= r.DimsOf(sum->inputs[0])[axis];
+  if (sum->op_type == "ReduceSum") {
+    root.epsilon /= static_cast<float>(n);
+    root.factor = 1 / std::sqrt(static_cast<float>(n));
   }
-  const FloatNode *mean = MeanOfLast(r, id);
-  if (!mean || outside < 0 || inside < 0) return {};
-  root.d = SquareRoot(r, mean->inputs[0]);
-  root.epsilon = inside + outside * outside;
+  if (root.axes.empty() || n > kMostFeatures) root.d = kNone;
   return root;
+}
+
+// LayerNormalization, or RMSNormalization where not `centred`, over any axes: they are moved to the end and back.
+TensorId NormOver(Rewriter &r, NodeId id, TensorId x, bool centred, const Root &root) {
+  Dims perm, dims;
+  for (int64_t axis = 0; axis < r.Rank(x); axis++)
+    if (!std::count(root.axes.begin(), root.axes.end(), axis)) perm.push_back(axis);
+  perm.insert(perm.end(), root.axes.begin(), root.axes.end());
+  for (int64_t axis : root.axes) dims.push_back(r.DimsOf(x)[axis]);
+  const size_t n = static_cast<size_t>(ElementCount(dims));
+  std::vector<TensorId> inputs = {r.Transpose(id, x, perm),
+                                  r.NewFloats("gamma", dims, std::vector<float>(n, root.factor))};
+  if (centred) inputs.push_back(r.NewFloats("zeros", dims, std::vector<float>(n, 0.0f)));
+  const int64_t axis = -static_cast<int64_t>(dims.size());
+  const Attrs attrs = {{"axis", axis}, {"epsilon", root.epsilon}};
+  const TensorId y = r.Emit(id, centred ? "LayerNormalization" : "RMSNormalization", inputs, attrs);
+  return r.Transpose(id, y, InversePermutation(perm));
 }
 
 // d * (g / root): the factor that hand-written code multiplies first; gamma on either side of the division.
@@ -74,16 +109,9 @@ bool HandWritten(Rewriter &r, NodeId id) {
     if (!mul || mul->inputs[0] != root.d || !r.IsFloatConstant(mul->inputs[1])) return false;
     d = root.d, gamma = mul->inputs[1];
   }
-  const int64_t n = r.LastDim(d);
-  const TensorId ones = r.NewFloats("ones", {n}, std::vector<float>(n, 1.0f));
-  const TensorId x = Centred(r, d);
-  const Attrs attrs = {{"axis", int64_t{-1}}, {"epsilon", root.epsilon}};
-  TensorId y = kNone;
-  if (x != kNone) {
-    y = r.Emit(id, "LayerNormalization", {x, ones, r.NewFloats("zeros", {n}, std::vector<float>(n, 0.0f))}, attrs);
-  } else {
-    y = r.Emit(id, "RMSNormalization", {d, ones}, attrs);
-  }
+  if (r.DimsOf(d) != r.DimsOf(node.outputs[0])) return false;
+  const TensorId x = Centred(r, d, root.axes);
+  const TensorId y = NormOver(r, id, x != kNone ? x : d, x != kNone, root);
   r.Replace(node.outputs[0], gamma == kNone ? y : r.Emit(id, "Mul", {y, gamma}));
   return true;
 }
@@ -108,7 +136,7 @@ bool FactorFirst(Rewriter &r, NodeId id) {
 bool CentredRms(Rewriter &r, NodeId id) {
   const FloatNode &node = r.node(id);
   if (!r.Is(id, "RMSNormalization") || AttrInt(node, "axis", -1) != -1) return false;
-  const TensorId x = Centred(r, node.inputs[0]);
+  const TensorId x = Centred(r, node.inputs[0], {r.Rank(node.inputs[0]) - 1});
   if (x == kNone) return false;
   const TensorId zeros =
       r.NewFloats("zeros", r.DimsOf(node.inputs[1]), std::vector<float>(ElementCount(r.DimsOf(node.inputs[1])), 0.0f));
@@ -144,6 +172,26 @@ bool NormalForm(Rewriter &r, NodeId id) {
   const TensorId y =
       r.Emit(id, node.op_type, inputs, {{"axis", int64_t{-1}}, {"epsilon", AttrFloat(node, "epsilon", 1e-5f)}});
   r.Replace(node.outputs[0], r.Reshape(id, y, dims));
+  return true;
+}
+
+// A row longer than any kernel takes is normalised in parts: mean, square, mean, quotient.
+bool WrittenOut(Rewriter &r, NodeId id) {
+  const FloatNode &node = r.node(id);
+  const bool layer = r.Is(id, "LayerNormalization");
+  if ((!layer && !r.Is(id, "RMSNormalization")) || r.LastDim(node.inputs[0]) <= kMostFeatures) return false;
+  if (AttrInt(node, "axis", 0) != -1 || node.inputs.size() != (layer ? 3u : 2u)) return false;
+  const Dims axes = {r.Rank(node.inputs[0]) - 1};
+  const auto mean = [&](TensorId x) {
+    return r.Emit(id, "ReduceMean", {x}, {{"axes", axes}, {"keepdims", int64_t{1}}});
+  };
+  TensorId d = node.inputs[0];
+  if (layer) d = r.Emit(id, "Sub", {d, mean(d)});
+  const TensorId variance = mean(r.Emit(id, "Mul", {d, d}));
+  const TensorId guarded = r.Emit(id, "Add", {variance, r.NewScalar(AttrFloat(node, "epsilon", 1e-5f))});
+  TensorId y = r.Emit(id, "Div", {d, r.Emit(id, "Sqrt", {guarded})});
+  y = r.Emit(id, "Mul", {y, node.inputs[1]});
+  r.Replace(node.outputs[0], layer ? r.Emit(id, "Add", {y, node.inputs[2]}) : y);
   return true;
 }
 
@@ -195,7 +243,8 @@ bool ScalarBefore(Rewriter &r, NodeId id) {
 
 std::vector<Rewrite> NormRewrites() {
   return {{"hand-written norm", HandWritten}, {"factor first", FactorFirst},   {"centred rms", CentredRms},
-          {"norm normal form", NormalForm},   {"absorb affine", AbsorbAffine}, {"scalar before norm", ScalarBefore}};
+          {"norm normal form", NormalForm},   {"absorb affine", AbsorbAffine}, {"scalar before norm", ScalarBefore},
+          {"written out norm", WrittenOut}};
 }
 
 }  // namespace onnx2mcu

@@ -6,24 +6,38 @@
 
 namespace o2m {
 
+// Truth values are 0 and 1. A Cast to integers is kTruncate, any other kCast.
 enum class Kind : int32_t {
   kAbs,
+  kAcos,
+  kAcosh,
   kAdd,
+  kAsin,
+  kAsinh,
+  kAtan,
+  kAtanh,
+  kCast,
   kCeil,
   kCelu,
   kClip,
   kCos,
+  kCosh,
   kDiv,
   kElu,
+  kEqual,
   kErf,
   kExp,
   kFakeQuantize,
   kFloor,
   kGelu,
   kGeluTanh,
+  kGreater,
+  kGreaterOrEqual,
   kHardSigmoid,
   kHardSwish,
   kLeakyRelu,
+  kLess,
+  kLessOrEqual,
   kLog,
   kMax,
   kMin,
@@ -39,12 +53,15 @@ enum class Kind : int32_t {
   kSigmoid,
   kSign,
   kSin,
+  kSinh,
   kSoftplus,
   kSoftsign,
   kSqrt,
   kSub,
+  kTan,
   kTanh,
   kThresholdedRelu,
+  kTruncate,
 };
 
 // What an ONNX op type becomes: how many operands, and up to two float attributes with their defaults.
@@ -57,20 +74,33 @@ struct KindInfo {
 };
 inline constexpr KindInfo kKinds[] = {
     {"Abs", Kind::kAbs, 1, {}, {}},
+    {"Acos", Kind::kAcos, 1, {}, {}},
+    {"Acosh", Kind::kAcosh, 1, {}, {}},
     {"Add", Kind::kAdd, 2, {}, {}},
+    {"Asin", Kind::kAsin, 1, {}, {}},
+    {"Asinh", Kind::kAsinh, 1, {}, {}},
+    {"Atan", Kind::kAtan, 1, {}, {}},
+    {"Atanh", Kind::kAtanh, 1, {}, {}},
+    {"Cast", Kind::kCast, 1, {}, {}},
     {"Ceil", Kind::kCeil, 1, {}, {}},
     {"Celu", Kind::kCelu, 1, {"alpha"}, {1}},
     {"Clip", Kind::kClip, 1, {"min", "max"}, {-3.402823e38f, 3.402823e38f}},
     {"Cos", Kind::kCos, 1, {}, {}},
+    {"Cosh", Kind::kCosh, 1, {}, {}},
     {"Div", Kind::kDiv, 2, {}, {}},
     {"Elu", Kind::kElu, 1, {"alpha"}, {1}},
+    {"Equal", Kind::kEqual, 2, {}, {}},
     {"Erf", Kind::kErf, 1, {}, {}},
     {"Exp", Kind::kExp, 1, {}, {}},
     {"Floor", Kind::kFloor, 1, {}, {}},
     {"Gelu", Kind::kGelu, 1, {}, {}},
+    {"Greater", Kind::kGreater, 2, {}, {}},
+    {"GreaterOrEqual", Kind::kGreaterOrEqual, 2, {}, {}},
     {"HardSigmoid", Kind::kHardSigmoid, 1, {"alpha", "beta"}, {0.2f, 0.5f}},
     {"HardSwish", Kind::kHardSwish, 1, {}, {}},
     {"LeakyRelu", Kind::kLeakyRelu, 1, {"alpha"}, {0.01f}},
+    {"Less", Kind::kLess, 2, {}, {}},
+    {"LessOrEqual", Kind::kLessOrEqual, 2, {}, {}},
     {"Log", Kind::kLog, 1, {}, {}},
     {"Max", Kind::kMax, 2, {}, {}},
     {"Min", Kind::kMin, 2, {}, {}},
@@ -86,10 +116,12 @@ inline constexpr KindInfo kKinds[] = {
     {"Sigmoid", Kind::kSigmoid, 1, {}, {}},
     {"Sign", Kind::kSign, 1, {}, {}},
     {"Sin", Kind::kSin, 1, {}, {}},
+    {"Sinh", Kind::kSinh, 1, {}, {}},
     {"Softplus", Kind::kSoftplus, 1, {}, {}},
     {"Softsign", Kind::kSoftsign, 1, {}, {}},
     {"Sqrt", Kind::kSqrt, 1, {}, {}},
     {"Sub", Kind::kSub, 2, {}, {}},
+    {"Tan", Kind::kTan, 1, {}, {}},
     {"Tanh", Kind::kTanh, 1, {}, {}},
     {"ThresholdedRelu", Kind::kThresholdedRelu, 1, {"alpha"}, {1}},
 };
@@ -117,8 +149,22 @@ inline double Apply(Kind kind, double a, double b, double p, double q) {
   switch (kind) {
     case Kind::kAbs:
       return std::fabs(a);
+    case Kind::kAcos:
+      return std::acos(a);
+    case Kind::kAcosh:
+      return std::acosh(a);
     case Kind::kAdd:
       return a + b;
+    case Kind::kAsin:
+      return std::asin(a);
+    case Kind::kAsinh:
+      return std::asinh(a);
+    case Kind::kAtan:
+      return std::atan(a);
+    case Kind::kAtanh:
+      return std::atanh(a);
+    case Kind::kCast:
+      return a;
     case Kind::kCeil:
       return std::ceil(a);
     case Kind::kCelu:
@@ -127,10 +173,14 @@ inline double Apply(Kind kind, double a, double b, double p, double q) {
       return std::fmin(std::fmax(a, p), q);
     case Kind::kCos:
       return std::cos(a);
+    case Kind::kCosh:
+      return std::cosh(a);
     case Kind::kDiv:
       return a / b;
     case Kind::kElu:
       return a < 0 ? p * std::expm1(a) : a;
+    case Kind::kEqual:
+      return a == b ? 1 : 0;
     case Kind::kErf:
       return std::erf(a);
     case Kind::kExp:
@@ -143,12 +193,20 @@ inline double Apply(Kind kind, double a, double b, double p, double q) {
       return 0.5 * a * std::erfc(-a / std::sqrt(2.0));
     case Kind::kGeluTanh:
       return 0.5 * a * (1 + std::tanh(std::sqrt(2 / M_PI) * (a + 0.044715 * a * a * a)));
+    case Kind::kGreater:
+      return a > b ? 1 : 0;
+    case Kind::kGreaterOrEqual:
+      return a >= b ? 1 : 0;
     case Kind::kHardSigmoid:
       return std::fmin(std::fmax(p * a + q, 0.0), 1.0);
     case Kind::kHardSwish:
       return a * std::fmin(std::fmax(a / 6 + 0.5, 0.0), 1.0);
     case Kind::kLeakyRelu:
       return a < 0 ? p * a : a;
+    case Kind::kLess:
+      return a < b ? 1 : 0;
+    case Kind::kLessOrEqual:
+      return a <= b ? 1 : 0;
     case Kind::kLog:
       return std::log(a);
     case Kind::kMax:
@@ -179,6 +237,8 @@ inline double Apply(Kind kind, double a, double b, double p, double q) {
       return a > 0 ? 1 : a < 0 ? -1 : 0;
     case Kind::kSin:
       return std::sin(a);
+    case Kind::kSinh:
+      return std::sinh(a);
     case Kind::kSoftplus:
       return Softplus(a);
     case Kind::kSoftsign:
@@ -187,10 +247,14 @@ inline double Apply(Kind kind, double a, double b, double p, double q) {
       return std::sqrt(a);
     case Kind::kSub:
       return a - b;
+    case Kind::kTan:
+      return std::tan(a);
     case Kind::kTanh:
       return std::tanh(a);
     case Kind::kThresholdedRelu:
       return a > p ? a : 0;
+    case Kind::kTruncate:
+      return std::trunc(a);
   }
   return 0;
 }
@@ -217,7 +281,7 @@ inline bool IsSound(const Program &program) {
     for (const int32_t from : s.operand) {
       if (from < kConstant || from >= i) return false;
     }
-    if (static_cast<int32_t>(s.kind) < 0 || s.kind > Kind::kThresholdedRelu) return false;
+    if (static_cast<int32_t>(s.kind) < 0 || s.kind > Kind::kTruncate) return false;
   }
   return true;
 }

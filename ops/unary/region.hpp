@@ -23,11 +23,13 @@ class RegionFinder {
   // uppermost node: the source is what it rounds to, which whoever writes that tensor takes over.
   Region Find(int32_t root) const {
     Region best;
-    if (!IsElementwise(root) || KindOf(root)->kind == Kind::kFakeQuantize) return best;
+    const auto is_float = [this](int32_t tensor) { return g_.Tensor(tensor).dtype == O2M_F32; };
+    if (!IsElementwise(root) || KindOf(root)->kind == Kind::kFakeQuantize || !is_float(g_.Output(root))) return best;
     std::vector<int32_t> nodes = {root}, open = Operands(root);
     for (;;) {
       const bool rounds = KindOf(nodes.back())->kind == Kind::kFakeQuantize;
-      if (!rounds && open.size() == 1 && SameShape(open[0], g_.Output(root))) best = {Sorted(nodes), open[0]};
+      const bool starts = !rounds && open.size() == 1 && is_float(open[0]);  // truth values stay inside
+      if (starts && SameShape(open[0], g_.Output(root))) best = {Sorted(nodes), open[0]};
       const int32_t tensor = LastMade(open);
       const int32_t node = tensor < 0 ? O2M_NONE : g_.Producer(tensor);
       if (!IsElementwise(node) || nodes.size() + 1 > kMaxSteps) return best;
@@ -54,6 +56,9 @@ class RegionFinder {
     return node >= 0 ? FindKind(graph_->domain(graph_, node), graph_->op_type(graph_, node)) : nullptr;
   }
 
+  // Of onnx.TensorProto.DataType: all that are neither float nor bool. (From bool to integers 0 and 1 stay themselves.)
+  static bool CastsToInteger(int64_t type) { return type >= 2 && type <= 13 && type != 9 && type != 10 && type != 11; }
+
   // Every operand is a float scalar or as large as the output, and at least one is not constant.
   bool IsElementwise(int32_t node) const {
     const KindInfo *kind = KindOf(node);
@@ -66,7 +71,6 @@ class RegionFinder {
       if (g_.IsScalar(operand, &value)) continue;
       const int64_t count = ElementCount(g_.Tensor(operand));
       if (g_.IsConstant(operand) || count != ElementCount(g_.Tensor(g_.Output(node)))) return false;
-      if (g_.Tensor(operand).dtype != O2M_F32) return false;
       ++variables;
     }
     return variables > 0;
@@ -115,6 +119,7 @@ class RegionFinder {
     const KindInfo &info = *KindOf(node);
     ProgramStep step = {info.kind, {kConstant, kConstant}, {}, {}};
     if (info.kind == Kind::kGelu && g_.Text(node, "approximate", "none") == "tanh") step.kind = Kind::kGeluTanh;
+    if (info.kind == Kind::kCast && CastsToInteger(g_.Int(node, "to", 1))) step.kind = Kind::kTruncate;
     for (int32_t i = 0; i < info.operands; ++i) {
       const int32_t operand = g_.Input(node, i);
       if (g_.IsScalar(operand, &step.constant[i])) continue;

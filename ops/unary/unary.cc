@@ -136,6 +136,10 @@ void Unary::Cases(CaseList &list) {
   add("softsign", One(Kind::kSoftsign));
   add("sqrt of what may be negative", One(Kind::kSqrt));
   add("tanh", One(Kind::kTanh));
+  add("acos of what may lie outside", One(Kind::kAcos));
+  add("atan", One(Kind::kAtan));
+  add("1 where x >= 0.312", One(Kind::kGreaterOrEqual, 0.312f));
+  add("towards zero", One(Kind::kTruncate));
   const ProgramStep sigmoid = {Kind::kSigmoid, {kSource, kConstant}, {}, {}};
   list.Add("silu over its input", {{O2M_S8, {1, 50, 64}, 0.05f, -9}}, {{O2M_S8, {1, 50, 64}, 0.03f, -110}},
            Programmed({sigmoid, {Kind::kMul, {kSource, 0}, {}, {}}}));

@@ -256,11 +256,11 @@ TEST(Canonicalize, AddsConstantMasks) {
   EXPECT_THAT(net.Ops(), ElementsAre("Add", "Softmax"));
 }
 
-TEST(Canonicalize, LeavesChoicesThatNoSoftmaxReads) {
+TEST(Canonicalize, ChoicesThatNoSoftmaxReadsAreSums) {
   Net net({1, 2, 2});
   net.Bools("mask", {2, 2}, {0, 1, 0, 0}).Scalar("low", -1e5f).Op("Where", {"mask", "low", "x"}, {"m"});
   net.Op("Add", {"m", "x"}, {"y"});
-  EXPECT_THAT(net.Ops(), ElementsAre("Where", "Add"));
+  EXPECT_THAT(net.Ops(), ElementsAre("Mul", "Add", "Add"));
 }
 
 TEST(Canonicalize, TakesFusedOperatorsApart) {
