@@ -437,6 +437,8 @@ absl::Status ValidatePlan(const Graph &graph, const o2m_target &target, const Pl
   O2M_RETURN_IF_ERROR(Collect(c));
   O2M_RETURN_IF_ERROR(CheckBuffers(c));
   O2M_RETURN_IF_ERROR(CheckPrefetches(c));
+  for (const int64_t at : plan.boundaries)
+    if (at % 16) return Bad("a region begins at no multiple of 16");
   O2M_RETURN_IF_ERROR(CheckPairs(c));
   O2M_RETURN_IF_ERROR(CheckOutputs(c));
   if (plan.lower_bound_bytes > plan.arena_bytes) return Bad("the arena is smaller than the lower bound");
