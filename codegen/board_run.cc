@@ -62,7 +62,7 @@ absl::StatusOr<std::string> Identify(Session &s) {
   if (Number(answer, 2) != ProgramId(graph, s.c.plan))
     return absl::InvalidArgumentError(
         absl::StrCat(s.port(), ": the target runs ", graph.file, " compiled otherwise, by onnx2mcu ", version,
-                     " (arena ", Number(answer, 6), " B, here ", s.c.plan.arena_bytes,
+                     " (arena ", Number(answer, 6), " B, here ", ArenasOf(s.c.plan)[0].bytes,
                      " B); give the options, the calibration and the version that it was compiled with"));
   if (answer[1] == 0)
     return absl::InvalidArgumentError(absl::StrCat(s.port(),

@@ -30,6 +30,8 @@ struct ParsedCommandLine {
 };
 absl::StatusOr<ParsedCommandLine> ParseCommandLine(int argc, const char *const *argv);
 
+// "192K+64K": the first into `ram`, the others into `more_ram`; "all": all_ram.
+absl::Status ParseRam(const std::string &text, CompileOptions *options);
 // "320K" -> 327680 bytes (K = 1024, M = 1024 * 1024).
 absl::StatusOr<int64_t> ParseBytes(const std::string &text, const std::string &option);
 

@@ -5,8 +5,10 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
 #include "codegen/board_run.h"
 #include "codegen/cli.h"
+#include "codegen/regions.h"
 #include "o2m_version.h"
 
 namespace onnx2mcu {
@@ -48,7 +50,9 @@ void AddModel(CLI::App &app, CommandLine &c) {
   app.add_option("MODEL", o.model, "the ONNX file")->required();
   app.add_option("--target", o.target, "core; see `onnx2mcu targets`")->capture_default_str();
   app.add_option("--board", o.board, "board: sets target, RAM, flash and clock");
-  app.add_option("--ram", c.ram, "budget of arena + .data + .bss + stack, such as 320K");
+  app.add_option(
+      "--ram", c.ram,
+      "budget of arena + .data + .bss + stack, such as 320K; several regions: 192K+64K, or all of the board's: all");
   app.add_option("--flash", c.flash, "budget of weights + constants + code, such as 1M");
   app.add_option("--calibrate", o.calibrate, "inputs for the quantiser: npy, npz, idx, folder of images; [NAME=]FILE")
       ->expected(-1)
@@ -197,7 +201,7 @@ std::string VersionText() {
 
 absl::Status Finish(CommandLine &c) {
   if (!c.ram.empty()) {
-    O2M_ASSIGN_OR_RETURN(c.compile.ram, ParseBytes(c.ram, "--ram"));
+    O2M_RETURN_IF_ERROR(ParseRam(c.ram, &c.compile));
   }
   if (!c.flash.empty()) {
     O2M_ASSIGN_OR_RETURN(c.compile.flash, ParseBytes(c.flash, "--flash"));
@@ -228,6 +232,24 @@ absl::StatusOr<int64_t> ParseBytes(const std::string &text, const std::string &o
     return absl::InvalidArgumentError(
         absl::StrCat(option, ": '", text, "' is not a size; write bytes, or K and M as in 320K"));
   return static_cast<int64_t>(value * factor);
+}
+
+absl::Status ParseRam(const std::string &text, CompileOptions *options) {
+  options->all_ram = text == "all";
+  if (options->all_ram) return absl::OkStatus();
+  const std::vector<std::string> sizes = absl::StrSplit(text, '+');
+  if (sizes.size() > kMostRegions)
+    return absl::InvalidArgumentError(
+        absl::StrCat("--ram: '", text, "' has ", sizes.size(), " regions; at most ", kMostRegions, " work"));
+  for (size_t i = 0; i < sizes.size(); i++) {
+    const auto bytes = ParseBytes(sizes[i], "--ram");
+    if (!bytes.ok() && sizes.size() == 1) return bytes.status();
+    if (!bytes.ok())
+      return absl::InvalidArgumentError(absl::StrCat(
+          "--ram: '", text, "': '", sizes[i], "' is not the size of a region; write all of them as in 192K+64K"));
+    i == 0 ? void(options->ram = *bytes) : options->more_ram.push_back(*bytes);
+  }
+  return absl::OkStatus();
 }
 
 absl::StatusOr<ParsedCommandLine> ParseCommandLine(int argc, const char *const *argv) {

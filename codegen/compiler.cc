@@ -9,6 +9,7 @@
 #include "absl/strings/str_join.h"
 #include "codegen/inputs.h"
 #include "codegen/recompute.h"
+#include "codegen/regions.h"
 #include "codegen/sizes.h"
 #include "importer/copies.h"
 #include "importer/dialect.h"
@@ -102,20 +103,21 @@ absl::Status ChooseTarget(const CompileOptions &options, Compilation *compilatio
   O2M_ASSIGN_OR_RETURN(compilation->target, FindTarget(target));
   compilation->target.call_price = options.call_price;
   Board &board = compilation->board;
-  if (options.ram > 0) {
-    const Region region = MainRam(board);
-    board.ram = {{region.bytes > 0 ? region.name : "RAM", region.base, options.ram}};
-  }
+  O2M_ASSIGN_OR_RETURN(compilation->ram_regions, ChooseRegions(options, board));
+  if (options.ram > 0) board.ram = compilation->ram_regions;
   if (options.flash > 0) board.flash = {{"flash", MainFlash(board).base, options.flash}};
   return absl::OkStatus();
 }
 
-// What the arena may take of --ram or the board's main region: all but the stack. There is no .data and no .bss.
-absl::StatusOr<int64_t> ArenaBudget(const Graph &graph, const Board &board) {
-  const int64_t ram = MainRam(board).bytes;
-  if (ram == 0 || ram > kStackAllowance) return std::max<int64_t>(ram - kStackAllowance, 0);
+// What arenas may take of the regions: all but the stack, which the first holds. There is no .data and no .bss.
+absl::StatusOr<RegionLine> ArenaBudget(const Graph &graph, const Compilation &compilation) {
+  const std::vector<Region> regions = ArenaRegions(compilation);
+  const int64_t ram = regions[0].bytes;
+  const int64_t least = regions.size() > 1 ? kStackAllowance + 15 : kStackAllowance;
+  if (ram == 0 || ram > least) return LineOf(regions, kStackAllowance);
   return absl::ResourceExhaustedError(absl::StrCat(graph.file, ": RAM of ", ram, " B is no more than the stack needs (",
-                                                   kStackAllowance, " B); give --ram more than that"));
+                                                   kStackAllowance, " B); give --ram more than that",
+                                                   regions.size() > 1 ? ", in the first region" : ""));
 }
 
 // Weights and constants alone; what code adds is known when it is compiled.
@@ -149,7 +151,9 @@ absl::Status Schedule(Graph graph, const CompileOptions &options, const Registry
   plan_options.rows = options.rows;
   plan_options.optimize = options.optimize;
   plan_options.copy = FindCopy(registry, graph).value_or(nullptr);
-  O2M_ASSIGN_OR_RETURN(plan_options.arena_budget, ArenaBudget(graph, compilation->board));
+  O2M_ASSIGN_OR_RETURN(const RegionLine line, ArenaBudget(graph, *compilation));
+  plan_options.arena_budget = line.end, plan_options.boundaries = line.boundaries;
+  for (const Region &region : ArenaRegions(*compilation)) plan_options.region_names.push_back(region.name);
   O2M_ASSIGN_OR_RETURN(compilation->alternatives, ChooseSchedule(graph, host, target, plan_options));
   for (Alternative &alternative : compilation->alternatives) {
     if (!compilation->numeric) continue;
@@ -178,8 +182,8 @@ absl::Status PutImageInArena(const CompileOptions &options, Graph &graph) {
 
 absl::Status PrefetchWeights(const CompileOptions &options, Compilation *compilation) {
   if (options.prefetch == 0) return absl::OkStatus();
-  O2M_ASSIGN_OR_RETURN(const int64_t budget, ArenaBudget(compilation->graph, compilation->board));
-  AddPrefetch(compilation->graph, options.prefetch, budget, &compilation->plan);
+  O2M_ASSIGN_OR_RETURN(const RegionLine line, ArenaBudget(compilation->graph, *compilation));
+  AddPrefetch(compilation->graph, options.prefetch, line.end, &compilation->plan);
   const ReadInPlace left = LeftInPlace(compilation->graph, compilation->plan);
   if (left.bytes == 0) return absl::OkStatus();
   compilation->graph.warnings.push_back(

@@ -22,6 +22,8 @@ struct CompileOptions {
   std::string model;
   std::string target = "cortex-m4", board;
   int64_t ram = 0, flash = 0;          // bytes; 0: the board's, or none
+  std::vector<int64_t> more_ram;       // bytes of further regions of RAM, beside that of `ram`
+  bool all_ram = false;                // all regions of the board
   int32_t call_price = 0;              // o2m_target.call_price
   std::vector<std::string> calibrate;  // FILE or NAME=FILE
   std::string mean, std;
@@ -50,7 +52,8 @@ struct Compilation {
   Plan plan;
   Stream stream;  // how the input may be pushed in rows, or why not
   Target target;
-  Board board;  // id empty: none given
+  Board board;                      // id empty: none given
+  std::vector<Region> ram_regions;  // that arenas may lie in; ArenaRegions() of codegen/regions.h
   Sections sections;
   std::vector<Alternative> alternatives;  // the chosen one first, its graph moved to `graph`; others hold no data
   int64_t calibration_inputs = 0;

@@ -4,6 +4,7 @@
 #include "absl/strings/str_join.h"
 #include "codegen/emit.h"
 #include "codegen/printer.h"
+#include "codegen/regions.h"
 #include "planner/execute.h"
 
 namespace onnx2mcu {
@@ -19,22 +20,18 @@ std::string OneLine(const std::string &text) {
 
 // ---- --example
 
-// "arena + VIT_IMAGE_OFFSET" where an input is to be written.
-std::string PlaceInArena(const Graph &graph, const std::string &arena) {
-  return absl::StrCat(arena, " + ", UpperCase(graph.name), "_IMAGE_OFFSET");
-}
-
 // Where the example reads an input, and hands it over.
 struct ExampleInputs {
   std::string buffers, reads, arguments;
 };
-ExampleInputs ReadInputs(const Graph &graph) {
+ExampleInputs ReadInputs(const Compilation &compilation) {
+  const Graph &graph = compilation.graph;
   ExampleInputs text;
   for (size_t i = 0; i < graph.inputs.size(); i++) {
     const Tensor &tensor = graph.tensors[graph.inputs[i]];
     const std::string name = InputName(graph, static_cast<int>(i)), type = CType(tensor.dtype);
     const std::string bytes = InputMacro(graph, static_cast<int>(i)) + "_BYTES";
-    const std::string place = tensor.in_arena ? PlaceInArena(graph, "arena") : name;
+    const std::string place = tensor.in_arena ? ImagePlace(compilation, "") : name;
     absl::StrAppend(&text.reads, "  if (fread(", place, ", 1, ", bytes, ", stdin) != ", bytes,
                     ") return 1;  // raw bytes\n");
     if (tensor.in_arena) continue;
@@ -56,21 +53,25 @@ std::string RowsSource(const Compilation &compilation) {
 // The input from the top, row by row, the channels of a pixel side by side: only one row is held at a time.
 static int run_rows(void) {
   static $type$ row[$macro$_ROW_BYTES / sizeof($type$)];
-  $name$_begin(arena);
+  $name$_begin($arenas$);
   for (int y = 0; y < $macro$_ROWS; ++y) {
     if (fread(row, 1, sizeof(row), stdin) != sizeof(row)) return 1;
-    if ($name$_push_rows(arena, row, 1) != 0) return 1;
+    if ($name$_push_rows($arenas$, row, 1) != 0) return 1;
   }
-  return $name$_end(arena$outputs$);
+  return $name$_end($arenas$$outputs$);
 }
 )",
-              {{"name", graph.name}, {"macro", macro}, {"type", type}, {"outputs", outputs}});
+              {{"name", graph.name},
+               {"macro", macro},
+               {"type", type},
+               {"arenas", ArenaArguments(compilation.plan)},
+               {"outputs", outputs}});
 }
 
 // What main() does with its arguments: any one asks for rows.
 std::string RunText(const Compilation &compilation, const ExampleInputs &inputs, const std::string &outputs) {
-  const std::string whole =
-      absl::StrCat(inputs.reads, "  ", compilation.graph.name, "_run(arena", inputs.arguments, outputs, ");\n");
+  const std::string whole = absl::StrCat(inputs.reads, "  ", compilation.graph.name, "_run(",
+                                         ArenaArguments(compilation.plan), inputs.arguments, outputs, ");\n");
   if (!compilation.stream.possible()) return "int main(void) {\n" + whole;
   return absl::StrCat("static int run_whole(void) {\n", whole,
                       "  return 0;\n}\n\nint main(int argc, char **argv) {\n  (void)argv;  // any argument: rows\n",
@@ -79,7 +80,7 @@ std::string RunText(const Compilation &compilation, const ExampleInputs &inputs,
 
 std::string MainSource(const Compilation &compilation) {
   const Graph &graph = compilation.graph;
-  const ExampleInputs inputs = ReadInputs(graph);
+  const ExampleInputs inputs = ReadInputs(compilation);
   std::string buffers = inputs.buffers, outputs, prints;
   for (size_t i = 0; i < graph.outputs.size(); i++) {
     const std::string name = OutputName(graph, static_cast<int>(i)), macro = OutputMacro(graph, static_cast<int>(i));
@@ -94,13 +95,14 @@ std::string MainSource(const Compilation &compilation) {
 #include "$name$.h"
 
 static $section$_Alignas(16) uint8_t arena[$NAME$_ARENA_BYTES];
-$buffers$$rows$
+$more$$buffers$$rows$
 $run$$prints$  return 0;
 }
 )",
               {{"name", graph.name},
                {"NAME", UpperCase(graph.name)},
                {"section", compilation.sections.arena.empty() ? "" : UpperCase(graph.name) + "_ARENA_SECTION "},
+               {"more", MoreArenas(compilation)},
                {"buffers", buffers},
                {"rows", RowsSource(compilation)},
                {"run", RunText(compilation, inputs, outputs)},
@@ -179,14 +181,15 @@ struct CheckText {
   std::vector<std::string> parameters, outputs, arguments, compares;
 };
 
-CheckText WriteChecks(const Graph &graph, const std::vector<GoldenCase> &cases) {
+CheckText WriteChecks(const Compilation &compilation, const std::vector<GoldenCase> &cases) {
+  const Graph &graph = compilation.graph;
   CheckText text;
-  text.arguments = {"arena"};
+  text.arguments = {ArenaArguments(compilation.plan)};
   for (size_t i = 0; i < graph.inputs.size(); i++) {
     const std::string name = InputName(graph, static_cast<int>(i));
     text.parameters.push_back(absl::StrCat("const ", CType(graph.tensors[graph.inputs[i]].dtype), " *", name));
     if (graph.tensors[graph.inputs[i]].in_arena)
-      absl::StrAppend(&text.inputs, "  memcpy(", PlaceInArena(graph, "(uint8_t *)arena"), ", ", name, ", ",
+      absl::StrAppend(&text.inputs, "  memcpy(", ImagePlace(compilation, "(uint8_t *)"), ", ", name, ", ",
                       InputMacro(graph, static_cast<int>(i)), "_BYTES);\n");
     else
       text.arguments.push_back(name);
@@ -200,7 +203,7 @@ CheckText WriteChecks(const Graph &graph, const std::vector<GoldenCase> &cases) 
     text.compares.push_back(absl::StrCat("memcmp(", name, ", expected", i, ", sizeof(", name, ")) == 0"));
   }
   for (size_t c = 0; c < cases.size(); c++) {
-    std::vector<std::string> arguments = {"arena"};
+    std::vector<std::string> arguments = {ArenaArguments(compilation.plan)};
     const auto add = [&](const std::vector<TensorId> &ids, const auto &data, const char *what) {
       for (size_t i = 0; i < ids.size(); i++) {
         const DType dtype = graph.tensors[ids[i]].dtype;
@@ -221,6 +224,22 @@ CheckText WriteChecks(const Graph &graph, const std::vector<GoldenCase> &cases) 
 
 }  // namespace
 
+std::string MoreArenas(const Compilation &compilation) {
+  std::string text;
+  for (size_t i = 1; i < ArenasOf(compilation.plan).size(); i++)
+    absl::StrAppend(&text, "static _Alignas(16) uint8_t ", ArenaName(i), "[",
+                    UpperCase(compilation.graph.name + "_" + ArenaName(i)), "_BYTES];  // to lie in ",
+                    RegionOf(compilation, ArenasOf(compilation.plan)[i]).name, "\n");
+  return text;
+}
+
+std::string ImagePlace(const Compilation &compilation, const std::string &cast) {
+  const int32_t buffer = compilation.plan.buffer_of[compilation.graph.inputs[0]];
+  const int32_t arena = buffer == kNone ? 0 : PlaceOf(compilation.plan, compilation.plan.buffers[buffer].offset).arena;
+  return absl::StrCat(cast, ArenaName(static_cast<size_t>(arena)), " + ", UpperCase(compilation.graph.name),
+                      "_IMAGE_OFFSET");
+}
+
 std::vector<GeneratedFile> EmitExample(const Compilation &compilation, const CompileOptions &options,
                                        const std::vector<GeneratedFile> &files) {
   const bool serial = options.example == "serial";
@@ -234,7 +253,7 @@ std::vector<GeneratedFile> EmitExample(const Compilation &compilation, const Com
 GeneratedFile EmitSelftest(const ProgramText &program, const Compilation &compilation, const CompileOptions &options) {
   const Graph &graph = compilation.graph;
   const std::string file = graph.name + "_selftest.c";
-  const CheckText text = WriteChecks(graph, RunGoldenCases(compilation));
+  const CheckText text = WriteChecks(compilation, RunGoldenCases(compilation));
   std::string hashes;
   for (const WeightArray &array : program.weights) {
     const std::string name = program.weights_in + array.name;
@@ -277,7 +296,7 @@ $inputs$  $name$_run($arguments$);
 }
 
 // 0: all is well; 1: a weight byte differs; 2, 3: the outputs of case 0 or 1 differ.
-int $name$_selftest(void *arena) {
+int $name$_selftest($arenas$) {
   if (weights_hash() != $hash$u) return 1;
 $calls$  return 0;
 }
@@ -286,7 +305,9 @@ $calls$  return 0;
        {"weights", program.weights.empty() ? "" : absl::StrCat("#include \"", graph.name, "_weights.h\"\n")},
        {"arrays", text.arrays},
        {"hashes", hashes},
-       {"check", OneLine(absl::StrCat("static int check(void *arena, ", absl::StrJoin(text.parameters, ", "), ")"))},
+       {"arenas", ArenaParameters(compilation.plan)},
+       {"check", OneLine(absl::StrCat("static int check(", ArenaParameters(compilation.plan), ", ",
+                                      absl::StrJoin(text.parameters, ", "), ")"))},
        {"outputs", absl::StrJoin(text.outputs, "")},
        {"inputs", text.inputs},
        {"arguments", absl::StrJoin(text.arguments, ", ")},

@@ -14,8 +14,7 @@ std::string StateClear(const ProgramText &program, const Stage &stage, FunctionT
   for (const NodeId id : stage.nodes) {
     if (program.plan->state_of[id] == kNone) continue;
     const Buffer &state = program.plan->buffers[program.plan->state_of[id]];
-    function.uses_arena = true;
-    absl::StrAppend(&text, "  memset(a + ", state.offset, ", 0, ", state.bytes, ");\n");
+    absl::StrAppend(&text, "  memset(", ArenaByte(program, function, state.offset), ", 0, ", state.bytes, ");\n");
   }
   return text;
 }
@@ -38,9 +37,8 @@ std::string PrefetchLines(const ProgramText &program, int32_t stage, FunctionTex
     const Buffer &buffer = plan.buffers[plan.prefetches[i].buffer];
     if (plan.prefetches[i].stage == stage) wait = absl::StrCat("  ", program.graph->name, "_prefetch_wait();\n");
     if (plan.prefetches[i].stage != stage + 1) continue;
-    absl::StrAppend(&calls, "  ", program.graph->name, "_prefetch(a + ", buffer.offset, ", ", Placeholder(i), ", ",
-                    buffer.bytes, ");\n");
-    function.uses_arena = true;
+    absl::StrAppend(&calls, "  ", program.graph->name, "_prefetch(", ArenaByte(program, function, buffer.offset), ", ",
+                    Placeholder(i), ", ", buffer.bytes, ");\n");
   }
   return wait + calls;
 }
@@ -92,7 +90,8 @@ std::string OnnxRange(const ProgramText &program, const Group &group) {
 // What NAME_run and its functions hand on: "uint8_t *a, const uint8_t *image", or the bare names.
 std::string Parameters(const Graph &graph, const FunctionText &function, bool with_types) {
   std::vector<std::string> list;
-  if (function.uses_arena) list.push_back(with_types ? "uint8_t *a" : "a");
+  for (size_t i = 0; i < function.uses_arena.size(); i++)
+    if (function.uses_arena[i]) list.push_back(absl::StrCat(with_types ? "uint8_t *" : "", ArenaPointerName(i)));
   for (size_t i = 0; i < graph.inputs.size(); i++) {
     if (!function.uses_input[i]) continue;
     const std::string type = absl::StrCat("const ", CType(graph.tensors[graph.inputs[i]].dtype), " *");
@@ -122,6 +121,15 @@ std::string WithArrayNames(const ProgramText &program, std::string text) {
   return text;
 }
 
+std::string ArenaPointers(const std::vector<bool> &used) {
+  std::string text;
+  for (size_t i = 0; i < used.size(); i++)
+    absl::StrAppend(&text,
+                    used[i] ? absl::StrCat("  uint8_t *const ", ArenaPointerName(i), " = (uint8_t *)") : "  (void)",
+                    ArenaName(i), ";\n");
+  return text;
+}
+
 absl::StatusOr<WrittenFunction> WriteFunction(ProgramText &program, const Group &group,
                                               const std::vector<std::string> &formulas, const CompileOptions &options,
                                               Host &host) {
@@ -142,6 +150,7 @@ absl::StatusOr<WrittenFunction> WriteFunction(ProgramText &program, const Group 
                               Parameters(graph, function, true), ") {\n");
   const std::string declarations = Declarations(function);
   absl::StrAppend(&written.text, declarations, declarations.empty() ? "" : "\n", absl::StrJoin(bodies, "\n"), "}\n");
+  written.uses_arena = function.uses_arena;
   written.call = Statement(absl::StrCat(group.name, "(", Parameters(graph, function, false), ");"), 2);
   return written;
 }
@@ -151,7 +160,12 @@ FunctionText NewFunction(const ProgramText &program, const std::string &name) {
   FunctionText function;
   function.name = name;
   function.names = program.names;
-  for (const char *reserved : {"a", "t", "rows", "arena"}) function.names.Reserve(reserved);
+  for (const char *reserved : {"t", "rows"}) function.names.Reserve(reserved);
+  function.uses_arena.resize(ArenasOf(*program.plan).size());
+  for (size_t i = 0; i < function.uses_arena.size(); i++) {
+    function.names.Reserve(ArenaPointerName(i));
+    function.names.Reserve(ArenaName(i));
+  }
   for (int i = 0; i < 10; i++) function.names.Reserve(absl::StrCat("i", i));  // loops that ops write
   function.uses_input.resize(graph.inputs.size());
   function.uses_output.resize(graph.outputs.size());

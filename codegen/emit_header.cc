@@ -5,6 +5,7 @@
 #include "absl/strings/str_cat.h"
 #include "codegen/emit.h"
 #include "codegen/printer.h"
+#include "codegen/regions.h"
 
 namespace onnx2mcu {
 namespace {
@@ -83,9 +84,25 @@ void AppendImageOffset(const Compilation &compilation, std::vector<Macro> *macro
   const TensorId input = graph.inputs[0];
   if (!graph.tensors[input].in_arena) return;
   const int32_t buffer = compilation.plan.buffer_of[input];
-  const int64_t offset = buffer == kNone ? 0 : compilation.plan.buffers[buffer].offset;
-  macros->push_back({UpperCase(graph.name) + "_IMAGE_OFFSET", absl::StrCat(offset),
-                     "where in the arena the input is to be written; it is overwritten"});
+  const ArenaPlace place =
+      buffer == kNone ? ArenaPlace{} : PlaceOf(compilation.plan, compilation.plan.buffers[buffer].offset);
+  macros->push_back(
+      {UpperCase(graph.name) + "_IMAGE_OFFSET", absl::StrCat(place.offset),
+       absl::StrCat("where in ", place.arena == 0 ? "the arena" : ArenaName(static_cast<size_t>(place.arena)),
+                    " the input is to be written; it is overwritten")});
+  if (ArenasOf(compilation.plan).size() > 1)
+    macros->push_back(
+        {UpperCase(graph.name) + "_IMAGE_ARENA", absl::StrCat(place.arena), "which of the arenas that is"});
+}
+
+// What the caller provides, an arena in each region of RAM that is needed.
+void AppendArenas(const Compilation &compilation, std::vector<Macro> *macros) {
+  const std::vector<Arena> arenas = ArenasOf(compilation.plan);
+  for (size_t i = 0; i < arenas.size(); i++) {
+    const std::string region = arenas.size() == 1 ? "" : absl::StrCat(", in ", RegionOf(compilation, arenas[i]).name);
+    macros->push_back({UpperCase(compilation.graph.name + "_" + ArenaName(i)) + "_BYTES", absl::StrCat(arenas[i].bytes),
+                       absl::StrCat("RAM the caller provides, 16-byte aligned", region)});
+  }
 }
 
 void AppendRows(const Compilation &compilation, std::vector<Macro> *macros) {
@@ -143,37 +160,56 @@ $begin$;
 $push$;
 $end$;
 )",
-              {{"begin", BeginPrototype(graph)}, {"push", PushPrototype(graph)}, {"end", EndPrototype(graph)}});
+              {{"begin", BeginPrototype(graph, compilation.plan)},
+               {"push", PushPrototype(graph, compilation.plan)},
+               {"end", EndPrototype(graph, compilation.plan)}});
 }
 
 }  // namespace
 
-std::string RunPrototype(const Graph &graph) {
+std::string ArenaParameters(const Plan &plan) {
+  std::string text = "void *arena";
+  for (size_t i = 1; i < ArenasOf(plan).size(); i++) absl::StrAppend(&text, ", void *", ArenaName(i));
+  return text;
+}
+
+std::string ArenaArguments(const Plan &plan) {
+  std::string text = "arena";
+  for (size_t i = 1; i < ArenasOf(plan).size(); i++) absl::StrAppend(&text, ", ", ArenaName(i));
+  return text;
+}
+
+std::string RunPrototype(const Graph &graph, const Plan &plan) {
   std::string inputs;
   for (size_t i = 0; i < graph.inputs.size(); i++) {
     if (graph.tensors[graph.inputs[i]].in_arena) continue;
     absl::StrAppend(&inputs, ", const ", CType(graph.tensors[graph.inputs[i]].dtype), " *",
                     InputName(graph, static_cast<int>(i)));
   }
-  return OneLine(absl::StrCat("void ", graph.name, "_run(void *arena", inputs, OutputParameters(graph), ")"));
+  return OneLine(
+      absl::StrCat("void ", graph.name, "_run(", ArenaParameters(plan), inputs, OutputParameters(graph), ")"));
 }
 
-std::string BeginPrototype(const Graph &graph) { return absl::StrCat("void ", graph.name, "_begin(void *arena)"); }
+std::string BeginPrototype(const Graph &graph, const Plan &plan) {
+  return absl::StrCat("void ", graph.name, "_begin(", ArenaParameters(plan), ")");
+}
 
-std::string PushPrototype(const Graph &graph) {
+std::string PushPrototype(const Graph &graph, const Plan &plan) {
   const std::string type = CType(graph.tensors[graph.inputs[0]].dtype);
-  return OneLine(absl::StrCat("int ", graph.name, "_push_rows(void *arena, const ", type, " *rows, int count)"));
+  return OneLine(
+      absl::StrCat("int ", graph.name, "_push_rows(", ArenaParameters(plan), ", const ", type, " *rows, int count)"));
 }
 
-std::string EndPrototype(const Graph &graph) {
-  return OneLine(absl::StrCat("int ", graph.name, "_end(void *arena", OutputParameters(graph), ")"));
+std::string EndPrototype(const Graph &graph, const Plan &plan) {
+  return OneLine(absl::StrCat("int ", graph.name, "_end(", ArenaParameters(plan), OutputParameters(graph), ")"));
 }
 
 std::string EmitHeader(const Compilation &compilation, const CompileOptions &options) {
   const Graph &graph = compilation.graph;
   const std::string upper = UpperCase(graph.name);
-  std::vector<Macro> macros = {
-      {upper + "_ARENA_BYTES", absl::StrCat(compilation.plan.arena_bytes), "RAM the caller provides, 16-byte aligned"}};
+  const bool several = ArenasOf(compilation.plan).size() > 1;
+  std::vector<Macro> macros;
+  AppendArenas(compilation, &macros);
   if (!options.sections.arena.empty())
     macros.push_back(
         {upper + "_ARENA_SECTION", SectionAttribute(options.sections.arena), "for the arena's definition"});
@@ -184,7 +220,7 @@ std::string EmitHeader(const Compilation &compilation, const CompileOptions &opt
   std::string selftest;
   if (options.selftest) {
     selftest = absl::StrCat("\n// Checks the weights and two inferences; 0: every byte is as it was on the host.\nint ",
-                            graph.name, "_selftest(void *arena);\n");
+                            graph.name, "_selftest(", ArenaParameters(compilation.plan), ");\n");
   }
   return absl::StrCat(Banner(compilation, options, graph.name + ".h"),
                       Fill(R"(#ifndef $NAME$_H_
@@ -196,8 +232,8 @@ $macros$
 extern "C" {
 #endif
 
-// One inference. Re-entrant: all it writes is the arena, which may hold anything before, and the outputs.
-$run$;
+// One inference. Re-entrant: all it writes is the arena$s$, which may hold anything before, and the outputs.
+$where$$run$;
 $stream$$weights$$prefetch$$hook$$selftest$
 #ifdef __cplusplus
 }
@@ -206,7 +242,9 @@ $stream$$weights$$prefetch$$hook$$selftest$
 )",
                            {{"NAME", upper},
                             {"macros", MacroLines(macros)},
-                            {"run", RunPrototype(graph)},
+                            {"run", RunPrototype(graph, compilation.plan)},
+                            {"s", several ? "s" : ""},
+                            {"where", several ? "// Each arena lies in a region of RAM of its own.\n" : ""},
                             {"stream", StreamPrototypes(compilation)},
                             {"weights", WeightsPrototype(compilation, options)},
                             {"prefetch", PrefetchPrototypes(compilation)},

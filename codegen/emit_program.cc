@@ -74,27 +74,32 @@ absl::StatusOr<std::string> EmitSource(ProgramText &program, const Compilation &
   const std::vector<std::string> formulas = StageFormulas(program);
   std::string functions, run;
   StreamText around;
-  bool uses_arena = false;
+  std::vector<bool> uses_arena(ArenasOf(compilation.plan).size());
+  around.begin_arenas = around.end_arenas = uses_arena;
+  const auto add = [](const std::vector<bool> &used, std::vector<bool> &all) {
+    for (size_t i = 0; i < all.size(); i++) all[i] = all[i] || used[i];
+  };
   const int32_t loop = compilation.stream.stage;
   for (const Group &group : GroupStages(program)) {
     O2M_ASSIGN_OR_RETURN(const WrittenFunction written, WriteFunction(program, group, formulas, options, host));
     absl::StrAppend(&functions, written.text, "\n");
     absl::StrAppend(&run, written.call);
-    if (group.end <= loop) absl::StrAppend(&around.begin, written.call);
-    if (group.begin > loop) absl::StrAppend(&around.end, written.call);
-    uses_arena |= absl::StrContains(written.call, "(a)") || absl::StrContains(written.call, "(a,");
+    add(written.uses_arena, uses_arena);
+    if (group.end <= loop) absl::StrAppend(&around.begin, written.call), add(written.uses_arena, around.begin_arenas);
+    if (group.begin > loop) absl::StrAppend(&around.end, written.call), add(written.uses_arena, around.end_arenas);
   }
-  const std::string arena = uses_arena ? "  uint8_t *const a = (uint8_t *)arena;\n\n" : "  (void)arena;\n\n";
   const std::string map = Comment(MemoryMap(graph, compilation.plan));
   if (compilation.stream.possible()) {
     FunctionText begin = NewFunction(program, "begin");
     around.clear = StageHook(program, loop, options) + StateClear(program, compilation.plan.stages[loop], begin);
+    add(begin.uses_arena, around.begin_arenas);
   }
   O2M_ASSIGN_OR_RETURN(const std::string stream, EmitStream(program, around, host));
   return absl::StrCat(Banner(compilation, options, graph.name + ".c"), "//\n", map, "\n",
                       Includes(graph, functions + stream + PrefetchDefault(program)), HookDefault(graph, options),
-                      PrefetchDefault(program), WithArrayNames(program, functions), RunPrototype(graph), " {\n", arena,
-                      run, "}\n", stream);
+                      PrefetchDefault(program), WithArrayNames(program, functions),
+                      RunPrototype(graph, compilation.plan), " {\n", ArenaPointers(uses_arena), "\n", run, "}\n",
+                      stream);
 }
 
 std::string SymbolHeader(const Graph &graph) {

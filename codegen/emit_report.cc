@@ -4,6 +4,7 @@
 #include "absl/strings/str_cat.h"
 #include "codegen/emit.h"
 #include "codegen/pareto.h"
+#include "codegen/regions.h"
 #include "o2m_version.h"
 #include "planner/cost.h"
 #include "planner/prefetch.h"
@@ -59,11 +60,26 @@ Json Tensors(const ProgramText &program) {
                       : buffer.kind == BufferKind::kState ? "state"
                                                           : "prefetch";
     }
-    json["offset"] = buffer.offset;
+    const ArenaPlace place = PlaceOf(*program.plan, buffer.offset);
+    json["arena"] = place.arena;
+    json["offset"] = place.offset;
     json["bytes"] = buffer.bytes;
     json["first_stage"] = buffer.first_stage;
     json["last_stage"] = buffer.last_stage;
     list.push_back(json);
+  }
+  return list;
+}
+
+// By argument of NAME_run.
+Json Arenas(const Compilation &compilation) {
+  Json list = Json::array();
+  for (const Arena &arena : ArenasOf(compilation.plan)) {
+    const Region region = RegionOf(compilation, arena);
+    list.push_back({{"name", ArenaName(list.size())},
+                    {"region", region.bytes > 0 ? Json(region.name) : Json(nullptr)},
+                    {"region_bytes", region.bytes > 0 ? Json(region.bytes) : Json(nullptr)},
+                    {"bytes", arena.bytes}});
   }
   return list;
 }
@@ -121,10 +137,11 @@ std::string EmitReport(const ProgramText &program, const Compilation &compilatio
   for (const TensorId id : graph.inputs) report["inputs"].push_back(TensorJson(graph.tensors[id]));
   for (const TensorId id : graph.outputs) report["outputs"].push_back(TensorJson(graph.tensors[id]));
   report["macs"] = graph.macs;
-  report["arena_bytes"] = plan.arena_bytes;
+  report["arena_bytes"] = ArenaRam(plan);
+  report["arenas"] = Arenas(compilation);
   report["arena_lower_bound_bytes"] = plan.lower_bound_bytes;
   report["arena_optimal"] = plan.arena_optimal;
-  report["ram"] = {{"arena", plan.arena_bytes}, {"data", 0}, {"bss", 0}, {"stack", kStackAllowance}};
+  report["ram"] = {{"arena", ArenaRam(plan)}, {"data", 0}, {"bss", 0}, {"stack", kStackAllowance}};
   // Code and the parameter structs are known once compiled: `validate` measures them.
   report["flash"] = {{"weights", WeightBytes(program)}, {"code", nullptr}, {"constants", nullptr}};
   report["instructions_estimate"] = EstimateInstructions(graph, plan, program.target);

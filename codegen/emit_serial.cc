@@ -17,14 +17,15 @@ struct OperandText {
 };
 
 // All inputs are one block, as they come; an input of the arena's is received there.
-OperandText WriteOperands(const Graph &graph) {
+OperandText WriteOperands(const Compilation &compilation) {
+  const Graph &graph = compilation.graph;
   OperandText text;
   for (size_t i = 0; i < graph.inputs.size(); i++) {
     const Tensor &tensor = graph.tensors[graph.inputs[i]];
     const int64_t at = AlignedTo16(text.input_bytes);
     text.input_bytes = at + BytesOf(tensor);
     if (tensor.in_arena)
-      text.input = absl::StrCat("(arena + ", UpperCase(graph.name), "_IMAGE_OFFSET)");
+      text.input = absl::StrCat("(", ImagePlace(compilation, ""), ")");
     else if (CType(tensor.dtype) == "uint8_t")
       absl::StrAppend(&text.arguments, ", input + ", at);
     else
@@ -70,12 +71,31 @@ std::string ShaBytes(const std::string &hex) {
   return text;
 }
 
+// How main.c finds a byte of the plan's line of offsets.
+struct ArenaText {
+  std::string definitions, at;
+};
+
+ArenaText WriteArenas(const Compilation &compilation) {
+  const std::vector<Arena> arenas = ArenasOf(compilation.plan);
+  if (arenas.size() == 1) return {"", "arena + runs[next_run].offset"};
+  std::string choices;
+  for (size_t i = arenas.size(); i-- > 1;)
+    absl::StrAppend(&choices, "  if (offset >= ", arenas[i].begin, "u) return ", ArenaName(i), " + (offset - ",
+                    arenas[i].begin, "u);\n");
+  return {absl::StrCat(MoreArenas(compilation), "// Offsets of all arenas are on one line.\n",
+                       "static const uint8_t *arena_at(uint32_t offset) {\n", choices, "  return arena + offset;\n}\n"),
+          "arena_at(runs[next_run].offset)"};
+}
+
 std::string SerialSource(const Compilation &compilation, const CompileOptions &options) {
   const Graph &graph = compilation.graph;
-  const OperandText operands = WriteOperands(graph);
+  const OperandText operands = WriteOperands(compilation);
+  const ArenaText arenas = WriteArenas(compilation);
   const ProbeText probes = WriteProbes(compilation);
   const std::string upper = UpperCase(graph.name);
-  const std::string call = Statement(absl::StrCat(graph.name, "_run(arena", operands.arguments, ");"), 2);
+  const std::string call =
+      Statement(absl::StrCat(graph.name, "_run(", ArenaArguments(compilation.plan), operands.arguments, ");"), 2);
   return Fill(RuntimeFile("serial_main.c.in"),
               {{"name", graph.name},
                {"NAME", upper},
@@ -83,7 +103,8 @@ std::string SerialSource(const Compilation &compilation, const CompileOptions &o
                {"input_bytes", absl::StrCat(operands.input_bytes)},
                {"output_bytes", absl::StrCat(operands.output_bytes)},
                {"section", options.sections.arena.empty() ? "" : upper + "_ARENA_SECTION "},
-               {"buffers", operands.buffers},
+               {"buffers", arenas.definitions + operands.buffers},
+               {"at", arenas.at},
                {"sha256", ShaBytes(graph.sha256)},
                {"probes", absl::StrCat(probes.probes)},
                {"runs", absl::StrCat(probes.runs)},

@@ -109,8 +109,8 @@ constexpr char kKeep[] = R"(    const int32_t next = $first$(t + $steps$);
     }
 )";
 
-std::string PushText(const ProgramText &program, const Iteration &iteration, const std::string &first,
-                     const std::string &end) {
+std::string PushText(const ProgramText &program, const FunctionText &function, const std::string &count,
+                     const Iteration &iteration, const std::string &first, const std::string &end) {
   const Stream &s = *program.stream;
   const Graph &graph = *program.graph;
   const Tensor &input = graph.tensors[graph.inputs[0]];
@@ -121,11 +121,11 @@ std::string PushText(const ProgramText &program, const Iteration &iteration, con
                          {"steps", absl::StrCat(s.rows)},
                          {"all", absl::StrCat(LoopOf(program).steps)},
                          {"moved", s.before >= s.rows * s.step ? "next > first && " : ""},
-                         {"count_at", absl::StrCat(program.plan->buffers[s.band].offset + s.count_at)},
+                         {"arenas", ArenaPointers(function.uses_arena)},
+                         {"count", count},
                          {"first", first},
                          {"end", end}};
-  std::string text = Fill(R"(  uint8_t *const a = (uint8_t *)arena;
-  int32_t *const pushed = (int32_t *)(a + $count_at$);  // rows so far
+  std::string text = Fill(R"($arenas$  int32_t *const pushed = (int32_t *)($count$);  // rows so far
 
 )",
                           values);
@@ -171,26 +171,32 @@ absl::StatusOr<std::string> EmitStream(ProgramText &program, const StreamText &a
   program.graph = &graph, program.plan = &plan;
   O2M_RETURN_IF_ERROR(iteration.status());
 
-  const Values values = {{"count_at", absl::StrCat(plan.buffers[stream.band].offset + stream.count_at)},
+  // each of the three reads or writes the count of rows
+  const auto with_count = [&](std::vector<bool> used) {
+    used[static_cast<size_t>(PlaceOf(plan, plan.buffers[stream.band].offset).arena)] = true;
+    return ArenaPointers(used);
+  };
+  const std::string count = ArenaByte(program, function, plan.buffers[stream.band].offset + stream.count_at);
+  const Values values = {{"count", count},
+                         {"begin_arenas", with_count(around.begin_arenas)},
+                         {"end_arenas", with_count(around.end_arenas)},
                          {"rows", absl::StrCat(stream.image_rows)},
                          {"begin", around.begin},
                          {"clear", around.clear},
                          {"end", around.end}};
-  return absl::StrCat("\n", windows, BeginPrototype(graph),
+  return absl::StrCat("\n", windows, BeginPrototype(graph, plan),
                       Fill(R"( {
-  uint8_t *const a = (uint8_t *)arena;
-
-$begin$$clear$  *(int32_t *)(a + $count_at$) = 0;  // rows pushed so far
+$begin_arenas$
+$begin$$clear$  *(int32_t *)($count$) = 0;  // rows pushed so far
 }
 
 )",
                            values),
-                      PushPrototype(graph), " {\n", PushText(program, *iteration, first, end), "\n",
-                      EndPrototype(graph),
+                      PushPrototype(graph, plan), " {\n", PushText(program, function, count, *iteration, first, end),
+                      "\n", EndPrototype(graph, plan),
                       Fill(R"( {
-  uint8_t *const a = (uint8_t *)arena;
-
-  if (*(const int32_t *)(a + $count_at$) != $rows$) return 1;
+$end_arenas$
+  if (*(const int32_t *)($count$) != $rows$) return 1;
 $end$  return 0;
 }
 )",

@@ -44,10 +44,9 @@ std::string NodeName(const Emission &e) {
 // The name of a pointer to byte `offset` of the arena; declared in the function on first use.
 std::string ArenaPointer(Emission &e, const std::string &type, int64_t offset, const std::string &name,
                          const std::string &comment) {
-  const std::string cast =
-      type == "uint8_t" ? absl::StrCat("a + ", offset) : absl::StrCat("(", type, " *)(a + ", offset, ")");
+  const std::string byte = ArenaByte(e.program, e.function, offset);
+  const std::string cast = type == "uint8_t" ? byte : absl::StrCat("(", type, " *)(", byte, ")");
   const std::string key = absl::StrCat(name, ":", type, cast);  // one name per value, also where addresses are equal
-  e.function.uses_arena = true;
   auto found = e.function.locals.find(key);
   if (found == e.function.locals.end()) {
     const std::string unique = e.function.names.Unique(name);
@@ -258,6 +257,16 @@ const char *Rows(const o2m_emitter *emitter) {
 void Line(const o2m_emitter *emitter, const char *text) { Of(emitter).call.lines.push_back(text); }
 
 }  // namespace
+
+std::string ArenaPointerName(size_t arena) { return arena == 0 ? "a" : absl::StrCat("a", arena); }
+std::string ArenaName(size_t arena) { return arena == 0 ? "arena" : absl::StrCat("arena", arena); }
+
+std::string ArenaByte(const ProgramText &program, FunctionText &function, int64_t offset) {
+  const ArenaPlace place = PlaceOf(*program.plan, offset);
+  const auto arena = static_cast<size_t>(place.arena);
+  function.uses_arena[arena] = true;
+  return absl::StrCat(ArenaPointerName(arena), " + ", place.offset);
+}
 
 absl::StatusOr<CallText> EmitNode(ProgramText &program, FunctionText &function, const Stage &stage, NodeId id,
                                   bool in_loop, const std::string &rows, Host &host) {

@@ -32,8 +32,7 @@ struct FunctionText {
   std::map<std::string, Local> locals;  // by value's name, type and place
   std::vector<std::string> order;       // keys of locals, by first use
   NameSet names;
-  bool uses_arena = false;
-  std::vector<bool> uses_input, uses_output;
+  std::vector<bool> uses_arena, uses_input, uses_output;
 };
 
 // What the whole program consists of, in the order of the schedule.
@@ -53,6 +52,12 @@ struct ProgramText {
   int64_t object_count = 0;
   std::map<int32_t, std::string> prefetched;  // by index into plan->prefetches: the array in flash
 };
+
+// "a + 64", "a1 + 64": a byte of an arena in the generated functions. Marks the arena as used there.
+std::string ArenaByte(const ProgramText &program, FunctionText &function, int64_t offset);
+// "a", "a1": what functions call an arena; "arena", "arena1": what the caller of NAME_run does.
+std::string ArenaPointerName(size_t arena);
+std::string ArenaName(size_t arena);
 
 // The statements of one call of one node, without indent.
 struct CallText {

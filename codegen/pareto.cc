@@ -16,7 +16,7 @@ std::vector<FrontierRow> FrontierOf(const Compilation &compilation) {
     const Graph &graph = chosen ? compilation.graph : alternative.graph;
     FrontierRow row;
     row.name = alternative.name, row.exact = alternative.exact, row.chosen = chosen;
-    row.arena_bytes = alternative.plan.arena_bytes, row.lower_bound_bytes = alternative.plan.lower_bound_bytes;
+    row.arena_bytes = ArenaRam(alternative.plan), row.lower_bound_bytes = alternative.plan.lower_bound_bytes;
     row.instructions = alternative.instructions;
     row.flash_bytes_read = FlashBytesRead(graph, alternative.plan, compilation.target.abi());
     row.weight_bytes = ConstantBytes(graph);

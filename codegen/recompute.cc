@@ -15,6 +15,7 @@ namespace {
 absl::StatusOr<Compilation> CompileLeast(CompileOptions options, const std::string &target, const Registry &registry,
                                          Host &host) {
   options.ram = 0, options.flash = 0, options.board.clear(), options.target = target;
+  options.more_ram.clear(), options.all_ram = false;
   options.optimize = "ram", options.dump.clear(), options.stream = "off";
   return Compile(options, registry, host);
 }
@@ -90,7 +91,7 @@ absl::Status AddNumericAlternatives(const CompileOptions &options, const Registr
     O2M_ASSIGN_OR_RETURN(compilation->rounding, MeasureRounding(*compilation, *numeric, options));
   }
   numeric->alternatives[0].graph = WithoutData(numeric->graph);
-  const auto arena = [](const Alternative &a) { return a.plan.arena_bytes; };
+  const auto arena = [](const Alternative &a) { return ArenaRam(a.plan); };
   int64_t least = INT64_MAX;
   for (const Alternative &exact : compilation->alternatives) least = std::min(least, arena(exact));
   for (Alternative &alternative : numeric->alternatives)

@@ -31,7 +31,7 @@ Json DataOf(const ReportModel &model) {
   Json data = {{"model", model.model},
                {"target", model.target},
                {"board", model.board},
-               {"arena_bytes", model.arena_bytes},
+               {"arena_bytes", model.arena_ram},
                {"arena_lower_bound_bytes", model.lower_bound_bytes},
                {"buffers", Json::array()},
                {"calls", Json::array()},
@@ -41,7 +41,8 @@ Json DataOf(const ReportModel &model) {
     data["buffers"].push_back({{"name", b.name},
                                {"label", b.label},
                                {"kind", b.kind},
-                               {"offset", b.offset},
+                               {"arena", b.place.arena},
+                               {"offset", b.place.offset},
                                {"bytes", b.bytes},
                                {"first", b.first},
                                {"last", b.last}});
@@ -83,9 +84,9 @@ std::string OfLimit(int64_t bytes, int64_t limit, const char *what) {
 }
 
 std::string Figures(const ReportModel &model, const Sizes &sizes, const Budget &budget) {
-  const int64_t ram = model.arena_bytes + sizes.data + sizes.bss + sizes.stack;
+  const int64_t ram = model.arena_ram + sizes.data + sizes.bss + sizes.stack;
   const int64_t flash = sizes.text + sizes.rodata + sizes.weights + sizes.data;
-  const int64_t over = model.arena_bytes - model.lower_bound_bytes;
+  const int64_t over = model.arena_ram - model.lower_bound_bytes;
   int64_t reads = 0;
   for (const ReportCall &call : model.calls) reads += call.flash_bytes_read;
   const std::string time =
@@ -97,8 +98,7 @@ std::string Figures(const ReportModel &model, const Sizes &sizes, const Budget &
   const std::string bound = over == 0 ? "exactly the lower bound of this schedule"
                                       : absl::StrCat(Percent(over, model.lower_bound_bytes), " over the lower bound, ",
                                                      Grouped(model.lower_bound_bytes), " B");
-  return absl::StrCat("<dl class=\"figures\">\n",
-                      Figure("arena", absl::StrCat(Grouped(model.arena_bytes), " B"), bound),
+  return absl::StrCat("<dl class=\"figures\">\n", Figure("arena", absl::StrCat(Grouped(model.arena_ram), " B"), bound),
                       Figure("RAM, all of it", absl::StrCat(Grouped(ram), " B"), OfLimit(ram, budget.ram, "RAM")),
                       Figure("flash", absl::StrCat(Grouped(flash), " B"), OfLimit(flash, budget.flash, "flash")),
                       Figure("instructions (estimate)", Short(model.instructions), time),
@@ -217,7 +217,7 @@ std::string BufferSection(const ReportModel &model) {
   for (size_t i = 0; i < model.buffers.size(); i++) {
     const ReportBuffer &b = model.buffers[i];
     absl::StrAppend(&rows, "<tr data-b=\"", i, "\"><td>", HtmlText(b.label), "</td><td><span class=\"key ", b.kind,
-                    "\"></span>", b.kind, "</td><td class=\"n\">", Grouped(b.offset), "</td><td class=\"n\">",
+                    "\"></span>", b.kind, "</td><td class=\"n\">", HtmlText(PlaceText(b)), "</td><td class=\"n\">",
                     Grouped(b.bytes), "</td><td class=\"n\">", b.first_stage, "</td><td class=\"n\">", b.last_stage,
                     "</td><td>", HtmlText(b.name), "</td></tr>\n");
   }

@@ -44,7 +44,7 @@ std::string Description(const ReportBuffer &b) {
   const std::string stages = b.first_stage == b.last_stage
                                  ? absl::StrCat("stage ", b.first_stage)
                                  : absl::StrCat("stages ", b.first_stage, " to ", b.last_stage);
-  return absl::StrCat(b.label, " (", b.kind, "): ", Grouped(b.bytes), " B at ", Grouped(b.offset), ", ", stages, "; ",
+  return absl::StrCat(b.label, " (", b.kind, "): ", Grouped(b.bytes), " B at ", PlaceText(b), ", ", stages, "; ",
                       b.name);
 }
 
@@ -132,16 +132,24 @@ std::string Level(const Frame &frame, int64_t bytes, const std::string &name, bo
       above ? "solid" : "dashed", frame.left, y, right, right - 6, above ? y - 4 : y + 13, name, Kilobytes(bytes));
 }
 
+// Where one region of RAM ends and the next begins.
+std::string RegionLines(const ReportModel &model, const Frame &frame) {
+  std::string svg;
+  for (size_t i = 1; i < model.regions.size(); i++)
+    absl::StrAppend(&svg, Level(frame, model.regions[i].first, model.regions[i].second + " above", true));
+  return svg;
+}
+
 // Live bytes call by call: a staircase.
 std::string LiveCurve(const ReportModel &model, const Frame &frame) {
   std::string d = absl::StrFormat("M%.1f %.1f", frame.left, frame.Y(0));
   for (int32_t t = frame.begin; t < frame.end; t++)
     absl::StrAppendFormat(&d, "V%.1fH%.1f", frame.Y(model.calls[static_cast<size_t>(t)].live_bytes), frame.X(t + 1));
   std::string svg = absl::StrFormat("<path id=\"live\" class=\"live\" d=\"%sV%.1fz\"/>\n", d, frame.Y(0));
-  const bool met = model.arena_bytes == model.lower_bound_bytes;
-  absl::StrAppend(&svg, Level(frame, model.arena_bytes, met ? "arena = lower bound" : "arena", true));
+  const bool met = model.arena_ram == model.lower_bound_bytes;
+  absl::StrAppend(&svg, Level(frame, model.arena_ram, met ? "arena = lower bound" : "arena", true));
   if (!met) absl::StrAppend(&svg, Level(frame, model.lower_bound_bytes, "lower bound", false));
-  if (model.ram_budget > model.arena_bytes && model.ram_budget <= frame.bytes)
+  if (model.ram_budget > model.arena_ram && model.ram_budget <= frame.bytes)
     absl::StrAppend(&svg, Level(frame, model.ram_budget, "RAM budget", true));
   return svg;
 }
@@ -175,6 +183,10 @@ std::string HtmlText(const std::string &text) {
       html += ' ';
   }
   return html;
+}
+
+std::string PlaceText(const ReportBuffer &buffer) {
+  return absl::StrCat(Grouped(buffer.place.offset), buffer.region.empty() ? "" : " of ", buffer.region);
 }
 
 std::string Kilobytes(int64_t bytes) {
@@ -228,7 +240,7 @@ std::string OverviewSvg(const ReportModel &model) {
                       kWidth, bottom + 26, map.left, map.width, count),
       "<defs><pattern id=\"hatch\" width=\"6\" height=\"6\" patternUnits=\"userSpaceOnUse\" "
       "patternTransform=\"rotate(45)\"><path class=\"hatch\" d=\"M0 0V6\"/></pattern></defs>\n",
-      BytesAxis(map), BufferRects(model, map), BytesAxis(curve), LiveCurve(model, curve),
+      BytesAxis(map), BufferRects(model, map), RegionLines(model, map), BytesAxis(curve), LiveCurve(model, curve),
       SegmentBands(model, map, bottom),
       absl::StrFormat("<path id=\"cursor\" class=\"cursor\" d=\"\" data-top=\"%.1f\" data-bottom=\"%.1f\"/>\n", map.top,
                       bottom),
@@ -251,7 +263,8 @@ std::string SegmentSvg(const ReportModel &model, const ReportSegment &segment) {
   return absl::StrCat(absl::StrFormat("<svg class=\"detail\" width=\"%.0f\" viewBox=\"0 0 %.0f %.0f\" role=\"img\" "
                                       "aria-label=\"memory map of %s\">\n",
                                       width, width, bottom + 26, HtmlText(segment.name)),
-                      BytesAxis(map), BufferRects(model, map), CallNames(model, map, bottom), "</svg>\n");
+                      BytesAxis(map), BufferRects(model, map), RegionLines(model, map), CallNames(model, map, bottom),
+                      "</svg>\n");
 }
 
 }  // namespace onnx2mcu

@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "codegen/names.h"
+#include "codegen/regions.h"
 #include "importer/ir/vit_view.h"
 #include "o2m_version.h"
 #include "planner/cost.h"
@@ -75,6 +76,8 @@ void AddBuffers(const Compilation &c, const std::vector<NodeLabel> &labels, Repo
     ReportBuffer b;
     b.bytes = buffer.bytes, b.offset = buffer.offset, b.first = buffer.first, b.last = buffer.last;
     b.first_stage = buffer.first_stage, b.last_stage = buffer.last_stage;
+    b.place = PlaceOf(c.plan, buffer.offset);
+    if (model->regions.size() > 1) b.region = model->regions[static_cast<size_t>(b.place.arena)].second;
     if (buffer.kind == BufferKind::kTensor) {
       const auto writer = writers.find(buffer.id);
       b.name = c.graph.tensors[buffer.id].name;
@@ -165,6 +168,8 @@ ReportModel ReportModelOf(const Compilation &c, int64_t ram_budget) {
   model.model = c.graph.name, model.sha256 = c.graph.sha256, model.version = O2M_VERSION;
   model.target = c.target.id, model.board = c.board.id, model.clock_hz = c.board.clock_hz;
   model.arena_bytes = c.plan.arena_bytes, model.lower_bound_bytes = c.plan.lower_bound_bytes;
+  model.arena_ram = ArenaRam(c.plan);
+  for (const Arena &arena : ArenasOf(c.plan)) model.regions.emplace_back(arena.begin, RegionOf(c, arena).name);
   model.ram_budget = ram_budget, model.macs = c.graph.macs;
   model.instructions = EstimateInstructions(c.graph, c.plan, c.target.abi());
   model.weight_bytes = ConstantBytes(c.graph);

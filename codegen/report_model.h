@@ -22,9 +22,11 @@ struct ReportCall {
 };
 
 struct ReportBuffer {
-  std::string name, label;  // the ONNX name of what it holds; short, "x"
-  std::string kind;         // "stream", "tensor", "tile", "scratch", "state" or "input"
-  int64_t bytes = 0, offset = 0;
+  std::string name, label;        // the ONNX name of what it holds; short, "x"
+  std::string kind;               // "stream", "tensor", "tile", "scratch", "state" or "input"
+  int64_t bytes = 0, offset = 0;  // on the line of all regions
+  ArenaPlace place;               // where that is
+  std::string region;             // of that arena; empty where there is one
   int32_t first = 0, last = 0, first_stage = 0, last_stage = 0;
   // Times within [first, last] at which no other buffer shares a byte with it: where its name can stand. The longest
   // such run; its whole life where there is none.
@@ -40,6 +42,8 @@ struct ReportSegment {
 
 struct ReportModel {
   std::string model, target, board, version, sha256;
+  std::vector<std::pair<int64_t, std::string>> regions;  // where on the line they begin; one: no names are needed
+  int64_t arena_ram = 0;                                 // of all arenas; arena_bytes: where the line ends
   int64_t arena_bytes = 0, lower_bound_bytes = 0, ram_budget = 0, macs = 0, instructions = 0, weight_bytes = 0;
   int64_t clock_hz = 0;
   std::vector<ReportCall> calls;

@@ -8,8 +8,9 @@ namespace onnx2mcu {
 
 // Text for HTML: valid UTF-8 without control characters, with &, <, > and quotes escaped.
 std::string HtmlText(const std::string &text);
-std::string Kilobytes(int64_t bytes);  // "97.1 kB", 1 kB = 1000 B; below 1000 B "640 B"
-std::string Short(int64_t count);      // "1.26 G", "83.4 M", "5.1 k"
+std::string PlaceText(const ReportBuffer &buffer);  // "4,096", "4,096 of CCM"
+std::string Kilobytes(int64_t bytes);               // "97.1 kB", 1 kB = 1000 B; below 1000 B "640 B"
+std::string Short(int64_t count);                   // "1.26 G", "83.4 M", "5.1 k"
 
 // Times [begin, end) from left to right, bytes [0, bytes] from bottom to top, in pixels.
 struct Frame {

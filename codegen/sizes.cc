@@ -7,6 +7,7 @@
 #include "codegen/call_graph.h"
 #include "codegen/elf.h"
 #include "codegen/process.h"
+#include "codegen/regions.h"
 #include "codegen/runtime.h"
 
 namespace onnx2mcu {
@@ -117,20 +118,36 @@ absl::StatusOr<Sizes> MeasureSizes(const Compilation &c, const std::vector<Gener
 
 Budget BudgetOf(const Compilation &c, const CompileOptions &options) {
   Budget budget{options.ram, options.flash};
-  if (budget.ram == 0) budget.ram = MainRam(c.board).bytes;
+  budget.ram = 0;
+  for (const Region &region : ArenaRegions(c)) budget.ram += region.bytes;
   if (budget.flash == 0) budget.flash = MainFlash(c.board).bytes;
   return budget;
 }
 
-absl::Status CheckBudget(const Compilation &c, const CompileOptions &options, const Sizes &sizes) {
-  const Budget budget = BudgetOf(c, options);
+namespace {
+
+// What the network takes of a region; the first holds all that is no arena.
+absl::Status CheckRegions(const Compilation &c, const Sizes &sizes, const std::string &where) {
+  const std::vector<Region> regions = ArenaRegions(c);
+  for (const Arena &arena : ArenasOf(c.plan)) {
+    const Region region = RegionOf(c, arena);
+    const int64_t other = arena.region == 0 ? sizes.data + sizes.bss + sizes.stack : 0;
+    if (region.bytes == 0 || arena.bytes + other <= region.bytes) continue;
+    const std::string of = regions.size() > 1 ? absl::StrCat(region.name, ", a region of ") : "";
+    return absl::ResourceExhaustedError(absl::StrCat(c.graph.file, ": RAM ", arena.bytes + other, " B (arena ",
+                                                     arena.bytes, ", stack ", arena.region == 0 ? sizes.stack : 0,
+                                                     ") exceeds the ", region.bytes, " B of ", of, where,
+                                                     "; try --optimize=ram or --residual=s8"));
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::Status CheckBudget(const Compilation &c, const Sizes &sizes) {
   const std::string where = c.board.id.empty() ? "the budget" : c.board.id;
-  const int64_t ram = c.plan.arena_bytes + sizes.data + sizes.bss + sizes.stack;
   const int64_t flash = sizes.text + sizes.rodata + sizes.weights + sizes.data;
-  if (budget.ram > 0 && ram > budget.ram)
-    return absl::ResourceExhaustedError(absl::StrCat(c.graph.file, ": RAM ", ram, " B (arena ", c.plan.arena_bytes,
-                                                     ", stack ", sizes.stack, ") exceeds the ", budget.ram, " B of ",
-                                                     where, "; try --optimize=ram or --residual=s8"));
+  O2M_RETURN_IF_ERROR(CheckRegions(c, sizes, where));
   if (!FlashForWeights(c.board, sizes.weights, flash - sizes.weights))
     return absl::ResourceExhaustedError(absl::StrCat(
         c.graph.file, ": flash ", flash, " B (weights ", sizes.weights, ", code ", sizes.text, ") exceeds the ",

@@ -12,12 +12,12 @@ struct Sizes {
 };
 absl::StatusOr<Sizes> MeasureSizes(const Compilation &compilation, const std::vector<GeneratedFile> &files);
 
-// Bytes; 0: none. --ram and --flash, else the board's main RAM region and flash.
+// Bytes; 0: none. --ram and --flash, else the board's main RAM region and flash. Of several regions the sum.
 struct Budget {
   int64_t ram = 0, flash = 0;
 };
 Budget BudgetOf(const Compilation &compilation, const CompileOptions &options);
-// ResourceExhausted says by how much, and what would help.
-absl::Status CheckBudget(const Compilation &compilation, const CompileOptions &options, const Sizes &sizes);
+// ResourceExhausted says of which region, by how much, and what would help.
+absl::Status CheckBudget(const Compilation &compilation, const Sizes &sizes);
 
 }  // namespace onnx2mcu

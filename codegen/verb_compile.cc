@@ -6,10 +6,12 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "codegen/cli.h"
+#include "codegen/emitter.h"
 #include "codegen/fit.h"
 #include "codegen/names.h"
 #include "codegen/pareto.h"
 #include "codegen/recompute.h"
+#include "codegen/regions.h"
 #include "codegen/report_html.h"
 
 namespace onnx2mcu {
@@ -50,23 +52,35 @@ int64_t IoBytes(const Graph &graph, const std::vector<TensorId> &ids) {
 // How good the placement is, whatever the schedule.
 std::string BoundText(const Plan &plan) {
   const std::string bound = absl::StrCat("lower bound ", Grouped(plan.lower_bound_bytes), " B");
-  if (plan.arena_bytes == plan.lower_bound_bytes) return bound + ", met";
-  if (plan.arena_optimal) return bound + ", not to be met: proven the least";
-  const double over = 100.0 * static_cast<double>(plan.arena_bytes - plan.lower_bound_bytes) /
+  const int64_t arena = ArenaRam(plan);
+  if (arena == plan.lower_bound_bytes) return bound + ", met";
+  if (plan.arena_optimal && ArenasOf(plan).size() == 1) return bound + ", not to be met: proven the least";
+  const double over = 100.0 * static_cast<double>(arena - plan.lower_bound_bytes) /
                       static_cast<double>(std::max<int64_t>(plan.lower_bound_bytes, 1));
   return absl::StrCat(bound, absl::StrFormat(", %.2f %% above it", over));
+}
+
+// Where there are several: each, and its region.
+void PrintArenas(const Compilation &c) {
+  const std::vector<Arena> arenas = ArenasOf(c.plan);
+  for (size_t i = 0; i < arenas.size() && arenas.size() > 1; i++) {
+    const Region region = RegionOf(c, arenas[i]);
+    Row(("  " + ArenaName(i)).c_str(), arenas[i].bytes,
+        absl::StrCat("in ", region.name, ", ", Share(arenas[i].bytes, region.bytes)));
+  }
 }
 
 void PrintSummary(const Compilation &c, const CompileOptions &options, const Sizes &sizes) {
   const Budget budget = BudgetOf(c, options);
   Row("text", sizes.text), Row("rodata", sizes.rodata), Row("data", sizes.data), Row("bss", sizes.bss),
       Row("weights", sizes.weights, WeightsText(c.graph));
-  Row("activations", c.plan.arena_bytes, absl::StrCat("arena; ", BoundText(c.plan)));
+  Row("activations", ArenaRam(c.plan), absl::StrCat("arena; ", BoundText(c.plan)));
+  PrintArenas(c);
   Row("input", IoBytes(c.graph, c.graph.inputs),
       c.graph.tensors[c.graph.inputs[0]].in_arena ? "in the arena" : "the caller's");
   Row("output", IoBytes(c.graph, c.graph.outputs), "the caller's");
   const int64_t other = sizes.text + sizes.rodata + sizes.data,
-                ram = c.plan.arena_bytes + sizes.data + sizes.bss + sizes.stack;
+                ram = ArenaRam(c.plan) + sizes.data + sizes.bss + sizes.stack;
   const std::optional<Region> weights = FlashForWeights(c.board, sizes.weights, other);
   const bool external = weights && weights->name != MainFlash(c.board).name;
   Row("TOTAL flash", other + (external ? 0 : sizes.weights),
@@ -115,7 +129,7 @@ absl::Status CompileVerb(const CommandLine &command, const Registry &registry) {
   Compilation &compilation = program.compilation;
   std::vector<GeneratedFile> &files = program.files;
   const Sizes &sizes = program.sizes;
-  O2M_RETURN_IF_ERROR(CheckBudget(compilation, options, sizes));
+  O2M_RETURN_IF_ERROR(CheckBudget(compilation, sizes));
   if (command.pareto) {
     O2M_RETURN_IF_ERROR(AddNumericAlternatives(options, registry, host, &compilation));
     O2M_ASSIGN_OR_RETURN(files, EmitProgram(compilation, options, host));

@@ -63,9 +63,9 @@ Json Describe(const Compilation &c, const Registry &registry) {
           {"ops", ops},
           {"macs", c.graph.macs},
           {"weights_bytes", weights},
-          {"arena_bytes", c.plan.arena_bytes},
+          {"arena_bytes", ArenaRam(c.plan)},
           {"arena_lower_bound_bytes", c.plan.lower_bound_bytes},
-          {"boards", FittingBoards(c.plan.arena_bytes, weights)}};
+          {"boards", FittingBoards(ArenaRam(c.plan), weights)}};
 }
 
 void PrintText(const Json &j) {

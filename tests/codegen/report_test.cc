@@ -18,7 +18,7 @@ int Count(const std::string &text, const std::string &word) {
 ReportBuffer BufferOf(const char *label, int64_t offset, int64_t bytes, int32_t first, int32_t last) {
   ReportBuffer buffer;
   buffer.name = buffer.label = label, buffer.kind = "tensor";
-  buffer.offset = offset, buffer.bytes = bytes;
+  buffer.offset = buffer.place.offset = offset, buffer.bytes = bytes;
   buffer.first = buffer.alone_first = first, buffer.last = buffer.alone_last = last;
   return buffer;
 }
@@ -26,7 +26,7 @@ ReportBuffer BufferOf(const char *label, int64_t offset, int64_t bytes, int32_t 
 // Four calls in two stages; "a" over the whole time at the bottom, "b" above it in the last two.
 ReportModel Model() {
   ReportModel model;
-  model.arena_bytes = model.lower_bound_bytes = 4000;
+  model.arena_bytes = model.arena_ram = model.lower_bound_bytes = 4000;
   for (const int32_t stage : {0, 0, 0, 1}) {
     ReportCall call;
     call.stage = stage, call.label = "fc", call.live_bytes = 1000;

@@ -26,6 +26,22 @@ case_mean_not_a_number() { refused '--mean' "'grey'" 'one per channel' compiling
 case_mean_and_std_differ() { refused '--mean' '2.*--std.* 3' 'one of each' compiling image --mean=0,0 --std=1,1,1; }
 case_std_zero() { refused '--std' 'not positive' 'divides|positive' compiling image --std=0; }
 case_ram_below_the_stack() { refused 'sound\.onnx' '512 B.*stack' '--ram more' compiling sound --ram=512; }
+case_ram_region_missing() {
+  refused '--ram' "'192K\+': '' is not the size of a region" '192K\+64K' compiling sound --ram=192K+
+}
+case_ram_region_not_a_size() {
+  refused '--ram' "'64K\+CCM': 'CCM' is not the size" '192K\+64K' compiling sound --ram=64K+CCM
+}
+case_ram_regions_too_many() { refused '--ram' 'has 4 regions' 'at most 3' compiling sound --ram=4K+4K+4K+4K; }
+case_ram_region_of_nothing() { refused '--ram' 'a region of 8 B' 'at least 16 B' compiling sound --ram=64K+8; }
+case_ram_all_of_no_board() { refused '--ram=all' 'which board' '--board' compiling sound --ram=all; }
+case_ram_first_region_below_the_stack() {
+  refused 'sound\.onnx' '512 B.*stack' '--ram more.*first region' compiling sound --ram=512+64K
+}
+case_ram_regions_too_small() {
+  refused 'sound\.onnx' 'not fit its 2 regions of RAM: RAM is to hold .*, RAM1 is to hold [0-9,]+ B of 16: [0-9,]+ B short' \
+    'try .*a larger region' compiling sound --ram=1056+16
+}
 case_ram_too_small() {
   refused 'sound\.onnx' "arena.*exceeds the budget.*largest: .*(fc1|fc2|act|bias)" 'try' compiling sound --ram=1040
 }
