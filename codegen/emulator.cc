@@ -100,10 +100,11 @@ absl::Status LinkStatus(const Compilation &compilation, const EmulatorLayout &la
                      external ? "external flash" : "FLASH", " of ", BoardName(compilation),
                      " when linked; a smaller or low-rank model is needed, or a board with more flash"));
   }
-  if (Overflows(status, "RAM") || Overflows(status, "STACK") || absl::StrContains(status.message(), "for the stack")) {
-    return absl::ResourceExhaustedError(absl::StrCat(where, layout.ram.bytes, " B of RAM of ", BoardName(compilation),
-                                                     " when linked (arena ", layout.arena_bytes, " B, stack allowance ",
-                                                     kStackAllowance, " B); try --optimize=ram or a larger board"));
+  if (Overflows(status, "RAM") || Overflows(status, "RAM1") || Overflows(status, "RAM2") ||
+      Overflows(status, "STACK") || absl::StrContains(status.message(), "for the stack")) {
+    return absl::ResourceExhaustedError(absl::StrCat(
+        where, layout.ram.bytes, " B of RAM of ", BoardName(compilation), " when linked (arena ", layout.beside_stack,
+        " B, stack allowance ", kStackAllowance, " B); try --optimize=ram or a larger board"));
   }
   return status;
 }
@@ -177,7 +178,8 @@ std::vector<std::string> EmulatorCommand(const Compilation &compilation, const P
 struct Report {
   int64_t samples = -1, stack = 0, selftest = -1;
   bool fault = false, stray = false;
-  uint32_t cause = 0, pc = 0, address = 0, arena = 0;  // of a fault; address and arena of a stray write
+  uint32_t cause = 0, pc = 0, address = 0;  // of a fault; address of a stray write
+  std::vector<uint64_t> arenas;             // where they lay then
   std::string error;
 };
 
@@ -188,16 +190,17 @@ Report ParseReport(const std::string &output) {
   while (std::getline(lines, line)) {
     std::istringstream words(line);
     std::string word;
-    uint32_t value[4] = {};
+    uint32_t value[3] = {};
     words >> word;
-    for (uint32_t &v : value) words >> v;
+    const int values = word == "@fault" ? 3 : 1;
+    for (int i = 0; i < values; i++) words >> value[i];
     if (word == "@done") report.samples = value[0];
     if (word == "@stack") report.stack = value[0];
     if (word == "@selftest") report.selftest = static_cast<int32_t>(value[0]);
-    if (word == "@fault")
-      report.fault = true, report.cause = value[0], report.pc = value[1], report.address = value[2],
-      report.arena = value[3];
-    if (word == "@stray") report.stray = true, report.address = value[0], report.arena = value[1];
+    if (word == "@fault") report.fault = true, report.cause = value[0], report.pc = value[1], report.address = value[2];
+    if (word == "@stray") report.stray = true, report.address = value[0];
+    if (word == "@fault" || word == "@stray")
+      for (uint64_t arena; words >> arena;) report.arenas.push_back(arena);
     if (word == "@error" || absl::StartsWith(line, "qemu: fatal")) report.error = line;
   }
   return report;
@@ -215,7 +218,7 @@ std::string DescribeFault(const Compilation &compilation, const EmulatorLayout &
   const std::string who = function.empty() ? "code" : function;
   if (fetch) return absl::StrCat("memory fault: what is not code of the network was to be run", at);
   if (!data) return absl::StrCat("fault in ", who, at);
-  return absl::StrCat("memory fault: ", who, " touched ", DescribeAddress(layout, report.arena, report.address), at);
+  return absl::StrCat("memory fault: ", who, " touched ", DescribeAddress(layout, report.arenas, report.address), at);
 }
 
 absl::Status CheckRun(const Compilation &compilation, const EmulatorLayout &layout, const Paths &paths,
@@ -224,8 +227,8 @@ absl::Status CheckRun(const Compilation &compilation, const EmulatorLayout &layo
   if (result.timed_out) return absl::InternalError(absl::StrCat(where, "still running after ", kTimeoutSeconds, " s"));
   if (report.fault) return absl::InternalError(where + DescribeFault(compilation, layout, paths, report));
   if (report.stray)
-    return absl::InternalError(
-        absl::StrCat(where, "memory fault: the network wrote ", DescribeAddress(layout, report.arena, report.address)));
+    return absl::InternalError(absl::StrCat(where, "memory fault: the network wrote ",
+                                            DescribeAddress(layout, report.arenas, report.address)));
   if (!report.error.empty()) return absl::InternalError(where + report.error);
   if (result.exit_code != 0 || report.samples < 0) {
     return absl::InternalError(
@@ -272,7 +275,8 @@ absl::Status ReadSizes(const std::string &elf, EmulatorRun *run) {
   run->text = sections[".text"];
   run->rodata = sections[".rodata"];
   run->weights = sections[".weights"];
-  run->arena = run->arena > 0 ? sections[".arena"] : 0;  // of a network without one it is 1, for C's sake
+  run->arena = run->arena > 0 ? sections[".arena"] + sections[".arena1"] + sections[".arena2"]
+                              : 0;  // of a network without one it is 1, for C's sake
   run->data = sections[".data"];
   run->bss = sections[".bss"];
   return absl::OkStatus();
@@ -299,7 +303,7 @@ absl::StatusOr<EmulatorRun> RunOnEmulator(const Compilation &compilation, const 
   O2M_RETURN_IF_ERROR(CheckRun(compilation, layout, paths, result, report, samples.size()));
 
   EmulatorRun run;
-  run.arena = compilation.plan.arena_bytes;
+  run.arena = ArenaRam(compilation.plan);
   run.selftest = static_cast<int>(report.selftest);
   O2M_RETURN_IF_ERROR(ReadOutputs(paths, compilation.graph, samples.size(), &run));
   if (OnHost(compilation)) return run;

@@ -44,41 +44,67 @@ std::string Guards(const EmulatorLayout &layout) {
   std::string painted;
   for (const Span &span : layout.painted)
     absl::StrAppend(&painted, "{(void *)", HexNumber(span.base), ", ", span.bytes, "}, ");
-  std::string unused;
-  for (const ArenaGap &gap : layout.unused) absl::StrAppend(&unused, "{", gap.offset, ", ", gap.bytes, "}, ");
-  return Array("harness_gap", "unused", unused + "{0, 0}") + Array("harness_block", "painted", painted + "{0, 0}") +
-         Table("guards", layout.guards) + Table("page_guards", layout.page_guards);
+  return Array("harness_block", "painted", painted + "{0, 0}") + Table("guards", layout.guards) +
+         Table("page_guards", layout.page_guards);
+}
+
+// The arenas, each in its region.
+std::string Arenas(const EmulatorLayout &layout) {
+  std::string text, list;
+  for (size_t i = 0; i < layout.arenas.size(); i++) {
+    const ArenaSlot &arena = layout.arenas[i];
+    const std::string number = i == 0 ? "" : absl::StrCat(i);
+    std::string unused;
+    for (const ArenaGap &gap : arena.unused) absl::StrAppend(&unused, "{", gap.offset, ", ", gap.bytes, "}, ");
+    absl::StrAppend(&text, "static uint8_t slot", number, "[", std::max<int64_t>(arena.bytes, 1),
+                    "] HARNESS_IN(\".arena", number, "\");\n",
+                    Array("harness_gap", "unused" + number, unused + "{0, 0}"));
+    absl::StrAppend(&list, "{slot", number, ", ", arena.bytes, ", ", arena.span.bytes, ", unused", number, "}, ");
+  }
+  return absl::StrCat(text, Array("harness_arena", "arenas", list),
+                      "uint8_t *harness_at[HARNESS_ARENAS] HARNESS_CALL_DATA = {slot};\n");
+}
+
+// "harness_at[1]", of the arena that `run` is not given.
+std::string MoreArenas(const EmulatorLayout &layout) {
+  std::string text;
+  for (size_t i = 1; i < layout.arenas.size(); i++) absl::StrAppend(&text, ", harness_at[", i, "]");
+  return text;
 }
 
 // An input that the caller leaves in the arena.
-std::string InputsIntoArena(const Graph &graph, const EmulatorLayout &layout) {
+std::string InputsIntoArena(const Compilation &compilation, const EmulatorLayout &layout) {
+  const Graph &graph = compilation.graph;
   std::string text;
   for (size_t i = 0; i < graph.inputs.size(); i++) {
     const Tensor &tensor = graph.tensors[graph.inputs[i]];
     if (!tensor.in_arena) continue;
-    absl::StrAppend(&text, "  uint8_t *const image = (uint8_t *)arena + ", UpperCase(graph.name),
-                    "_IMAGE_OFFSET;\n  for (uint32_t i = 0; i < ", BytesOf(tensor),
+    const int32_t buffer = compilation.plan.buffer_of[graph.inputs[i]];
+    const int32_t in = buffer == kNone ? 0 : PlaceOf(compilation.plan, compilation.plan.buffers[buffer].offset).arena;
+    absl::StrAppend(&text,
+                    "  uint8_t *const image = ", in == 0 ? "(uint8_t *)arena" : absl::StrCat("harness_at[", in, "]"),
+                    " + ", UpperCase(graph.name), "_IMAGE_OFFSET;\n  for (uint32_t i = 0; i < ", BytesOf(tensor),
                     "u; i++) image[i] = harness_inputs[", layout.input_offsets[i], " + i];\n");
   }
   return text;
 }
 
-std::string HarnessModel(const Graph &graph, const EmulatorLayout &layout, bool selftest) {
-  std::string arguments = "arena";
+std::string HarnessModel(const Compilation &compilation, const EmulatorLayout &layout, bool selftest) {
+  const Graph &graph = compilation.graph;
+  std::string arguments = "arena" + MoreArenas(layout);
   std::string text = absl::StrCat("#include \"", graph.name, ".h\"\n#include \"harness.h\"\n");
-  absl::StrAppend(&text, "static uint8_t harness_arena[", std::max<int64_t>(layout.arena_bytes, 1),
-                  "] HARNESS_IN(\".arena\");\n");
+  text += Arenas(layout);
   text += Operands(graph, graph.inputs, layout.input_offsets, layout.inputs.bytes, "inputs", &arguments);
   text += Operands(graph, graph.outputs, layout.output_offsets, layout.outputs.bytes, "outputs", &arguments);
   text += Guards(layout);
-  absl::StrAppend(&text, "HARNESS_CALL static int32_t run(void *arena) {\n", InputsIntoArena(graph, layout),
+  absl::StrAppend(&text, "HARNESS_CALL static int32_t run(void *arena) {\n", InputsIntoArena(compilation, layout),
                   "  HARNESS_BEGIN();\n  ", graph.name, "_run(", arguments, ");\n  HARNESS_END();\n  return 0;\n}\n");
   if (selftest)
-    absl::StrAppend(&text, "HARNESS_CALL static int32_t selftest(void *arena) { return ", graph.name,
-                    "_selftest(arena); }\n");
-  absl::StrAppend(&text, "const harness_model harness_network = {harness_arena, ", layout.arena_bytes, ", ",
-                  layout.arena.bytes, ", inputs, outputs, painted, unused, guards, page_guards, ", layout.guards.size(),
-                  ", run, ", selftest ? "selftest" : "0", "};\n");
+    absl::StrAppend(&text, "HARNESS_CALL static int32_t selftest(void *arena) { return ", graph.name, "_selftest(arena",
+                    MoreArenas(layout), "); }\n");
+  absl::StrAppend(&text, "const harness_model harness_network = {arenas, ", layout.arenas.size(),
+                  ", inputs, outputs, painted, guards, page_guards, ", layout.guards.size(), ", run, ",
+                  selftest ? "selftest" : "0", "};\n");
   return text;
 }
 
@@ -102,7 +128,7 @@ absl::Status WriteEmulatorSources(const Compilation &compilation, const Emulator
     O2M_RETURN_IF_ERROR(WriteFileBytes(absl::StrCat(folder, "/boot/", name), RuntimeFile(name)));
   }
   O2M_RETURN_IF_ERROR(
-      WriteFileBytes(folder + "/boot/harness_model.c", HarnessModel(compilation.graph, layout, has_selftest)));
+      WriteFileBytes(folder + "/boot/harness_model.c", HarnessModel(compilation, layout, has_selftest)));
   for (const char *name : {"stdint.h", "string.h", "libc.c"}) {
     O2M_RETURN_IF_ERROR(WriteFileBytes(absl::StrCat(folder, "/libc/", name), RuntimeFile(name)));
   }

@@ -64,10 +64,14 @@ std::vector<Pmsav7Region> RegionsOver(const Span &span, int count, Span *exposed
   *exposed = {span.end(), 0};
   if (rest.bytes == 0) return regions;
   // the last but one takes its last subregion whole, the guard takes back what it can of that
-  regions.pop_back();
+  if (count > 1) regions.pop_back();
   Pmsav7Region &last = regions.back();
   last.eighths = EighthsOf({last.base, static_cast<int64_t>(span.end() - last.base)}, last.base, last.log2_bytes);
   const uint64_t grain = Bytes(last.log2_bytes - 3), reach = AlignDown(span.end() + grain - 1, grain);
+  if (count == 1) {
+    *exposed = {span.end(), static_cast<int64_t>(reach - span.end())};
+    return regions;
+  }
   const Pmsav7Region guard = GuardAt(span.end());
   const uint64_t behind = guard.base + Bytes(guard.log2_bytes);
   if (reach > behind) *exposed = {behind, static_cast<int64_t>(reach - behind)};

@@ -33,9 +33,9 @@ struct Pmsav7Region {
 Pmsav7Region RegionAround(const std::vector<Span> &spans, Access access);
 
 // At most `count` regions that let exactly `span` be written; its base is a multiple of the power of two above its
-// bytes, its bytes a multiple of kGuardGrain. Where `count` (at least 2) is too small for that, the last region is a
-// guard of 32 bytes or more directly behind the span, and `exposed` is what can be touched behind that guard; else 0
-// bytes.
+// bytes, its bytes a multiple of kGuardGrain. Where `count` is too small for that, the last region is a guard of 32
+// bytes or more directly behind the span, and `exposed` is what can be touched behind that guard; else 0 bytes. One
+// region is none to spare for a guard: what its last subregion adds is exposed.
 std::vector<Pmsav7Region> RegionsOver(const Span &span, int count, Span *exposed);
 
 // RBAR and RASR, or RBAR and RLAR.

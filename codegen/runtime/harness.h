@@ -9,25 +9,32 @@ typedef struct harness_gap { /* of the arena */
   uint32_t offset, bytes;
 } harness_gap;
 
+typedef struct harness_arena {
+  uint8_t *slot;
+  uint32_t bytes, slot_bytes; /* slot: the arena's memory, rounded up to the grain of the guards */
+  const harness_gap *unused;  /* of the arena; ends with bytes 0 */
+} harness_arena;
+enum { HARNESS_ARENAS = 4 }; /* at most */
+
 typedef struct harness_block {
   void *data;
   uint32_t bytes;
 } harness_block;
 
-/* harness_model.c, generated: the network, its arena in RAM, its operands, and what it may touch. */
+/* harness_model.c, generated: the network, its arenas in RAM, its operands, and what it may touch. */
 typedef struct harness_model {
-  uint8_t *arena;
-  uint32_t arena_bytes, slot_bytes;                /* slot: the arena's memory, rounded up to the grain of the guards */
+  const harness_arena *arenas;
+  uint32_t arena_count;
   const harness_block *inputs, *outputs, *painted; /* each list ends with bytes 0 */
-  const harness_gap *unused;                       /* of the arena; ends with bytes 0 */
   /* Register values, see codegen/guards.h: exact, and for all but the first samples rounded up to the emulator's pages,
    * which it is many times faster with. What they allow beyond the network's memory is painted. */
   const uint32_t (*guards)[2], (*page_guards)[2];
   uint32_t guard_count;             /* of either */
-  int32_t (*run)(void *arena);      /* one NAME_run on these operands, between the two markers */
+  int32_t (*run)(void *arena);      /* one NAME_run on these operands and harness_at, between the two markers */
   int32_t (*selftest)(void *arena); /* NULL if absent */
 } harness_model;
 extern const harness_model harness_network;
+extern uint8_t *harness_at[HARNESS_ARENAS]; /* where the arenas lie now; the first is handed over as well */
 
 /* Instructions that do nothing, which the counting plugin of the emulator knows. */
 #if defined(__riscv)
@@ -43,9 +50,11 @@ extern const harness_model harness_network;
 #if defined(__riscv) || defined(__arm__)
 #define HARNESS_IN(name) __attribute__((aligned(16), section(name)))
 #define HARNESS_CALL __attribute__((section(".call"), noinline))
+#define HARNESS_CALL_DATA __attribute__((section(".call_data"))) /* can be read while the guards are up */
 #else
 #define HARNESS_IN(name) __attribute__((aligned(16)))
 #define HARNESS_CALL
+#define HARNESS_CALL_DATA
 #endif
 
 /* harness_start_arm.c, harness_start_riscv.S */

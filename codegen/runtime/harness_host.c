@@ -15,15 +15,19 @@ int main(void) {
   unsigned samples = 0;
   if (in == NULL || out == NULL) return 1;
   for (; read_sample(in); samples++) {
-    for (uint32_t i = 0; i < harness_network.arena_bytes; i++) harness_network.arena[i] = (uint8_t)(0xa5 + samples);
-    harness_network.run(harness_network.arena);
+    for (uint32_t n = 0; n < harness_network.arena_count; n++) {
+      const harness_arena *arena = &harness_network.arenas[n];
+      harness_at[n] = arena->slot;
+      for (uint32_t i = 0; i < arena->bytes; i++) arena->slot[i] = (uint8_t)(0xa5 + samples);
+    }
+    harness_network.run(harness_at[0]);
     for (const harness_block *output = harness_network.outputs; output->bytes != 0; output++) {
       if (fwrite(output->data, 1, output->bytes, out) != output->bytes) return 1;
     }
   }
   if (fclose(out) != 0) return 1;
   if (harness_network.selftest != NULL) {
-    printf("@selftest %d\n", (int)harness_network.selftest(harness_network.arena));
+    printf("@selftest %d\n", (int)harness_network.selftest(harness_network.arenas[0].slot));
   }
   printf("@done %u\n", samples);
   return 0;

@@ -9,8 +9,6 @@ enum { PAINT = 0x5ca1ab1e };
 #define HARNESS_EXACT_SAMPLES 2 /* the arena lies at either end of its slot once */
 #endif
 
-static uint8_t *arena; /* of the sample in hand */
-
 static void put(const char *text) { harness_semihost(SYS_WRITE0, text); }
 
 static void put_number(const char *name, uint32_t value, uint32_t base, const char *end) {
@@ -35,15 +33,22 @@ void harness_fail(const char *text) {
   stop(0x20023); /* ADP_Stopped_RunTimeErrorUnknown */
 }
 
+static void put_arenas(void) {
+  for (uint32_t n = 0; n < harness_network.arena_count; n++) {
+    put_number(" ", (uint32_t)(uintptr_t)harness_at[n], 10, "");
+  }
+  put("\n");
+}
+
 void harness_fault(uint32_t cause, uint32_t pc, uint32_t address) {
   put_number("fault: cause 0x", cause, 16, "");
   put_number(", pc 0x", pc, 16, "");
   put_number(", address 0x", address, 16, "");
-  put_number(", arena 0x", (uint32_t)(uintptr_t)arena, 16, "\n");
+  put_number(", arena 0x", (uint32_t)(uintptr_t)harness_at[0], 16, "\n");
   put_number("@fault ", cause, 10, " ");
   put_number("", pc, 10, " ");
-  put_number("", address, 10, " ");
-  put_number("", (uint32_t)(uintptr_t)arena, 10, "\n");
+  put_number("", address, 10, "");
+  put_arenas();
   stop(0x20023);
 }
 
@@ -81,7 +86,9 @@ static uint32_t stack_used(void) {
 }
 
 static void poison(uint8_t value) {
-  for (uint32_t i = 0; i < harness_network.arena_bytes; i++) arena[i] = value;
+  for (uint32_t n = 0; n < harness_network.arena_count; n++) {
+    for (uint32_t i = 0; i < harness_network.arenas[n].bytes; i++) harness_at[n][i] = value;
+  }
   for (const harness_block *output = harness_network.outputs; output->bytes != 0; output++) {
     for (uint32_t i = 0; i < output->bytes; i++) ((uint8_t *)output->data)[i] = value;
   }
@@ -97,8 +104,8 @@ static void paint_or_check(uint8_t *data, uint32_t bytes, int check) {
     if (!check) {
       data[i] = pattern_of(data + i);
     } else if (data[i] != pattern_of(data + i)) {
-      put_number("@stray ", (uint32_t)(uintptr_t)(data + i), 10, " ");
-      put_number("", (uint32_t)(uintptr_t)arena, 10, "\n");
+      put_number("@stray ", (uint32_t)(uintptr_t)(data + i), 10, "");
+      put_arenas();
       stop(0x20023);
     }
   }
@@ -108,24 +115,30 @@ static void all_painted(int check) {
   for (const harness_block *block = harness_network.painted; block->bytes != 0; block++) {
     paint_or_check(block->data, block->bytes, check);
   }
-  for (const harness_gap *gap = harness_network.unused; gap->bytes != 0; gap++) {
-    paint_or_check(arena + gap->offset, gap->bytes, check);
+  for (uint32_t n = 0; n < harness_network.arena_count; n++) {
+    const harness_arena *arena = &harness_network.arenas[n];
+    for (const harness_gap *gap = arena->unused; gap->bytes != 0; gap++) {
+      paint_or_check(harness_at[n] + gap->offset, gap->bytes, check);
+    }
+    uint8_t *slot = arena->slot, *end = harness_at[n] + arena->bytes;
+    paint_or_check(slot, (uint32_t)(harness_at[n] - slot), check);
+    paint_or_check(end, (uint32_t)(slot + arena->slot_bytes - end), check);
   }
-  uint8_t *slot = harness_network.arena, *end = arena + harness_network.arena_bytes;
-  paint_or_check(slot, (uint32_t)(arena - slot), check);
-  paint_or_check(end, (uint32_t)(slot + harness_network.slot_bytes - end), check);
 }
 
 /* Samples lie at the slot's start and at its end in turn, so that either end meets its guard. */
-static void place_arena(uint32_t sample) {
-  const uint32_t rounded = (harness_network.arena_bytes + 15u) & ~15u;
-  arena = harness_network.arena + (sample % 2 == 0 ? 0 : harness_network.slot_bytes - rounded);
+static void place_arenas(uint32_t sample) {
+  for (uint32_t n = 0; n < harness_network.arena_count; n++) {
+    const harness_arena *arena = &harness_network.arenas[n];
+    const uint32_t rounded = (arena->bytes + 15u) & ~15u;
+    harness_at[n] = arena->slot + (sample % 2 == 0 ? 0 : arena->slot_bytes - rounded);
+  }
 }
 
 static int32_t call(int32_t (*function)(void *), int exact) {
   harness_set_guards(exact ? harness_network.guards : harness_network.page_guards, harness_network.guard_count);
   all_painted(0);
-  const int32_t result = harness_call(function, arena, &_stack_top, harness_network.guard_count > 0);
+  const int32_t result = harness_call(function, harness_at[0], &_stack_top, harness_network.guard_count > 0);
   all_painted(1);
   return result;
 }
@@ -135,14 +148,14 @@ int main(void) {
   uint32_t samples = 0;
   for (uint32_t *word = &_stack_bottom; word < &_stack_top; word++) *word = PAINT;
   for (; read_sample(in); samples++) {
-    place_arena(samples);
+    place_arenas(samples);
     poison((uint8_t)(0xa5 + samples));
     call(harness_network.run, (int32_t)samples < HARNESS_EXACT_SAMPLES);
     write_outputs(out);
   }
   put_number("@stack ", stack_used(), 10, "\n");
   if (harness_network.selftest != 0) {
-    place_arena(0);
+    place_arenas(0);
     put_number("@selftest ", (uint32_t)call(harness_network.selftest, 1), 10, "\n");
   }
   put_number("@done ", samples, 10, "\n");

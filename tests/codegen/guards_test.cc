@@ -57,17 +57,20 @@ void ExpectExact(int64_t bytes, int count) {
   const uint64_t step = bytes <= 2048 ? 1 : 32;  // subregions are no finer
   for (uint64_t at = span.base; at < span.end() + 4096; at += step)
     ASSERT_EQ(writable(at), at < span.end() || (at >= exposed.base && at < exposed.end())) << bytes << " " << at;
-  for (uint64_t outside : {span.base - 1, span.end(), span.end() + 31})
-    ASSERT_EQ(Pmsav7At(registers, outside), Access::kDenied) << bytes;
+  ASSERT_EQ(Pmsav7At(registers, span.base - 1), Access::kDenied) << bytes;
+  for (uint64_t outside : {span.end(), span.end() + 31}) {
+    const bool denied = Pmsav7At(registers, outside) == Access::kDenied;
+    ASSERT_TRUE(denied || count == 1) << bytes;
+  }
   for (uint64_t inside : {span.base, span.end() - 1}) ASSERT_TRUE(writable(inside)) << bytes;
-  if (exposed.bytes > 0) {
+  if (exposed.bytes > 0 && count > 1) {
     ASSERT_GE(exposed.base, span.end() + 32) << bytes;
   }
 }
 
 TEST(Guards, Pmsav7LetsExactlyTheSpanBeWritten) {
   std::mt19937 random(1);
-  for (int count : {2, 3, 4, 8}) {
+  for (int count : {1, 2, 3, 4, 8}) {
     for (int64_t bytes = 32; bytes <= 2048; bytes += 32) ASSERT_NO_FATAL_FAILURE(ExpectExact(bytes, count));
     for (int i = 0; i < 60; i++)
       ASSERT_NO_FATAL_FAILURE(ExpectExact(32 + 32 * static_cast<int64_t>(random() % (1 << (6 + i % 11))), count));

@@ -78,6 +78,43 @@ TEST_P(Guards, OneByteOutsideTheArenaIsCaught) {
   }
 }
 
+// Two arenas in regions of their own, of 112 and of 200 bytes; the first 12 of the 112 nobody owns.
+absl::StatusOr<EmulatorRun> RunInTwoRegions(const std::string &target, const std::string &breach, int samples = 1) {
+  Compilation compilation = Network(target, 0);
+  compilation.ram_regions = {{"SRAM", 0, 8192}, {"CCM", 0, 4096}};
+  Plan &plan = compilation.plan;
+  plan.boundaries = {4096}, plan.arena_bytes = 4096 + 200;
+  plan.buffers.assign(2, plan.buffers[0]);
+  plan.buffers[0].bytes = 100, plan.buffers[1].offset = 4096, plan.buffers[1].bytes = 200;
+  const std::string step =
+      "#include \"net.h\"\nextern const int8_t net_w[64];\n"
+      "void net_step(volatile uint8_t *arena, volatile uint8_t *arena1, const uint8_t *image, int8_t *out);\n"
+      "void net_step(volatile uint8_t *arena, volatile uint8_t *arena1, const uint8_t *image, int8_t *out) {\n"
+      "  for (int i = 0; i < 100; i++) arena[i] = (uint8_t)(arena[i] + 1);\n"
+      "  for (int i = 0; i < 200; i++) arena1[i] = (uint8_t)(arena1[i] + 1);\n"
+      "  for (int i = 0; i < 10; i++) out[i] = (int8_t)(image[i % 4] + net_w[i]);\n"
+      "  volatile uint8_t sink = 0;\n  (void)sink;\n  " +
+      breach +
+      "\n}\nvoid net_run(void *arena, void *arena1, const uint8_t *image, int8_t *out) {\n"
+      "  net_step((volatile uint8_t *)arena, (volatile uint8_t *)arena1, image, out);\n}\n";
+  std::vector<GeneratedFile> files = Files(0, "");
+  files[0].text = "#include <stdint.h>\nvoid net_run(void *arena, void *arena1, const uint8_t *image, int8_t *out);\n";
+  files[1].text = step;
+  return RunOnEmulator(compilation, files, {static_cast<size_t>(samples), {1, 2, 3, 4}});
+}
+
+TEST_P(Guards, EveryArenaIsGuarded) {
+  const auto good = RunInTwoRegions(core, "", 3);
+  ASSERT_TRUE(good.ok()) << good.status();
+  EXPECT_EQ(good->arena, 312);
+  ExpectFault(RunInTwoRegions(core, "arena1[200] = 7;"), ", 1 B past the end of the arena in CCM of 200 B");
+  ExpectFault(RunInTwoRegions(core, "arena1[-1] = 7;"), ", 1 B before the arena in CCM of 200 B");
+  ExpectFault(RunInTwoRegions(core, "arena[112] = 7;"), ", 1 B past the end of the arena in SRAM of 112 B");
+  ExpectFault(RunInTwoRegions(core, "arena[103] = 7;"), ", 4 B past the end of 'in'");
+  ExpectFault(RunInTwoRegions(core, "sink = arena1[4096];"), "3,897 B past the end of the arena in CCM");
+  ExpectFault(RunInTwoRegions(core, "sink = arena[8192];"), "which is not the network's");
+}
+
 // From the third sample on the guards are as coarse as a page: paint shows a write, and farther off there is no access.
 TEST_P(Guards, LaterSamplesAreGuardedToo) {
   const auto third = [&](const std::string &breach) {
@@ -147,7 +184,7 @@ TEST(Layout, RamAndFlashAreTheBoards) {
     ASSERT_TRUE(layout.ok()) << layout.status();
     EXPECT_EQ(layout->ram.bytes, MainRam(board).bytes) << board.id;
     EXPECT_EQ(layout->flash.bytes, MainFlash(board).bytes) << board.id;
-    EXPECT_LE(layout->arena_bytes + layout->stack.bytes, layout->ram.bytes) << board.id;
+    EXPECT_LE(layout->beside_stack + layout->stack.bytes, layout->ram.bytes) << board.id;
     EXPECT_THAT(LinkerScript(compilation, *layout, "FLASH"),
                 HasSubstr("LENGTH = " + std::to_string(MainRam(board).bytes) + "\n"));
   }
