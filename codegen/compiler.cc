@@ -87,6 +87,9 @@ absl::StatusOr<QuantOptions> CalibrationOf(const Graph &graph, const CompileOpti
   quant.residual = options.residual;
   quant.pixels = preprocessing.known();
   quant.shapes_only = options.shapes_only;
+  for (size_t id = 0; id < graph.tensors.size(); id++)
+    if (std::count(options.wide.begin(), options.wide.end(), graph.tensors[id].name))
+      quant.wide.push_back(static_cast<TensorId>(id));
   if (options.calibrate.empty() || options.shapes_only) return quant;
   O2M_ASSIGN_OR_RETURN(const auto sets, ReadAllInputs(options.calibrate, graph, preprocessing, kCalibrationLimit));
   for (int64_t n = 0; n < sets[0].count; n++) quant.samples.push_back(SampleOf(sets, n));

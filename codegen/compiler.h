@@ -28,7 +28,8 @@ struct CompileOptions {
   std::vector<std::string> calibrate;  // FILE or NAME=FILE
   std::string mean, std;
   std::string optimize = "balanced", residual = "auto", gelu = "lut";
-  std::string weights = "s8";  // bits of weights: s8; auto: fewer where flash asks for it; or that form everywhere
+  std::string weights = "s8";     // bits of weights: s8; auto: fewer where flash asks for it; or that form everywhere
+  std::vector<std::string> wide;  // tensors to hold as s16 where ops take that
   int32_t rows = 0;
   std::string stream = "auto";  // rows of the input: auto, where the arena stays as it is; on: also where it grows; off
   std::string layout = "chw";   // of the whole image in memory

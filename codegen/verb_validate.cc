@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "codegen/board_run.h"
 #include "codegen/cli.h"
@@ -21,9 +22,13 @@ using Json = nlohmann::ordered_json;
 constexpr int64_t kTensorSamples = 16;     // inputs that the per-tensor table is made from
 constexpr double kDivergingCosine = 0.98;  // the first tensor below this is where to look
 
+constexpr size_t kRaisedTensors = 4;  // the worst ones, of which is said what s16 would take
+
 struct TensorRow {
   std::string name;
   Accuracy accuracy;
+  bool raised = false;  // what the tensor would take as s16, where all ops around it allow that
+  int64_t more_arena = 0, more_instructions = 0;
 };
 
 struct Validation {
@@ -48,7 +53,7 @@ absl::StatusOr<std::vector<TensorRow>> CompareTensors(const Compilation &c, cons
   for (const Node &node : graph.nodes)
     for (TensorId out : node.outputs)
       if (producers[out] != kNone && row_of.emplace(out, rows.size()).second)
-        rows.push_back({graph.tensors[out].name, {}});
+        rows.emplace_back().name = graph.tensors[out].name;
   const Evaluator evaluator(graph);
   for (int64_t n = 0; n < std::min(count, kTensorSamples); n++) {
     std::vector<std::vector<uint8_t>> bytes;
@@ -65,6 +70,39 @@ absl::StatusOr<std::vector<TensorRow>> CompareTensors(const Compilation &c, cons
     O2M_RETURN_IF_ERROR(evaluator.Run(SampleOf(sets, n), visit).status());
   }
   return rows;
+}
+
+std::vector<TensorRow *> WorstFirst(std::vector<TensorRow> &rows) {
+  std::vector<TensorRow *> worst;
+  for (TensorRow &row : rows) worst.push_back(&row);
+  std::stable_sort(worst.begin(), worst.end(),
+                   [](const TensorRow *a, const TensorRow *b) { return SqnrDb(a->accuracy) < SqnrDb(b->accuracy); });
+  return worst;
+}
+
+// Plans of the same model, made-up scales: what is compared differs in one tensor's type alone.
+absl::StatusOr<Compilation> PlanWith(CompileOptions options, const std::string &wide, const Registry &registry,
+                                     Host &host) {
+  options.shapes_only = true, options.dump.clear();
+  if (!wide.empty()) options.wide.push_back(wide);
+  return Compile(options, registry, host);
+}
+
+// What the worst tensors would take as s16. A plan that fails, for a budget say, says nothing of its tensor.
+void RaiseWorst(const CompileOptions &options, const Registry &registry, Host &host, Validation &v) {
+  const auto before = PlanWith(options, "", registry, host);
+  if (!before.ok()) return;
+  const std::vector<TensorRow *> worst = WorstFirst(v.tensors);
+  for (size_t i = 0; i < std::min(kRaisedTensors, worst.size()); i++) {
+    TensorRow &row = *worst[i];
+    const auto after = PlanWith(options, row.name, registry, host);
+    if (!after.ok()) continue;
+    const auto wide = [&](const Tensor &t) { return t.name == row.name && t.dtype == DType::kS16; };
+    const auto any = [&](const Graph &g) { return std::any_of(g.tensors.begin(), g.tensors.end(), wide); };
+    row.raised = any(after->graph) && !any(before->graph);
+    row.more_arena = after->plan.arena_bytes - before->plan.arena_bytes;
+    row.more_instructions = after->alternatives[0].instructions - before->alternatives[0].instructions;
+  }
 }
 
 int64_t DifferingBytes(const EngineRun &a, const EngineRun &b) {
@@ -130,12 +168,6 @@ Json Top1(const EngineRun &run, const std::vector<int64_t> &labels) {
   return static_cast<double>(hits) / static_cast<double>(labels.size());
 }
 
-std::vector<TensorRow> WorstFirst(std::vector<TensorRow> rows) {
-  std::stable_sort(rows.begin(), rows.end(),
-                   [](const TensorRow &a, const TensorRow &b) { return SqnrDb(a.accuracy) < SqnrDb(b.accuracy); });
-  return rows;
-}
-
 Json FirstDiverging(const std::vector<TensorRow> &rows) {
   for (const TensorRow &row : rows)
     if (Cosine(row.accuracy) < kDivergingCosine) return row.name;
@@ -171,10 +203,14 @@ void PutBoard(const BoardRun &board, Json &json) {
                                     {"stage_layers", d.inside}};
 }
 
-Json ToJson(const Validation &v) {
+Json ToJson(Validation &v) {
   Json tensors = Json::array();
-  for (const TensorRow &row : WorstFirst(v.tensors))
-    tensors.push_back({{"name", row.name}, {"sqnr_db", SqnrDb(row.accuracy)}, {"cosine", Cosine(row.accuracy)}});
+  for (const TensorRow *row : WorstFirst(v.tensors)) {
+    tensors.push_back({{"name", row->name}, {"sqnr_db", SqnrDb(row->accuracy)}, {"cosine", Cosine(row->accuracy)}});
+    if (!row->raised) continue;
+    tensors.back()["s16_arena_bytes"] = row->more_arena;
+    tensors.back()["s16_instructions"] = row->more_instructions;
+  }
   const EmulatorRun &e = v.emulator;
   Json json = {{"inputs", v.inputs},
                {"float_top1", Top1(v.real, v.labels)},
@@ -237,7 +273,12 @@ void PrintBoard(const BoardRun &board) {
   if (d.inside.size() > 1) std::printf("    computed there: %s\n", absl::StrJoin(d.inside, ", ").c_str());
 }
 
-void PrintText(const Validation &v, const Json &json, const Compilation &c) {
+std::string RaisedText(const TensorRow &row) {
+  if (!row.raised) return "";
+  return absl::StrFormat("  (as s16: %+d B of arena, about %+d instructions)", row.more_arena, row.more_instructions);
+}
+
+void PrintText(Validation &v, const Json &json, const Compilation &c) {
   std::printf("%s on %s%s, %lld input(s)\n", c.graph.file.c_str(), c.target.id.c_str(), v.board ? ", a board" : "",
               static_cast<long long>(v.inputs));
   PrintLine("float top-1", json["float_top1"]), PrintLine("host integer top-1", json["int8_top1"]),
@@ -248,10 +289,10 @@ void PrintText(const Validation &v, const Json &json, const Compilation &c) {
               Mae(v.output), L2r(v.output), Nse(v.output), SqnrDb(v.output));
   v.board ? PrintBoard(*v.board) : PrintEmulator(v.emulator);
   std::printf("  worst tensors (SQNR, cosine):\n");
-  const std::vector<TensorRow> worst = WorstFirst(v.tensors);
+  const std::vector<TensorRow *> worst = WorstFirst(v.tensors);
   for (size_t i = 0; i < std::min<size_t>(8, worst.size()); i++)
-    std::printf("    %6.1f dB  %.5f  %s\n", SqnrDb(worst[i].accuracy), Cosine(worst[i].accuracy),
-                worst[i].name.c_str());
+    std::printf("    %6.1f dB  %.5f  %s%s\n", SqnrDb(worst[i]->accuracy), Cosine(worst[i]->accuracy),
+                worst[i]->name.c_str(), RaisedText(*worst[i]).c_str());
   if (json["first_diverging"].is_null())
     std::printf("  no tensor diverges (cosine below %.2f)\n", kDivergingCosine);
   else
@@ -265,7 +306,8 @@ absl::Status ValidateVerb(const CommandLine &command, const Registry &registry) 
   Host host;
   host.options = {{"gelu", command.compile.gelu}};
   O2M_ASSIGN_OR_RETURN(const Compilation compilation, Compile(command.compile, registry, host));
-  O2M_ASSIGN_OR_RETURN(const Validation validation, Validate(command, compilation, host));
+  O2M_ASSIGN_OR_RETURN(Validation validation, Validate(command, compilation, host));
+  RaiseWorst(command.compile, registry, host, validation);
   PrintWarnings(compilation.graph, command);
   const Json json = ToJson(validation);
   if (command.json)

@@ -132,9 +132,13 @@ std::vector<bool> RefusedGroups(const Graph &graph, Groups &groups, const std::v
 }
 
 // The residual stream: what a sum of two activations writes, and what it reads that others read as well. In a model
-// with scales of its own (`all`) everything it leaves in float: it was made to round nowhere else.
-std::vector<bool> WideGroups(const Graph &graph, Groups &groups, std::vector<bool> refused, bool all) {
-  std::vector<bool> wide(graph.tensors.size(), all);
+// with scales of its own (`all`) everything it leaves in float: it was made to round nowhere else. And what is asked
+// for.
+std::vector<bool> WideGroups(const Graph &graph, Groups &groups, std::vector<bool> refused, bool all,
+                             const QuantOptions &options) {
+  const bool stream = options.residual != "s8";
+  std::vector<bool> wide(graph.tensors.size(), all && stream);
+  for (const TensorId id : options.wide) wide[groups.Find(id)] = true;
   std::vector<int> readers(graph.tensors.size());
   for (const Node &node : graph.nodes)
     for (TensorId id : node.inputs)
@@ -143,7 +147,7 @@ std::vector<bool> WideGroups(const Graph &graph, Groups &groups, std::vector<boo
     const bool sum = node.inputs.size() == 2 && IsActivation(graph, node.inputs[0]) &&
                      IsActivation(graph, node.inputs[1]) && !node.float_nodes.empty() &&
                      graph.float_nodes[node.float_nodes.back()].op_type == "Add";
-    if (!sum) continue;
+    if (!sum || !stream) continue;
     wide[groups.Find(node.outputs[0])] = true;
     for (TensorId id : node.inputs)
       if (readers[BaseOf(graph, id)] > 1) wide[groups.Find(id)] = true;
@@ -201,9 +205,8 @@ std::vector<Choice> ChooseQuant(const Graph &graph, Groups &groups, const std::v
                                 const std::vector<Histogram> &histograms, const QuantOptions &options,
                                 const GivenGrids &given) {
   std::vector<Choice> choices(graph.tensors.size());
-  std::vector<bool> wide(graph.tensors.size());
   const std::vector<bool> refused = RefusedGroups(graph, groups, rules);
-  if (options.residual != "s8") wide = WideGroups(graph, groups, refused, AnyGiven(given));
+  const std::vector<bool> wide = WideGroups(graph, groups, refused, AnyGiven(given), options);
   const auto samples = static_cast<int64_t>(options.shapes_only ? kEnoughSamples : options.samples.size());
   const std::vector<NodeId> unary = UnaryReaders(graph, groups);
   for (size_t id = 0; id < choices.size(); id++) {
@@ -277,7 +280,6 @@ absl::StatusOr<std::vector<Histogram>> Ranges(Graph &graph, Groups &groups, cons
       "to 128 inputs");
   return Calibrate(graph, groups, SyntheticSamples(graph, options.pixels));
 }
-
 
 // An integerised model brings its integers: scale 1, zero point 0, types that hold them.
 absl::Status ApplyIntegers(Graph &graph, Groups &groups, const QuantOptions &options) {

@@ -23,6 +23,7 @@ absl::Status ApplyPreprocessing(Graph &graph, const Preprocessing &preprocessing
 
 struct QuantOptions {
   std::string residual = "auto";  // auto | s8 | s16
+  std::vector<TensorId> wide;     // s16 as well, with all that shares their storage, where every op takes that
   bool shapes_only = false;       // no calibration: made-up scales, right dtypes; for pricing without running the model
   bool pixels = false;            // input 0 is u8, scale 1 (after ApplyPreprocessing)
   std::vector<std::vector<Value>> samples;  // calibration: [sample][graph input]; empty: the synthetic default, with a
