@@ -15,8 +15,8 @@ using Families = std::vector<std::vector<Rewrite> (*)()>;
 std::vector<Families> Steps() {
   return {
       // One spelling for each operator; what was fused is taken apart, what computes on integers is float.
-      {QOperatorRewrites, QuantRewrites, SpellingRewrites, ArithmeticRewrites, FusedRewrites, DecomposeRewrites,
-       CopyRewrites},
+      {QOperatorRewrites, QuantRewrites, SpellingRewrites, ArithmeticRewrites, FusedRewrites, ContribRewrites,
+       DecomposeRewrites, CopyRewrites},
       // Patterns of several operators, before movement and folding take their parts away.
       {NormRewrites, ActivationRewrites},
       // Linear layers and convolutions in their forms; movement composed and out of the way.

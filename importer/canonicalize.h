@@ -16,6 +16,7 @@ std::vector<Rewrite> PoolRewrites();        // poolings of two axes; convolution
 std::vector<Rewrite> CopyRewrites();        // movement of every kind as Reshape, Transpose, Gather and Concat
 std::vector<Rewrite> ReshapeRewrites();     // Reshape and Transpose for all movement, composed, sunk below arithmetic
 std::vector<Rewrite> SliceRewrites();       // Slice for Split and Gather, hoisted to what computes the values
+std::vector<Rewrite> ContribRewrites();     // RotaryEmbedding, FusedConv
 std::vector<Rewrite> FusedRewrites();       // operators of com.microsoft and opset 23 taken apart
 std::vector<Rewrite> NormRewrites();        // LayerNormalization and RMSNormalization
 std::vector<Rewrite> ActivationRewrites();  // Gelu, HardSwish, Mish

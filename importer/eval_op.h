@@ -46,6 +46,7 @@ std::vector<OpEntry> AttentionOps();
 std::vector<OpEntry> QuantOps();
 std::vector<OpEntry> IntegerOps();
 std::vector<OpEntry> FusedQuantOps();
+std::vector<OpEntry> ContribOps();
 
 // ---- Messages: the text after "node 'x' (Op, opset n): " ----
 template <class... T>
