@@ -16,7 +16,8 @@ OpTable MakeTable() {
   OpTable table;
   for (const auto &family :
        {ArithmeticOps(), UnaryOps(), MatMulOps(), EinsumOps(), ConvOps(), NormOps(), ReduceOps(), ShapeOps(),
-        MovementOps(), IndexOps(), ResizeOps(), AttentionOps(), QuantOps(), FusedQuantOps(), IntegerOps()}) {
+        MovementOps(), IndexOps(), ResizeOps(), AttentionOps(), QuantOps(), FusedQuantOps(), IntegerOps(),
+        TransposedOps(), SelectOps()}) {
     for (const OpEntry &entry : family) table.emplace(entry.name, entry);
   }
   return table;
