@@ -124,6 +124,29 @@ bool DropNeutral(Rewriter &r, NodeId id) {
   return true;
 }
 
+// True where every reader of `id` computes it together with another value of the input.
+bool JoinsOthers(const Rewriter &r, TensorId id) {
+  return std::all_of(r.Readers(id).begin(), r.Readers(id).end(), [&](NodeId reader) {
+    const std::vector<TensorId> &inputs = r.node(reader).inputs;
+    return std::any_of(inputs.begin(), inputs.end(),
+                       [&](TensorId i) { return i != id && i != kNone && !r.IsConstant(i); });
+  });
+}
+
+// x * 0 and x W with nothing but zeros in W: layers that training never touched.
+bool ProductWithZeros(Rewriter &r, NodeId id) {
+  const FloatNode &node = r.node(id);
+  if ((!r.Is(id, "MatMul") && !r.Is(id, "Mul")) || node.inputs.size() != 2) return false;
+  if (r.IsOutput(node.outputs[0]) || !JoinsOthers(r, node.outputs[0])) return false;
+  for (size_t side = 0; side < 2; side++) {
+    if (!r.IsFloatConstant(node.inputs[side]) || !AllEqual(r, node.inputs[side], 0.0f)) continue;
+    const Dims dims = r.DimsOf(node.outputs[0]);
+    r.Replace(node.outputs[0], r.NewFloats("zeros", dims, std::vector<float>(ElementCount(dims), 0.0f)));
+    return true;
+  }
+  return false;
+}
+
 // True where broadcasting `small` against `large` gives `large`.
 bool FitsIn(const Dims &small, const Dims &large) {
   if (small.size() > large.size()) return false;
@@ -158,6 +181,7 @@ std::vector<Rewrite> ArithmeticRewrites() {
           {"constant second", ConstantSecond},
           {"trim constant", TrimConstant},
           {"drop neutral", DropNeutral},
+          {"product with zeros", ProductWithZeros},
           {"merge constants", MergeConstants},
           {"reciprocal to div", ReciprocalToDiv}};
 }

@@ -126,7 +126,7 @@ bool HasNegativeStep(const Rewriter &r, const FloatNode &node) {
 
 bool IsCopy(const Rewriter &r, NodeId id) {
   const FloatNode &node = r.node(id);
-  for (const char *type : {"Tile", "GatherElements", "GatherND", "Trilu", "ReverseSequence"})
+  for (const char *type : {"Tile", "GatherElements", "GatherND", "Trilu", "ReverseSequence", "Compress"})
     if (r.Is(id, type)) return true;
   if (r.Is(id, "ScatterND") || r.Is(id, "ScatterElements")) return AttrString(node, "reduction", "none") == "none";
   if (r.Is(id, "Slice")) return HasNegativeStep(r, node);
