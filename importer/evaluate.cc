@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "importer/coverage.h"
 #include "importer/eval_op.h"
 #include "importer/ir/text.h"
 
@@ -167,6 +168,11 @@ bool CanEvaluate(const std::string &domain, const std::string &op_type) {
   node.domain = domain;
   node.op_type = op_type;
   return Table().count(QualifiedName(node)) > 0;
+}
+
+std::string EvaluableOperands(const std::string &qualified_name) {
+  const auto entry = Table().find(qualified_name);
+  return entry == Table().end() ? "" : entry->second.operands;
 }
 
 std::vector<std::string> EvaluableOps() {

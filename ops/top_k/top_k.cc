@@ -97,8 +97,8 @@ struct TopK {
               static_cast<int32_t>(g.Int(root, "keepdims", 1))};
     if (params.axis < 0 || params.axis >= rank || g.Tensor(x).dtype != O2M_F32) return O2M_NO_MATCH;
     if (!top) return Matched(match, {root}, {x}, {g.Output(root)});
-    const o2m_tensor &indices = g.Tensor(g.Output(root, 1));
-    params.k = indices.dims[params.axis];
+    if (graph->output_count(graph, root) != 2 || g.Output(root, 0) < 0 || g.Output(root, 1) < 0) return O2M_NO_MATCH;
+    params.k = g.Tensor(g.Output(root, 1)).dims[params.axis];
     params.smallest = g.Int(root, "largest", 1) == 0;
     params.keepdims = 1;
     return Matched(match, {root}, {x}, {g.Output(root, 1), g.Output(root, 0)});
