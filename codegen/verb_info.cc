@@ -1,4 +1,5 @@
 // ops, check and targets: what is there, without compiling anything.
+#include <algorithm>
 #include <cstdio>
 #include <iostream>
 #include <map>
@@ -6,7 +7,9 @@
 #include <set>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "codegen/cli.h"
+#include "importer/coverage.h"
 #include "plugins/check.h"
 
 namespace onnx2mcu {
@@ -16,14 +19,22 @@ using Json = nlohmann::ordered_json;
 
 std::string FileOf(const std::string &path) { return path.substr(path.rfind('/') + 1); }
 
-void PrintOnnxCoverage(const CommandLine &command) {
-  const std::vector<std::string> ops = EvaluableOps();
+std::string LoweredText(const Coverage &coverage) {
+  return coverage.ops.empty() ? "a view, or nothing" : absl::StrJoin(coverage.ops, ", ");
+}
+
+void PrintOnnxCoverage(const CommandLine &command, const Registry &registry) {
   if (command.json) {
-    std::printf("%s\n", Json(ops).dump(2).c_str());
+    std::printf("%s\n", Json(EvaluableOps()).dump(2).c_str());
     return;
   }
-  std::printf("%zu ONNX op types are evaluated in float:\n", ops.size());
-  for (const std::string &op : ops) std::printf("  %s\n", op.c_str());
+  const std::vector<Coverage> all = TryCoverage(registry);
+  const auto lowered = std::count_if(all.begin(), all.end(), [](const Coverage &c) { return c.lowered; });
+  std::printf("%zu ONNX op types are evaluated in float:\n", all.size());
+  for (const Coverage &c : all) std::printf("  %s\n", c.op_type.c_str());
+  std::printf("%td of them, tried alone on values of the input, become integer code:\n", lowered);
+  for (const Coverage &c : all)
+    if (c.lowered) std::printf("  %-40s -> %s\n", c.op_type.c_str(), LoweredText(c).c_str());
 }
 
 Json RegionsJson(const std::vector<Region> &regions) {
@@ -45,7 +56,7 @@ std::string RegionsText(const std::vector<Region> &regions) {
 }  // namespace
 
 absl::Status OpsVerb(const CommandLine &command, const Registry &registry) {
-  if (command.onnx_coverage) return PrintOnnxCoverage(command), absl::OkStatus();
+  if (command.onnx_coverage) return PrintOnnxCoverage(command, registry), absl::OkStatus();
   Json json = {{"ops", Json::array()}, {"refused", Json::array()}};
   for (const LoadedPlugin &loaded : registry.plugins())
     for (int32_t i = 0; i < loaded.plugin->op_count; i++) {

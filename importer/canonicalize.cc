@@ -16,7 +16,7 @@ std::vector<Families> Steps() {
   return {
       // One spelling for each operator; what was fused is taken apart, what computes on integers is float.
       {QOperatorRewrites, QuantRewrites, SpellingRewrites, ArithmeticRewrites, FusedRewrites, ContribRewrites,
-       DecomposeRewrites, CopyRewrites},
+       DecomposeRewrites, TransposedRewrites, CopyRewrites},
       // Patterns of several operators, before movement and folding take their parts away.
       {NormRewrites, ActivationRewrites},
       // Linear layers and convolutions in their forms; movement composed and out of the way.

@@ -13,6 +13,7 @@ std::vector<Rewrite> ArithmeticRewrites();  // Add and Mul with the constant sec
 std::vector<Rewrite> SpellingRewrites();    // opset differences, axes, Softmax, ReduceMean, Clip, no-ops
 std::vector<Rewrite> DecomposeRewrites();   // normalisations, reductions and sums of several operands by simpler ones
 std::vector<Rewrite> PoolRewrites();        // poolings of two axes; convolutions of three by those of two
+std::vector<Rewrite> TransposedRewrites();  // transposed convolutions and sums of patches as convolutions
 std::vector<Rewrite> CopyRewrites();        // movement of every kind as Reshape, Transpose, Gather and Concat
 std::vector<Rewrite> ReshapeRewrites();     // Reshape and Transpose for all movement, composed, sunk below arithmetic
 std::vector<Rewrite> SliceRewrites();       // Slice for Split and Gather, hoisted to what computes the values

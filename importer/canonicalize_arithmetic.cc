@@ -124,6 +124,46 @@ bool DropNeutral(Rewriter &r, NodeId id) {
   return true;
 }
 
+// What a rewrite left with nothing but constant operands, of the operators that mean the same in every opset.
+bool FoldConstant(Rewriter &r, NodeId id) {
+  const FloatNode &node = r.node(id);
+  bool known = false;
+  for (const char *type :
+       {"Add", "Sub", "Mul", "Div", "MatMul", "Reshape", "Transpose", "Slice", "Concat", "Expand", "Relu"})
+    known = known || r.Is(id, type);
+  if (!known || node.inputs.empty() || r.IsOutput(node.outputs[0])) return false;
+  if (!std::all_of(node.inputs.begin(), node.inputs.end(), [&](TensorId i) { return r.IsConstant(i); })) return false;
+  const TensorId y = r.Emit(id, node.op_type, node.inputs, node.attrs);
+  if (!r.IsConstant(y)) return false;
+  r.Replace(node.outputs[0], y);
+  return true;
+}
+
+// True where whatever is computed from `id` meets other values of the input before it leaves the network.
+bool JoinsOthers(const Rewriter &r, TensorId id, int depth = 12) {
+  if (r.IsOutput(id) || depth == 0) return false;
+  return std::all_of(r.Readers(id).begin(), r.Readers(id).end(), [&](NodeId reader) {
+    const FloatNode &node = r.node(reader);
+    const bool joins = std::any_of(node.inputs.begin(), node.inputs.end(),
+                                   [&](TensorId i) { return i != id && i != kNone && !r.IsConstant(i); });
+    return joins || (node.outputs.size() == 1 && JoinsOthers(r, node.outputs[0], depth - 1));
+  });
+}
+
+// x * 0 and x W with nothing but zeros in W: layers that training never touched.
+bool ProductWithZeros(Rewriter &r, NodeId id) {
+  const FloatNode &node = r.node(id);
+  if ((!r.Is(id, "MatMul") && !r.Is(id, "Mul")) || node.inputs.size() != 2) return false;
+  if (!JoinsOthers(r, node.outputs[0])) return false;
+  for (size_t side = 0; side < 2; side++) {
+    if (!r.IsFloatConstant(node.inputs[side]) || !AllEqual(r, node.inputs[side], 0.0f)) continue;
+    const Dims dims = r.DimsOf(node.outputs[0]);
+    r.Replace(node.outputs[0], r.NewFloats("zeros", dims, std::vector<float>(ElementCount(dims), 0.0f)));
+    return true;
+  }
+  return false;
+}
+
 // True where broadcasting `small` against `large` gives `large`.
 bool FitsIn(const Dims &small, const Dims &large) {
   if (small.size() > large.size()) return false;
@@ -158,6 +198,8 @@ std::vector<Rewrite> ArithmeticRewrites() {
           {"constant second", ConstantSecond},
           {"trim constant", TrimConstant},
           {"drop neutral", DropNeutral},
+          {"product with zeros", ProductWithZeros},
+          {"fold constant", FoldConstant},
           {"merge constants", MergeConstants},
           {"reciprocal to div", ReciprocalToDiv}};
 }

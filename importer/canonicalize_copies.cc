@@ -126,7 +126,7 @@ bool HasNegativeStep(const Rewriter &r, const FloatNode &node) {
 
 bool IsCopy(const Rewriter &r, NodeId id) {
   const FloatNode &node = r.node(id);
-  for (const char *type : {"Tile", "GatherElements", "GatherND", "Trilu", "ReverseSequence"})
+  for (const char *type : {"Tile", "GatherElements", "GatherND", "Trilu", "ReverseSequence", "Compress"})
     if (r.Is(id, type)) return true;
   if (r.Is(id, "ScatterND") || r.Is(id, "ScatterElements")) return AttrString(node, "reduction", "none") == "none";
   if (r.Is(id, "Slice")) return HasNegativeStep(r, node);
@@ -138,7 +138,7 @@ bool CopyToGather(Rewriter &r, NodeId id) {
   const FloatNode &node = r.node(id);
   if (!IsCopy(r, id) || node.outputs.size() != 1 || !r.IsFloat(node.outputs[0])) return false;
   const std::optional<IndexTable> table = TableOf(r, node);
-  if (!table || table->operands.empty()) return false;
+  if (!table || table->operands.empty() || table->source.empty()) return false;
   const Dims out = r.DimsOf(node.outputs[0]);
   const std::vector<int64_t> &source = table->source;
   TensorId y = kNone;

@@ -120,6 +120,32 @@ bool ProductOfSlices(Rewriter &r, NodeId id) {
   return true;
 }
 
+// Neighbouring axes that are both reduced, or both not, are one where there would be more than kernels have loops for.
+bool MergeAxes(Rewriter &r, NodeId id) {
+  constexpr int kMostAxes = 3;  // of either kind
+  const FloatNode &node = r.node(id);
+  bool reduction = false;
+  for (const char *type : {"ReduceMean", "ReduceSum", "ReduceMax", "ReduceMin"})
+    reduction = reduction || r.Is(id, type);
+  if (!reduction || node.inputs.size() != 1 || !node.attrs.count("axes")) return false;
+  const Dims axes = AttrInts(node, "axes"), &dims = r.DimsOf(node.inputs[0]);
+  Dims merged, merged_axes;
+  int count[2] = {0, 0}, last = -1;
+  for (size_t i = 0; i < dims.size(); i++) {
+    const int reduced = std::count(axes.begin(), axes.end(), static_cast<int64_t>(i)) > 0 ? 1 : 0;
+    if (dims[i] == 1) continue;
+    count[reduced]++;
+    if (reduced != last) merged.push_back(1);
+    if (reduced != last && reduced) merged_axes.push_back(static_cast<int64_t>(merged.size()) - 1);
+    merged.back() *= dims[i];
+    last = reduced;
+  }
+  if (std::max(count[0], count[1]) <= kMostAxes || merged_axes.empty() || merged.size() == dims.size()) return false;
+  const TensorId y = Reduce(r, id, node.op_type.c_str(), r.Reshape(id, node.inputs[0], merged), merged_axes);
+  r.Replace(node.outputs[0], r.Reshape(id, y, r.DimsOf(node.outputs[0])));
+  return true;
+}
+
 // Max, Min and Mean of several operands.
 bool OfTwo(Rewriter &r, NodeId id) {
   const FloatNode &node = r.node(id);
@@ -169,6 +195,25 @@ bool DropExpand(Rewriter &r, NodeId id) {
     return true;
   }
   return false;
+}
+
+// Products of activations: vectors as matrices, and one batch axis where both operands have the same ones.
+bool BatchesOfProducts(Rewriter &r, NodeId id) {
+  constexpr int64_t kMostRank = 4;
+  const FloatNode &node = r.node(id);
+  if (!r.Is(id, "MatMul") || r.IsConstant(node.inputs[0]) || r.IsConstant(node.inputs[1])) return false;
+  Dims a = r.DimsOf(node.inputs[0]), b = r.DimsOf(node.inputs[1]);
+  if (a.size() == 1) a.insert(a.begin(), 1);
+  if (b.size() == 1) b.push_back(1);
+  const bool same = Dims(a.begin(), a.end() - 2) == Dims(b.begin(), b.end() - 2);
+  if (same && static_cast<int64_t>(a.size()) > kMostRank) {
+    const int64_t batches = ElementCount(Dims(a.begin(), a.end() - 2));
+    a = {batches, a[a.size() - 2], a.back()}, b = {batches, b[b.size() - 2], b.back()};
+  }
+  if (a == r.DimsOf(node.inputs[0]) && b == r.DimsOf(node.inputs[1])) return false;
+  const TensorId y = r.Emit(id, "MatMul", {r.Reshape(id, node.inputs[0], a), r.Reshape(id, node.inputs[1], b)});
+  r.Replace(node.outputs[0], r.Reshape(id, y, r.DimsOf(node.outputs[0])));
+  return true;
 }
 
 // ---- Truth values ----
@@ -267,9 +312,11 @@ std::vector<Rewrite> DecomposeRewrites() {
           {"other norms", OtherNorms},
           {"other reductions", OtherReductions},
           {"product of slices", ProductOfSlices},
+          {"merge axes", MergeAxes},
           {"of two", OfTwo},
           {"other activations", OtherActivations},
           {"drop expand", DropExpand},
+          {"batches of products", BatchesOfProducts},
           {"drop NaN choice", DropNanChoice}};
 }
 

@@ -6,6 +6,7 @@
 #include <limits>
 #include <numeric>
 #include <set>
+#include <string>
 
 #include "importer/canonicalize.h"
 
@@ -242,6 +243,31 @@ bool EinsumToMatMul(Rewriter &r, NodeId id) {
   return true;
 }
 
+// Of one operand: what the result lacks is summed up, the rest put in order.
+bool EinsumOfOne(Rewriter &r, NodeId id) {
+  const FloatNode &node = r.node(id);
+  if (!r.Is(id, "Einsum") || node.inputs.size() != 1) return false;
+  std::string equation = AttrString(node, "equation", "");
+  equation.erase(std::remove(equation.begin(), equation.end(), ' '), equation.end());
+  const size_t arrow = equation.find("->");
+  const std::string from = equation.substr(0, arrow), to = arrow == std::string::npos ? "" : equation.substr(arrow + 2);
+  if (arrow == std::string::npos || from.find('.') != std::string::npos) return false;
+  if (std::set<char>(from.begin(), from.end()).size() != from.size()) return false;
+  Dims axes, perm;
+  std::string kept;
+  for (size_t i = 0; i < from.size(); i++) {
+    if (to.find(from[i]) == std::string::npos) axes.push_back(static_cast<int64_t>(i));
+    if (to.find(from[i]) != std::string::npos) kept.push_back(from[i]);
+  }
+  for (char label : to) perm.push_back(static_cast<int64_t>(kept.find(label)));
+  TensorId y = node.inputs[0];
+  if (!axes.empty()) y = r.Emit(id, "ReduceSum", {y}, {{"axes", axes}, {"keepdims", int64_t{0}}});
+  y = r.Transpose(id, y, perm);
+  if (r.MustStay(node.outputs[0], y)) return false;
+  r.Replace(node.outputs[0], y);
+  return true;
+}
+
 }  // namespace
 
 std::vector<Rewrite> FusedRewrites() {
@@ -252,7 +278,8 @@ std::vector<Rewrite> FusedRewrites() {
           {"attention 23", Attention23},
           {"attention of com.microsoft", MsAttention},
           {"multi-head attention", MultiHeadAttention},
-          {"einsum to matmul", EinsumToMatMul}};
+          {"einsum to matmul", EinsumToMatMul},
+          {"einsum of one", EinsumOfOne}};
 }
 
 }  // namespace onnx2mcu

@@ -136,7 +136,7 @@ bool OneTranspose(Rewriter &r, NodeId id) {
   if (!first || !node.attrs.count("perm") || !first->attrs.count("perm")) return false;
   if (!r.OneReader(node.inputs[0]) || !r.OneReader(middle->inputs[0])) return false;
   const auto fine = Refine(r.DimsOf(middle->inputs[0]), r.DimsOf(node.inputs[0]));
-  if (!fine) return false;
+  if (!fine || fine->dims.size() > O2M_MAX_RANK) return false;
   Dims order, target, dims;  // fine axes in the order of x, and in that of the result
   for (int64_t axis : InversePermutation(AttrInts(*first, "perm")))
     for (size_t k = fine->before[axis].first; k < fine->before[axis].second; k++) order.push_back(k);

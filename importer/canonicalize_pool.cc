@@ -101,31 +101,50 @@ bool PoolOfThreeAxes(Rewriter &r, NodeId id) {
   return true;
 }
 
+// Several images: poolings see each channel alone, convolutions run image by image on the same weights.
+bool PoolOfImages(Rewriter &r, NodeId id) {
+  const FloatNode &node = r.node(id);
+  if (!IsPool(r, id) || r.Rank(node.inputs[0]) != 4 || r.DimsOf(node.inputs[0])[0] == 1) return false;
+  const Dims x = r.DimsOf(node.inputs[0]);
+  const TensorId y =
+      r.Emit(id, node.op_type, {r.Reshape(id, node.inputs[0], {1, x[0] * x[1], x[2], x[3]})}, node.attrs);
+  r.Replace(node.outputs[0], r.Reshape(id, y, r.DimsOf(node.outputs[0])));
+  return true;
+}
+
+bool ConvOfImages(Rewriter &r, NodeId id) {
+  const FloatNode &node = r.node(id);
+  if (!r.Is(id, "Conv") || r.Rank(node.inputs[0]) < 3 || r.DimsOf(node.inputs[0])[0] == 1) return false;
+  const int64_t images = r.DimsOf(node.inputs[0])[0];
+  std::vector<TensorId> outputs, inputs = node.inputs;
+  for (int64_t i = 0; i < images; i++) {
+    inputs[0] = r.Slice(id, node.inputs[0], 0, i, i + 1);
+    outputs.push_back(r.Emit(id, "Conv", inputs, node.attrs));
+  }
+  r.Replace(node.outputs[0], r.Emit(id, "Concat", outputs, {{"axis", int64_t{0}}}));
+  return true;
+}
+
 // The largest of everything, and means of powers.
 bool OtherPools(Rewriter &r, NodeId id) {
   const FloatNode &node = r.node(id);
-  const bool global = r.Is(id, "GlobalMaxPool") || r.Is(id, "GlobalLpPool");
+  const bool global = r.Is(id, "GlobalMaxPool");
   if (!global && (!r.Is(id, "LpPool") || node.attrs.count("auto_pad"))) return false;
   const TensorId x = node.inputs[0];
   const int64_t p = AttrInt(node, "p", 2), rank = r.Rank(x);
   Dims axes(rank - 2);
   std::iota(axes.begin(), axes.end(), 2);
   TensorId y = kNone;
-  if (r.Is(id, "GlobalMaxPool")) {
+  if (global) {
     y = r.Emit(id, "ReduceMax", {x}, {{"axes", axes}, {"keepdims", int64_t{1}}});
   } else {
     const TensorId power = p == 1 ? r.Emit(id, "Abs", {x})
                                   : r.Emit(id, "Pow", {p % 2 ? r.Emit(id, "Abs", {x}) : x, r.NewScalar(float(p))});
-    TensorId sum = kNone;
-    if (global) {
-      sum = r.Emit(id, "ReduceSum", {power}, {{"axes", axes}, {"keepdims", int64_t{1}}});
-    } else {
-      const Window w = WindowOf(r, node);
-      Attrs attrs = AttrsOf(node, w);
-      attrs["count_include_pad"] = int64_t{1};
-      const TensorId mean = r.Emit(id, "AveragePool", {power}, attrs);
-      sum = r.Emit(id, "Mul", {mean, r.NewScalar(static_cast<float>(ElementCount(w.kernel)))});
-    }
+    const Window w = WindowOf(r, node);
+    Attrs attrs = AttrsOf(node, w);
+    attrs["count_include_pad"] = int64_t{1};
+    const TensorId mean = r.Emit(id, "AveragePool", {power}, attrs);
+    const TensorId sum = r.Emit(id, "Mul", {mean, r.NewScalar(static_cast<float>(ElementCount(w.kernel)))});
     y = p == 1 ? sum : r.Emit(id, "Pow", {sum, r.NewScalar(1.0f / static_cast<float>(p))});
   }
   r.Replace(node.outputs[0], y);
@@ -209,6 +228,7 @@ bool ConvOfThreeAxes(Rewriter &r, NodeId id) {
 
 std::vector<Rewrite> PoolRewrites() {
   return {{"pool of one axis", PoolOfOneAxis},     {"explicit pool pads", ExplicitPads},
+          {"pool of images", PoolOfImages},        {"conv of images", ConvOfImages},
           {"pool of three axes", PoolOfThreeAxes}, {"other pools", OtherPools},
           {"pad into pool", PadIntoPool},          {"conv of three axes", ConvOfThreeAxes}};
 }

@@ -79,7 +79,8 @@ bool ClipBounds(Rewriter &r, NodeId id) {
 }
 
 bool IsReduction(const Rewriter &r, NodeId id) {
-  for (const char *type : {"ReduceMean", "ReduceMax", "ReduceMin", "ReduceSum", "ReduceProd", "ReduceL1", "ReduceL2"})
+  for (const char *type : {"ReduceMean", "ReduceMax", "ReduceMin", "ReduceSum", "ReduceProd", "ReduceL1", "ReduceL2",
+                           "ReduceLogSum", "ReduceLogSumExp", "ReduceSumSquare"})
     if (r.Is(id, type)) return true;
   return false;
 }

@@ -82,16 +82,39 @@ Values SkipLayerNormalization(const OpCall &call) {
 }
 
 // Inference: the stored statistics.
+// With the statistics of x itself, and the running ones moved towards them: how weights are standardised in some
+// exports.
+Values BatchStatistics(const OpCall &call, const AxisSplit &split) {
+  const Value &x = call.in(0);
+  const float momentum = AttrFloat(call.node, "momentum", 0.9f), epsilon = Epsilon(call, 1e-5f);
+  const double n = static_cast<double>(split.outer * split.inner);
+  std::vector<Value> out = {Floats(x.dims), call.in(3), call.in(4)};
+  for (int64_t c = 0; c < split.size; c++) {
+    const auto each = [&](const auto &fn) {
+      for (int64_t o = 0; o < split.outer; o++)
+        for (int64_t k = 0; k < split.inner; k++) fn((o * split.size + c) * split.inner + k);
+    };
+    double sum = 0, square = 0;
+    each([&](int64_t at) { sum += x.f[at]; });
+    const double mean = sum / n;
+    each([&](int64_t at) { square += (x.f[at] - mean) * (x.f[at] - mean); });
+    const double scale = call.in(1).f[c] / std::sqrt(square / n + epsilon);
+    each([&](int64_t at) { out[0].f[at] = static_cast<float>((x.f[at] - mean) * scale + call.in(2).f[c]); });
+    out[1].f[c] = static_cast<float>(call.in(3).f[c] * momentum + mean * (1 - momentum));
+    out[2].f[c] = static_cast<float>(call.in(4).f[c] * momentum + square / n * (1 - momentum));
+  }
+  out.resize(std::min<size_t>(out.size(), std::max<size_t>(call.node.outputs.size(), 1)));
+  return out;
+}
+
 Values BatchNormalization(const OpCall &call) {
   const Value &x = call.in(0);
-  if (AttrInt(call.node, "training_mode", 0) != 0) {
-    return Unsupported("training_mode is not supported; an export in inference mode would work");
-  }
   if (x.dims.size() < 2) return Invalid("input of shape ", ShapeText(x.dims), "; [1,C,...] would work");
   const AxisSplit split = SplitAt(x.dims, 1);
   for (size_t operand = 1; operand < 5; operand++) {
     O2M_RETURN_IF_ERROR(CheckCount(call.in(operand), split.size, "scale, bias, mean or variance"));
   }
+  if (AttrInt(call.node, "training_mode", 0) != 0) return BatchStatistics(call, split);
   const float epsilon = Epsilon(call, 1e-5f);
   Value out = Floats(x.dims);
   for (int64_t row = 0; row < split.outer * split.size; row++) {
@@ -161,6 +184,25 @@ Values LpNormalization(const OpCall &call) {
   });
 }
 
+Values MeanVarianceNormalization(const OpCall &call) {
+  const Value &x = call.in(0);
+  Dims perm, axes = AttrInts(call.node, "axes", {0, 2, 3});
+  const int64_t rank = static_cast<int64_t>(x.dims.size());
+  for (int64_t &axis : axes) {
+    O2M_ASSIGN_OR_RETURN(axis, NormalAxis(axis, rank));
+  }
+  for (int64_t d = 0; d < rank; d++)
+    if (std::find(axes.begin(), axes.end(), d) == axes.end()) perm.push_back(d);
+  perm.insert(perm.end(), axes.begin(), axes.end());
+  Value moved = Permute(x, perm);
+  int64_t n = 1;
+  for (int64_t axis : axes) n *= x.dims[axis];
+  NormalizeRows(moved.f.data(), moved.f.data(), Count(x) / n, n, 1e-9f, nullptr, nullptr);
+  Dims back(perm.size());
+  for (size_t d = 0; d < perm.size(); d++) back[perm[d]] = static_cast<int64_t>(d);
+  return One(Permute(moved, back));
+}
+
 void SoftmaxLine(const float *x, float *y, int64_t n, int64_t stride) {
   float top = -std::numeric_limits<float>::infinity();
   for (int64_t k = 0; k < n; k++) top = std::max(top, x[k * stride]);
@@ -223,6 +265,7 @@ std::vector<OpEntry> NormOps() {
           {"InstanceNormalization", "fff", InstanceNormalization},
           {"GroupNormalization", "fff", GroupNormalization},
           {"LpNormalization", "f", LpNormalization},
+          {"MeanVarianceNormalization", "f", MeanVarianceNormalization},
           {"Softmax", "f", Softmax<SoftmaxLine>},
           {"LogSoftmax", "f", Softmax<LogSoftmaxLine>}};
 }

@@ -42,6 +42,8 @@ std::vector<OpEntry> ShapeOps();
 std::vector<OpEntry> MovementOps();
 std::vector<OpEntry> IndexOps();
 std::vector<OpEntry> ResizeOps();
+std::vector<OpEntry> TransposedOps();
+std::vector<OpEntry> SelectOps();
 std::vector<OpEntry> AttentionOps();
 std::vector<OpEntry> QuantOps();
 std::vector<OpEntry> IntegerOps();

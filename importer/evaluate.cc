@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "importer/coverage.h"
 #include "importer/eval_op.h"
 #include "importer/ir/text.h"
 
@@ -14,9 +15,10 @@ using OpTable = std::map<std::string, OpEntry>;
 
 OpTable MakeTable() {
   OpTable table;
-  for (const auto &family : {ArithmeticOps(), UnaryOps(), MatMulOps(), EinsumOps(), ConvOps(), NormOps(), ReduceOps(),
-                             ShapeOps(), MovementOps(), IndexOps(), ResizeOps(), AttentionOps(), QuantOps(),
-                             FusedQuantOps(), ContribOps(), IntegerOps()}) {
+  for (const auto &family :
+       {ArithmeticOps(), UnaryOps(), MatMulOps(), EinsumOps(), ConvOps(), NormOps(), ReduceOps(), ShapeOps(),
+        MovementOps(), IndexOps(), ResizeOps(), AttentionOps(), QuantOps(), FusedQuantOps(), ContribOps(),
+        IntegerOps(), TransposedOps(), SelectOps()}) {
     for (const OpEntry &entry : family) table.emplace(entry.name, entry);
   }
   return table;
@@ -166,6 +168,11 @@ bool CanEvaluate(const std::string &domain, const std::string &op_type) {
   node.domain = domain;
   node.op_type = op_type;
   return Table().count(QualifiedName(node)) > 0;
+}
+
+std::string EvaluableOperands(const std::string &qualified_name) {
+  const auto entry = Table().find(qualified_name);
+  return entry == Table().end() ? "" : entry->second.operands;
 }
 
 std::vector<std::string> EvaluableOps() {

@@ -73,10 +73,35 @@ absl::StatusOr<Claim> BestClaim(const Registry &registry, const MatchGraph &matc
   return best;
 }
 
-std::string Describe(const FloatNode &node) {
+// An operand that must be constant and is not: its position, or -1.
+int ComputedOperand(const Graph &graph, const FloatNode &node) {
+  const bool weights = node.op_type == "Conv" || node.op_type == "ConvTranspose" || node.op_type == "Einsum";
+  for (size_t i = 1; i < node.inputs.size(); i++) {
+    if (node.inputs[i] == kNone || graph.tensors[node.inputs[i]].is_constant) continue;
+    if (weights || graph.tensors[node.inputs[i]].dtype != DType::kF32) return static_cast<int>(i);
+  }
+  return -1;
+}
+
+// Why no op takes the node, and what to change where the model is exported.
+std::string Reason(const Graph &graph, const FloatNode &node) {
+  for (TensorId out : node.outputs)
+    if (out != kNone && graph.tensors[out].dtype == DType::kBool)
+      return "truth values cannot leave the network; write .float() behind the comparison, or compare outside";
+  for (const char *type : {"LSTM", "GRU", "RNN"})
+    if (node.op_type == type) return "recurrent layers have no integer form; convolutions or attention would work";
+  if (const int operand = ComputedOperand(graph, node); operand > 0)
+    return absl::StrCat("operand ", operand, ", '", graph.tensors[node.inputs[operand]].name,
+                        "', is computed from the input; a constant would work");
+  if (!node.outputs.empty() && node.outputs[0] != kNone && graph.tensors[node.outputs[0]].dtype != DType::kF32)
+    return "its result is an integer that depends on the input; ArgMax and TopK are the ones that work";
+  return "write it with other operators in the model, such as a lower opset uses";
+}
+
+std::string Describe(const Graph &graph, const FloatNode &node) {
   const std::string type = node.domain.empty() ? node.op_type : absl::StrCat(node.domain, ".", node.op_type);
   return absl::StrCat("node '", node.name, "' (", type, ", opset ", node.opset, ")",
-                      node.source.empty() ? "" : absl::StrCat(" from ", node.source));
+                      node.source.empty() ? "" : absl::StrCat(" from ", node.source), ": ", Reason(graph, node));
 }
 
 struct Covering {
@@ -105,7 +130,7 @@ absl::Status CoverNode(const Graph &graph, const Registry &registry, const Match
   }
   O2M_ASSIGN_OR_RETURN(Claim claim, BestClaim(registry, match_graph, id, host));
   if (!claim.op) {
-    cover.refused.push_back(Describe(node));
+    cover.refused.push_back(Describe(graph, node));
     Need(cover, graph, node.inputs);  // go on, to list every unsupported node at once
     return absl::OkStatus();
   }

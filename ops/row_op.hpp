@@ -59,9 +59,15 @@ inline void RowMemory(const o2m_node *node, o2m_memory *memory) {
   memory->outputs[0] = {O2M_ANY_STRIDES, StepAxis(*node->outputs[0]), 1, 1, 0};
 }
 
-// Whether a kernel that writes a row upward, while it reads that row for the last time, may write over it.
+// Whether a kernel that writes a row upward, while it reads that row for the last time, may write over it. The rows of
+// a step must lie in one order, or a row would be written over others that are still to be read.
 inline bool WritesUpward(const o2m_node *node) {
   const o2m_tensor &x = *node->inputs[0], &y = *node->outputs[0];
+  const Rows rows = RowsOf(node);
+  bool same = x.dtype == y.dtype;
+  for (const Loop &loop : rows.loops) same &= loop.strides[0] == loop.strides[1];
+  same &= rows.rows.strides[0] == rows.rows.strides[1];
+  if (!rows.merged() && !same) return false;
   return Stride(x, 1) == 1 && Stride(y, 1) == 1 && BytesOf(y.dtype) <= BytesOf(x.dtype);
 }
 

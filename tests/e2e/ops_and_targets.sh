@@ -7,7 +7,9 @@ for plugin in "$O2M_BUILD"/bin/plugins/*.so; do
   grep -q "/$(basename "$plugin")\$" ops.txt || fail "$(basename "$plugin") serves no op"
 done
 [ "$(wc -l <ops.txt)" -ge 10 ] || fail "ten ops at least"
-tool ops --onnx | grep -qE '^ +(Softmax|LayerNormalization)$' || fail "ops --onnx lists no Softmax"
+tool ops --onnx >onnx.txt
+grep -qE '^ +(Softmax|LayerNormalization)$' onnx.txt || fail "ops --onnx lists no Softmax"
+grep -qE '^ +Softmax +-> o2m.softmax$' onnx.txt || fail "ops --onnx does not say what Softmax becomes"
 tool targets >targets.txt
 for id in host cortex-m0 cortex-m3 cortex-m4 cortex-m7 cortex-m33 cortex-m55 rv32imc \
           stm32f427 stm32f746 stm32h743 stm32l476 nrf52840 rp2040 rp2350 esp32c3; do

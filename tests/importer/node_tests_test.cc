@@ -29,8 +29,6 @@ struct Exclusion {
 
 // Cases of claimed operators that do not apply, by name.
 const Exclusion kExclusions[] = {
-    {"test_batchnorm_epsilon_training_mode", "batch statistics of training; exports for inference have none"},
-    {"test_batchnorm_example_training_mode", "batch statistics of training"},
     {"test_training_dropout", "random numbers of training"},
     {"test_training_dropout_default", "random numbers of training"},
     {"test_training_dropout_default_mask", "random numbers of training"},
