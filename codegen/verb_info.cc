@@ -7,6 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "codegen/cli.h"
+#include "importer/dialect.h"
 #include "plugins/check.h"
 
 namespace onnx2mcu {
@@ -17,7 +18,8 @@ using Json = nlohmann::ordered_json;
 std::string FileOf(const std::string &path) { return path.substr(path.rfind('/') + 1); }
 
 void PrintOnnxCoverage(const CommandLine &command) {
-  const std::vector<std::string> ops = EvaluableOps();
+  std::vector<std::string> ops = EvaluableOps();
+  for (const std::string &op : DialectOps()) ops.push_back(absl::StrCat(kDialectDomain, ".", op));
   if (command.json) {
     std::printf("%s\n", Json(ops).dump(2).c_str());
     return;

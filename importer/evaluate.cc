@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "importer/dialect.h"
 #include "importer/eval_op.h"
 #include "importer/ir/text.h"
 
@@ -170,7 +171,8 @@ bool CanEvaluate(const std::string &domain, const std::string &op_type) {
 
 std::vector<std::string> EvaluableOps() {
   std::vector<std::string> names;
-  for (const auto &[name, entry] : Table()) names.push_back(name);
+  for (const auto &[name, entry] : Table())
+    if (name.rfind(absl::StrCat(kIntegerDomain, "."), 0) != 0) names.push_back(name);
   return names;
 }
 
