@@ -10,6 +10,7 @@
 #include "absl/strings/str_join.h"
 #include "codegen/cli.h"
 #include "importer/coverage.h"
+#include "importer/dialect.h"
 #include "plugins/check.h"
 
 namespace onnx2mcu {
@@ -25,7 +26,9 @@ std::string LoweredText(const Coverage &coverage) {
 
 void PrintOnnxCoverage(const CommandLine &command, const Registry &registry) {
   if (command.json) {
-    std::printf("%s\n", Json(EvaluableOps()).dump(2).c_str());
+    std::vector<std::string> ops = EvaluableOps();
+    for (const std::string &op : DialectOps()) ops.push_back(absl::StrCat(kDialectDomain, ".", op));
+    std::printf("%s\n", Json(ops).dump(2).c_str());
     return;
   }
   const std::vector<Coverage> all = TryCoverage(registry);
@@ -35,6 +38,8 @@ void PrintOnnxCoverage(const CommandLine &command, const Registry &registry) {
   std::printf("%td of them, tried alone on values of the input, become integer code:\n", lowered);
   for (const Coverage &c : all)
     if (c.lowered) std::printf("  %-40s -> %s\n", c.op_type.c_str(), LoweredText(c).c_str());
+  std::printf("%zu op types of integerised models run as exported:\n", DialectOps().size());
+  for (const std::string &op : DialectOps()) std::printf("  %s.%s\n", kDialectDomain, op.c_str());
 }
 
 Json RegionsJson(const std::vector<Region> &regions) {

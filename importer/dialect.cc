@@ -144,7 +144,9 @@ void NoNorm(Reading &r) {
     if (!factor.is_constant || factor.dtype != DType::kF32) return r.Fail("its weights are no constants");
     std::vector<float> values(FloatData(factor), FloatData(factor) + ElementCount(factor.dims));
     for (float &v : values) v *= static_cast<float>(mul);
-    r.node.inputs[i] = AddFloats(r.graph, factor.name, factor.dims, values);
+    std::vector<int64_t> dims = factor.dims;
+    if (dims.size() == 1) dims.insert(dims.begin(), 1);  // along the last axis, as broadcasting has it
+    r.node.inputs[i] = AddFloats(r.graph, factor.name, dims, values);
   }
   r.Become("IntegerElementwise", std::move(attrs));
 }
@@ -177,6 +179,12 @@ const std::map<std::string, void (*)(Reading &)> &Readers() {
 }  // namespace
 
 bool IsDialectOp(const std::string &op_type) { return Readers().count(op_type) > 0; }
+
+std::vector<std::string> DialectOps() {
+  std::vector<std::string> names;
+  for (const auto &[name, reader] : Readers()) names.push_back(name);
+  return names;
+}
 
 absl::Status ReadDialect(Graph &graph) {
   for (FloatNode &node : graph.float_nodes) {

@@ -36,6 +36,7 @@ inline constexpr char kIntegerDomain[] = "onnx2mcu";  // of the nodes above
 
 // "RequantShift", "iGELU" ...: names that ONNX does not have, so that the domain they are filed under does not matter.
 bool IsDialectOp(const std::string &op_type);
+std::vector<std::string> DialectOps();  // sorted
 
 // Nodes of the dialect as integer nodes; says in graph.integerised whether there are any. Call before FoldConstants().
 // InvalidArgument: an attribute is missing or no integer.

@@ -257,14 +257,20 @@ Values MaxPool(const OpCall &call) {
 
 }  // namespace
 
+namespace {
+
+Dims Along(size_t axis, int64_t size, size_t rank) {
+  Dims dims(rank, 1);
+  dims[axis] = size;
+  return dims;
+}
+
+}  // namespace
+
 absl::StatusOr<std::vector<int64_t>> FactorDims(const std::vector<int64_t> &factor, const std::vector<int64_t> &dims) {
   const size_t rank = dims.size();
   if (ElementCount(factor) == 1) return Dims(rank, 1);
-  if (factor.size() == 1 && rank > 2 && factor[0] == dims[1]) {
-    Dims along(rank, 1);
-    along[1] = factor[0];
-    return along;
-  }
+  if (factor.size() == 1 && rank > 2 && factor[0] == dims[1]) return Along(1, factor[0], rank);
   if (factor.size() <= rank) {
     Dims wide(rank - factor.size(), 1);
     wide.insert(wide.end(), factor.begin(), factor.end());
@@ -272,6 +278,8 @@ absl::StatusOr<std::vector<int64_t>> FactorDims(const std::vector<int64_t> &fact
     for (size_t i = 0; i < rank; i++) fits = fits && (wide[i] == 1 || wide[i] == dims[i]);
     if (fits) return wide;
   }
+  // [C, 1, 1] for an axis less, as convolutions of one dimension are exported.
+  if (rank > 2 && factor[0] == dims[1] && ElementCount(factor) == factor[0]) return Along(1, factor[0], rank);
   return Invalid("factors of shape ", ShapeText(factor), " do not fit ", ShapeText(dims),
                  "; one value, one per channel or a shape that broadcasts would work");
 }

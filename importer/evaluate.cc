@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "importer/coverage.h"
+#include "importer/dialect.h"
 #include "importer/eval_op.h"
 #include "importer/ir/text.h"
 
@@ -177,7 +178,8 @@ std::string EvaluableOperands(const std::string &qualified_name) {
 
 std::vector<std::string> EvaluableOps() {
   std::vector<std::string> names;
-  for (const auto &[name, entry] : Table()) names.push_back(name);
+  for (const auto &[name, entry] : Table())
+    if (name.rfind(absl::StrCat(kIntegerDomain, "."), 0) != 0) names.push_back(name);
   return names;
 }
 

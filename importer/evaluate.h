@@ -35,7 +35,7 @@ std::vector<TensorId> OperandsOf(const FloatNode &node);
 
 // True where EvaluateNode knows domain.op_type.
 bool CanEvaluate(const std::string &domain, const std::string &op_type);
-std::vector<std::string> EvaluableOps();           // "Add", "com.microsoft.Gelu", sorted
+std::vector<std::string> EvaluableOps();           // "Add", "com.microsoft.Gelu", sorted; of files, no nodes of our own
 std::string QualifiedName(const FloatNode &node);  // "Add", "com.microsoft.Gelu"
 // The evaluable op whose name is nearest to this one's by edit distance; the first in order on a tie.
 std::string NearestEvaluableOp(const std::string &qualified_name);

@@ -37,19 +37,31 @@ NodeId OnlyProducer(const Uses &uses, const FloatNode &node) {
   return uses.producers[x];
 }
 
-// A factor that runs along the channels of what `producer` sums, as a vector or one value; kNone where it does not.
-TensorId PerChannel(Graph &graph, const FloatNode &producer, TensorId factor) {
-  const Tensor tensor = graph.tensors[factor];
-  const Dims dims = graph.tensors[producer.outputs[0]].dims;
-  const auto aligned = FactorDims(tensor.dims, dims);
-  if (!tensor.is_constant || !aligned.ok()) return kNone;
-  const size_t axis = producer.op_type == "IntegerConv" ? 1 : dims.size() - 1;
-  for (size_t i = 0; i < dims.size(); i++)
-    if (i != axis && (*aligned)[i] != 1) return kNone;
+// The axis of the channels of what `producer` sums.
+size_t ChannelAxis(const Graph &graph, const FloatNode &producer) {
+  return producer.op_type == "IntegerConv" ? 1 : graph.tensors[producer.outputs[0]].dims.size() - 1;
+}
+
+// The constant `values`, which broadcasts to the output of `producer` as `aligned` says, as one value per channel or
+// one for all; kNone where it runs along another axis.
+TensorId PerChannel(Graph &graph, const FloatNode &producer, TensorId values, const Dims &aligned) {
+  const Tensor tensor = graph.tensors[values];
+  const size_t axis = ChannelAxis(graph, producer);
+  if (!tensor.is_constant || aligned.size() <= axis) return kNone;
+  for (size_t i = 0; i < aligned.size(); i++)
+    if (i != axis && aligned[i] != 1) return kNone;
   Tensor vector;
   vector.name = tensor.name;
-  SetConstant(vector, {DType::kS64, {ElementCount(tensor.dims)}, {}, ValueOf(tensor).i});
+  const int64_t count = ElementCount(tensor.dims);
+  const Dims dims = axis == 1 && producer.op_type == "IntegerConv" ? Dims{count} : Dims{1, count};
+  SetConstant(vector, {DType::kS64, dims, {}, ValueOf(tensor).i});
   return AddTensor(graph, std::move(vector));
+}
+
+// `dims` with ones in front, up to `rank` of them.
+Dims Broadcast(Dims dims, size_t rank) {
+  while (dims.size() < rank) dims.insert(dims.begin(), 1);
+  return dims;
 }
 
 // `node`, taken into `into`: that one writes what `node` wrote.
@@ -68,11 +80,9 @@ bool FuseBias(Graph &graph, const Uses &uses, FloatNode &node) {
   FloatNode &producer = graph.float_nodes[id];
   if (Has(producer, "bias") || Has(producer, "requant")) return false;
   if (graph.tensors[producer.outputs[0]].dims != graph.tensors[node.outputs[0]].dims) return false;
-  const TensorId bias = PerChannel(graph, producer, node.inputs[1]);
-  const int64_t channels =
-      graph.tensors[producer.outputs[0]]
-          .dims[producer.op_type == "IntegerConv" ? 1 : graph.tensors[producer.outputs[0]].dims.size() - 1];
-  if (bias == kNone || ElementCount(graph.tensors[bias].dims) != channels) return false;
+  const Dims dims = graph.tensors[node.outputs[0]].dims, added = graph.tensors[node.inputs[1]].dims;
+  const TensorId bias = PerChannel(graph, producer, node.inputs[1], Broadcast(added, dims.size()));
+  if (bias == kNone || ElementCount(added) != dims[ChannelAxis(graph, producer)]) return false;
   producer.inputs.resize(2);
   producer.inputs.push_back(bias);
   producer.attrs["bias"] = int64_t{1};
@@ -90,7 +100,9 @@ bool FuseRequantisation(Graph &graph, const Uses &uses, FloatNode &node) {
   if (Has(producer, "requant") || (!elementwise && !Sums(producer))) return false;
   TensorId factors[2] = {node.inputs[1], node.inputs[2]};
   for (TensorId &factor : factors) {
-    if (!elementwise) factor = PerChannel(graph, producer, factor);
+    const auto aligned = FactorDims(graph.tensors[factor].dims, graph.tensors[node.outputs[0]].dims);
+    if (!aligned.ok()) return false;
+    if (!elementwise) factor = PerChannel(graph, producer, factor, *aligned);
     if (factor == kNone) return false;
   }
   for (TensorId factor : factors) producer.inputs.push_back(factor);

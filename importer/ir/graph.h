@@ -110,7 +110,7 @@ struct Graph {
   int64_t macs = 0;  // of the imported float graph
   // An integerised model (importer/dialect.h): its tensors hold integers by declaration, scale 1 and zero point 0.
   bool integerised = false;
-  std::vector<std::pair<int64_t, int64_t>> declared_inputs;  // of such a model, by input: lowest and highest, or 0 and -1
+  std::vector<std::pair<int64_t, int64_t>> declared_inputs;  // of such a model, by input: its ends, or 0 and -1
 };
 
 int64_t ElementCount(const std::vector<int64_t> &dims);

@@ -1,8 +1,8 @@
 // integer_test.hpp - for the tests of integerised models' ops: a naive requantisation, and comparison without
 // tolerance.
+// op_test.hpp comes first: it takes the path of the plugin out of O2M_PLUGIN.
 #pragma once
-#include "op_test.hpp"  // first: it takes the path of the plugin out of O2M_PLUGIN
-
+#include "../op_test.hpp"
 #include "integer_op.hpp"
 
 namespace o2m::testing {

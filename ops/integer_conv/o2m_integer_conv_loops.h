@@ -19,28 +19,50 @@ static void gather(const void *x, int32_t top, int32_t base, int32_t left, int32
   }
 }
 
-#define O2M_DOT(NAME, W)                                                                  \
-  static SUM NAME(const int32_t *patch, const void *weights, int32_t at, int32_t depth) { \
-    const W *const w = (const W *)weights + at;                                           \
-    SUM sum = 0;                                                                          \
-    for (int32_t k = 0; k < depth; ++k) sum += (SUM)patch[k] * w[k];                      \
-    return sum;                                                                           \
+/* Sums of patch[k] * weights[k] for the outputs from `at` on: four where as many are left, each value being read once.
+ */
+#define O2M_DOTS(NAME, W)                                                                                              \
+  static int32_t NAME(const int32_t *patch, const void *weights, int32_t at, int32_t depth, int32_t left, SUM *sums) { \
+    const W *const w0 = (const W *)weights + at * depth;                                                               \
+    SUM s0 = 0, s1 = 0, s2 = 0, s3 = 0;                                                                                \
+    if (left < 4) {                                                                                                    \
+      for (int32_t k = 0; k < depth; ++k) s0 += (SUM)patch[k] * w0[k];                                                 \
+      sums[0] = s0;                                                                                                    \
+      return 1;                                                                                                        \
+    }                                                                                                                  \
+    const W *const w1 = w0 + depth, *const w2 = w1 + depth, *const w3 = w2 + depth;                                    \
+    for (int32_t k = 0; k < depth; ++k) {                                                                              \
+      const SUM value = patch[k];                                                                                      \
+      s0 += value * w0[k];                                                                                             \
+      s1 += value * w1[k];                                                                                             \
+      s2 += value * w2[k];                                                                                             \
+      s3 += value * w3[k];                                                                                             \
+    }                                                                                                                  \
+    sums[0] = s0;                                                                                                      \
+    sums[1] = s1;                                                                                                      \
+    sums[2] = s2;                                                                                                      \
+    sums[3] = s3;                                                                                                      \
+    return 4;                                                                                                          \
   }
-O2M_DOT(dot_s8, int8_t)
-O2M_DOT(dot_s16, int16_t)
-O2M_DOT(dot_s32, int32_t)
+O2M_DOTS(dots_s8, int8_t)
+O2M_DOTS(dots_s16, int16_t)
+O2M_DOTS(dots_s32, int32_t)
+
+static void store(void *y, int32_t y_at, int32_t o, SUM sum, const o2m_integer_conv_params *p) {
+  const SUM biased = p->bias ? sum + p->bias[o] : sum;
+  const int32_t q = p->requant.on ? o2m_integer_requantise(biased, p->mul[o], p->add[o], &p->requant) : (int32_t)biased;
+  o2m_integer_put(y, y_at + o * p->y_channel, p->y_type, q);
+}
 
 /* All outputs of group g at one place. */
 static void group_outputs(const int32_t *patch, void *y, int32_t y_at, int32_t g, const o2m_integer_conv_params *p) {
-  const int32_t depth = p->kernel_h * p->kernel_w * p->channels;
-  for (int32_t n = 0; n < p->outputs; ++n) {
-    const int32_t o = g * p->outputs + n;
-    SUM sum = p->w_type == O2M_INTEGER_S8    ? dot_s8(patch, p->weights, o * depth, depth)
-              : p->w_type == O2M_INTEGER_S16 ? dot_s16(patch, p->weights, o * depth, depth)
-                                             : dot_s32(patch, p->weights, o * depth, depth);
-    if (p->bias) sum += p->bias[o];
-    const int32_t q = p->requant.on ? o2m_integer_requantise(sum, p->mul[o], p->add[o], &p->requant) : (int32_t)sum;
-    o2m_integer_put(y, y_at + o * p->y_channel, p->y_type, q);
+  const int32_t depth = p->kernel_h * p->kernel_w * p->channels, end = (g + 1) * p->outputs;
+  for (int32_t o = g * p->outputs; o < end;) {
+    SUM sums[4];
+    const int32_t done = p->w_type == O2M_INTEGER_S8    ? dots_s8(patch, p->weights, o, depth, end - o, sums)
+                         : p->w_type == O2M_INTEGER_S16 ? dots_s16(patch, p->weights, o, depth, end - o, sums)
+                                                        : dots_s32(patch, p->weights, o, depth, end - o, sums);
+    for (int32_t i = 0; i < done; ++i, ++o) store(y, y_at, o, sums[i], p);
   }
 }
 

@@ -213,6 +213,7 @@ struct IntegerMatmul {
 
 void AddCase(CaseList &list, const std::string &name, Random &r, std::vector<int32_t> a_dims,
              std::vector<int32_t> b_dims, o2m_dtype a, o2m_dtype b, o2m_dtype y, bool bias, bool constant, bool plain) {
+  if (plain && b == O2M_S16) a = O2M_S8;  // sums as they are fit 32 bits
   std::vector<int32_t> y_dims = a_dims;
   y_dims.back() = b_dims.back();
   const int32_t columns = y_dims.back();
@@ -230,9 +231,23 @@ void AddCase(CaseList &list, const std::string &name, Random &r, std::vector<int
   list.Add(name, inputs, {IntegerOperand(plain ? O2M_S32 : y, y_dims, r.Strides(y_dims))}, params);
 }
 
+// The same with factors so small that 32 bits are enough throughout.
+void AddNarrowCase(CaseList &list, Random &r, int32_t m, int32_t k, int32_t n) {
+  const o2m_dtype y = CaseType(r);
+  MatmulParams params = {{CaseRequant(r, y), 0, 0, O2M_S8}, {}};
+  params.sums.requant.div = int64_t{1} << r.Below(16);
+  params.sums.requant.narrow = 1;
+  const int64_t most = (INT32_MAX - 1100000) / (int64_t{k} * 255 * 128);
+  list.Add("narrow",
+           {IntegerOperand(r.OneIn(2) ? O2M_S8 : O2M_U8, {m, k}), IntegerConstant({k, n}, r, -128, 127),
+            IntegerConstant({n}, r, -most, most), IntegerConstant({1}, r, -1000000, 1000000)},
+           {IntegerOperand(y, {m, n})}, params);
+}
+
 void IntegerMatmul::RandomCase(CaseList &list, Random &r) {
   const int32_t m = r.Size(9), k = r.Size(40), n = r.Size(20);
   std::vector<int32_t> a = {m, k}, b = {k, n};
+  if (r.OneIn(8)) return AddNarrowCase(list, r, m, k, n);
   const bool constant = r.OneIn(2);
   for (int32_t i = r.Below(3); i > 0; --i) {
     const int32_t batch = 1 + r.Below(3);
@@ -253,6 +268,7 @@ void IntegerMatmul::Cases(CaseList &list) {
   AddCase(list, "weighted values", r, {1, 3, 10, 10}, {1, 3, 10, 8}, O2M_U8, O2M_S8, O2M_S8, false, false, false);
   AddCase(list, "one row", r, {1, 33}, {33, 7}, O2M_S8, O2M_S8, O2M_U8, true, true, false);
   AddCase(list, "depth one", r, {6, 1}, {1, 5}, O2M_S8, O2M_S8, O2M_S8, false, false, false);
+  AddNarrowCase(list, r, 5, 16, 6);
   for (int32_t i = 0; i < 12; ++i) RandomCase(list, r);
 }
 

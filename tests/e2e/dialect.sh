@@ -34,3 +34,7 @@ grep -q 'integerised model (QuantLib/Deeploy dialect): run as exported' gelu.txt
 grep -q '"method": "as exported"' gelu/report.json || fail "the report does not say"
 ! tool compile gelu.onnx -q --mean=0 --std=1 -o no 2>error.txt || fail "a normalisation is accepted"
 grep -q 'takes integers as they are' error.txt || fail "$(cat error.txt)"
+for case in "fractions:'.*' holds numbers that are no integers" "partly:(Sigmoid, opset 13): it has no integer meaning"; do
+  ! tool compile "${case%%:*}.onnx" -q -o no 2>error.txt || fail "${case%%:*} is accepted"
+  grep -q "${case#*:}" error.txt || fail "${case%%:*}: $(cat error.txt)"
+done

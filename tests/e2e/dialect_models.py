@@ -141,6 +141,18 @@ def signal():
     net.save(net.requant(net.add("Sub", net.add("Mul", y, y), y), 500, 77, div=1000.0, n=200.0))
 
 
+def refused(name, op, weights):
+    """A network that is integerised in parts only."""
+    net = Net(name, [1, 6, 8], -128, 127)
+    y = net.add("MatMul", "x", net.constant(weights))
+    y = net.requant(y, 300) if op is None else net.add(op, net.requant(y, 300))
+    x, out = (helper.make_tensor_value_info(n, TensorProto.FLOAT, s) for n, s in (("x", net.shape), (y, None)))
+    graph = helper.make_graph(net.nodes, name, [x], [out], net.constants)
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8), name + ".onnx")
+
+
+refused("fractions", None, np.full((8, 8), 0.5))
+refused("partly", "Sigmoid", np.ones((8, 8)))
 transformer("gelu", "iSoftmax", "iLayerNorm", "iGELU", "", 10, 1)
 transformer("ita", "ITAMax", "iRMSNorm", "iHardswish", "PACTOps", 13, 2)
 transformer("partial", "ITAPartialMax", "iLayerNorm", "iGELU", "", 11, 3, heads=2)
