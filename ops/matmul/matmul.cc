@@ -250,8 +250,7 @@ struct Matmul {
     const int64_t depth = Depth(node), columns = Dim(*node->outputs[0], 1);
     const int64_t blocks = (depth + 3) / 4, fours = (columns + 3) / 4, whole = depth / 4;
     const int64_t tiles = batches * ((rows + O2M_MATMUL_TILE - 1) / O2M_MATMUL_TILE);
-    const int64_t pairs =
-        batches * (rows / O2M_MATMUL_TILE * O2M_MATMUL_TILE / 2 + (rows % O2M_MATMUL_TILE + 1) / 2);
+    const int64_t pairs = batches * (rows / O2M_MATMUL_TILE * O2M_MATMUL_TILE / 2 + (rows % O2M_MATMUL_TILE + 1) / 2);
     const int64_t quick_a = Stride(a, 1) == 1 ? pairs * whole : 0;
     const bool dense_b = Stride(b, 2) == 1, adjacent_b = !dense_b && Stride(b, 1) == 1;
     const int64_t quick_b = tiles * whole * (dense_b ? fours : adjacent_b ? columns / 4 : 0);
