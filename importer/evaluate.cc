@@ -16,10 +16,9 @@ using OpTable = std::map<std::string, OpEntry>;
 
 OpTable MakeTable() {
   OpTable table;
-  for (const auto &family :
-       {ArithmeticOps(), UnaryOps(), MatMulOps(), EinsumOps(), ConvOps(), NormOps(), ReduceOps(), ShapeOps(),
-        MovementOps(), IndexOps(), ResizeOps(), AttentionOps(), QuantOps(), FusedQuantOps(), ContribOps(),
-        IntegerOps(), TransposedOps(), SelectOps()}) {
+  for (const auto &family : {ArithmeticOps(), UnaryOps(), MatMulOps(), EinsumOps(), ConvOps(), NormOps(), ReduceOps(),
+                             ShapeOps(), MovementOps(), IndexOps(), ResizeOps(), AttentionOps(), QuantOps(),
+                             FusedQuantOps(), ContribOps(), IntegerOps(), TransposedOps(), SelectOps()}) {
     for (const OpEntry &entry : family) table.emplace(entry.name, entry);
   }
   return table;
