@@ -119,8 +119,22 @@ std::vector<float> CentersOf(const Histogram &h) {
   return centers;
 }
 
+// True where f changes by a tenth of all it does within one bin: Sign, Round, a comparison, a logarithm near zero.
+// Slopes then say nothing of what a step or a cut is worth.
+bool Jumps(const Histogram &h, const std::vector<float> &f) {
+  float low = HUGE_VALF, high = -HUGE_VALF, most = 0;
+  const Range seen = RangeAt(h, 100);
+  for (size_t i = 0; i + 1 < f.size(); i++) {
+    const double at = Center(h, static_cast<int64_t>(i));
+    if (at < seen.low || at > seen.high || !std::isfinite(f[i]) || !std::isfinite(f[i + 1])) continue;
+    low = std::min({low, f[i], f[i + 1]}), high = std::max({high, f[i], f[i + 1]});
+    most = std::max(most, std::abs(f[i + 1] - f[i]));
+  }
+  return most > 0.1f * (high - low);
+}
+
 QuantParams RangeThrough(const Histogram &h, const std::vector<float> &f, int64_t samples) {
-  if (h.count == 0 || f.size() != h.bins.size()) return RangeS8(h, samples);
+  if (h.count == 0 || f.size() != h.bins.size() || Jumps(h, f)) return RangeS8(h, samples);
   const Range seen = RangeAt(h, 100), margin = Margin(h, samples);
   const std::vector<double> low = CutErrors(h, f, seen.low), high = CutErrors(h, f, seen.high);
   const double slopes = SquaredSlopes(h, f);

@@ -115,6 +115,15 @@ TEST(RangeThrough, SpendsNoStepOnWhatTheFunctionFlattens) {
   EXPECT_EQ(RangeThrough(h, {}).scale[0], plain.scale[0]);
 }
 
+TEST(RangeThrough, LeavesFunctionsThatJumpTheirWholeRange) {
+  Histogram h;
+  std::vector<float> values;
+  for (int i = -200; i <= 200; i++) values.push_back(0.01f * static_cast<float>(i) + 0.003f);
+  AddValues(h, values.data(), static_cast<int64_t>(values.size()));
+  const auto sign = [](float x) { return x > 0 ? 1.0f : x < 0 ? -1.0f : 0.0f; };
+  EXPECT_EQ(RangeThrough(h, At(CentersOf(h), sign)).scale[0], RangeS8(h).scale[0]);
+}
+
 TEST(RangeS16, IsSymmetricWithABitOfHeadroom) {
   const QuantParams q = RangeS16(HistogramOf({-4.0f, 1.0f}));
   EXPECT_EQ(q.zero_point[0], 0);
