@@ -59,9 +59,11 @@ int64_t CacheRow(const Value *positions, const Rotary &r, int64_t b, int64_t n) 
 
 Values Rotate(const OpCall &call, const Value &cos, const Value &sin, const Value *positions) {
   const Value &x = call.in(0);
+  if (cos.dims.empty() || cos.dims.back() == 0 || cos.dims != sin.dims)
+    return Invalid("caches of shape ", ShapeText(cos.dims), " and ", ShapeText(sin.dims));
   O2M_ASSIGN_OR_RETURN(const Rotary r, RotaryOf(call, x));
-  const int64_t half = r.width / 2, rows = cos.dims.empty() ? 0 : Count(cos) / cos.dims.back();
-  if (cos.dims.back() != half || cos.dims != sin.dims) return Invalid("caches of shape ", ShapeText(cos.dims));
+  const int64_t half = r.width / 2, rows = Count(cos) / cos.dims.back();
+  if (cos.dims.back() != half) return Invalid("caches of shape ", ShapeText(cos.dims));
   if (positions != nullptr && Count(*positions) != 1 && Count(*positions) != r.dims[0] * r.dims[2])
     return Invalid("position_ids of shape ", ShapeText(positions->dims));
   Value y = x;

@@ -32,6 +32,13 @@ TEST(Contrib, RotaryEmbeddingOfMicrosoftFromAnOffset) {
   EXPECT_FALSE(Holds(net.Ops(), "RotaryEmbedding"));
 }
 
+TEST(Contrib, RotaryEmbeddingRefusesCachesWithoutAngles) {
+  FloatNode node;
+  node.op_type = "RotaryEmbedding", node.opset = 23;
+  const Value x = {DType::kF32, {1, 2, 5, 8}, std::vector<float>(80), {}}, scalar = {DType::kF32, {}, {1.0f}, {}};
+  EXPECT_FALSE(EvaluateNode(node, {&x, &scalar, &scalar}).ok());
+}
+
 TEST(Contrib, FusedConvolution) {
   for (const char *activation : {"Relu", "Clip", "HardSigmoid"}) {
     Net net({1, 3, 6, 6});
