@@ -281,8 +281,9 @@ absl::StatusOr<CaseNetwork> NetworkOfCases(const Registry &registry, const CaseO
   graph.name = graph.file = "bench";
   graph.sha256 = std::string(64, '0');
   network.random = options.random_count > 0;
-  int32_t worst = 0;
+  int32_t worst = 0, number = 0;
   for (const o2m_op *op : registry.ops()) {
+    if (number++ % options.parts != options.part) continue;
     if (options.worst) AddWorstCasesOf(op, options, &worst, &network);
     if (options.random_count > 0 && !options.worst) AddRandomCasesOf(op, options, &network);
     if (options.random_count > 0) continue;

@@ -35,8 +35,9 @@ struct CaseOptions {
   int32_t random_first = 0, random_count = 0;
   // In that way the worst cases (o2m.worst_cases/1) number random_first .. of all ops', but those for the host alone.
   bool worst = false;
-  bool cost_cases = false;  // those of "o2m.cost_cases/1" as well
-  bool plain = false;       // scalar C: for a core with none of the instruction sets that kernels are written for
+  int32_t part = 0, parts = 1;  // only every parts-th op, from number `part` on: a board holds no more
+  bool cost_cases = false;      // those of "o2m.cost_cases/1" as well
+  bool plain = false;           // scalar C: for a core with none of the instruction sets that kernels are written for
 };
 
 // No cases: an empty list, nothing compiled. Errors name the case.

@@ -37,9 +37,13 @@ std::string FormOf(const FitRun &run) {
   return run.plain ? "plain" : run.variant > 0 ? absl::StrCat("variant", run.variant) : "best";
 }
 
+constexpr int32_t kParts = 3;  // of all ops; inputs and outputs of a network of cases are to fit every board
+
+// part kNone: all ops
 absl::StatusOr<CaseNetwork> NetworkOf(const Registry &registry, const std::string &target, const FitRun &run,
-                                      Host &host) {
+                                      int32_t part, Host &host) {
   CaseOptions options;
+  if (part != kNone) options.part = part, options.parts = kParts;
   options.target = target, options.plain = run.plain, options.rows = run.rows;
   options.cost_cases = !run.bench;
   options.variant = run.variant;
@@ -140,16 +144,21 @@ absl::Status WriteFitData(const std::string &path, const FitData &data) {
   return absl::OkStatus();
 }
 
+static absl::Status MeasurePart(const Registry &registry, const std::string &target, const FitRun &run, int32_t part,
+                                FitData *data) {
+  Host host;
+  O2M_ASSIGN_OR_RETURN(const CaseNetwork network, NetworkOf(registry, target, run, part, host));
+  if (network.cases.empty()) return absl::OkStatus();
+  O2M_ASSIGN_OR_RETURN(const std::vector<int64_t> counts, CountCases(network, host));
+  for (size_t i = 0; i < counts.size(); i++)
+    if (!IsRepeated(network, network.cases[i], run)) (*data)[KeyOf(network.cases[i], run)] = counts[i];
+  return absl::OkStatus();
+}
+
 absl::StatusOr<FitData> MeasureFitData(const Registry &registry, const std::string &target) {
   FitData data;
-  for (const FitRun &run : kRuns) {
-    Host host;
-    O2M_ASSIGN_OR_RETURN(const CaseNetwork network, NetworkOf(registry, target, run, host));
-    if (network.cases.empty()) continue;
-    O2M_ASSIGN_OR_RETURN(const std::vector<int64_t> counts, CountCases(network, host));
-    for (size_t i = 0; i < counts.size(); i++)
-      if (!IsRepeated(network, network.cases[i], run)) data[KeyOf(network.cases[i], run)] = counts[i];
-  }
+  for (const FitRun &run : kRuns)
+    for (int32_t part = 0; part < kParts; part++) O2M_RETURN_IF_ERROR(MeasurePart(registry, target, run, part, &data));
   return data;
 }
 
@@ -159,7 +168,7 @@ absl::StatusOr<std::vector<Sample>> SamplesOf(const Registry &registry, const st
   std::set<FitKey> seen;
   for (const FitRun &run : kRuns) {
     Host host;
-    O2M_ASSIGN_OR_RETURN(const CaseNetwork network, NetworkOf(registry, target, run, host));
+    O2M_ASSIGN_OR_RETURN(const CaseNetwork network, NetworkOf(registry, target, run, kNone, host));
     const Graph &graph = network.compilation.graph;
     for (const CountedCase &counted : network.cases) {
       if (IsRepeated(network, counted, run) || !seen.insert(KeyOf(counted, run)).second) continue;
