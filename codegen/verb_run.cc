@@ -8,6 +8,7 @@
 #include "codegen/board_run.h"
 #include "codegen/cli.h"
 #include "codegen/engines.h"
+#include "codegen/fit.h"
 
 namespace onnx2mcu {
 namespace {
@@ -20,6 +21,13 @@ struct Run {
   int64_t count = 0;
 };
 
+// On a core, the program that `compile` writes; the host gives the same bytes by any schedule.
+absl::StatusOr<Compilation> CompileFor(const CommandLine &command, const Registry &registry, Host &host) {
+  if (command.engine == "int8") return Compile(command.compile, registry, host);
+  O2M_ASSIGN_OR_RETURN(Program program, CompileToFit(command.compile, registry, host));
+  return std::move(program.compilation);
+}
+
 absl::StatusOr<Run> RunModel(const CommandLine &command, const Registry &registry) {
   const CompileOptions &options = command.compile;
   Host host;
@@ -29,7 +37,7 @@ absl::StatusOr<Run> RunModel(const CommandLine &command, const Registry &registr
   if (command.engine == "float") {
     O2M_ASSIGN_OR_RETURN(run.graph, ImportFloat(options));
   } else {
-    O2M_ASSIGN_OR_RETURN(compilation, Compile(options, registry, host));
+    O2M_ASSIGN_OR_RETURN(compilation, CompileFor(command, registry, host));
     run.graph = compilation.graph;
   }
   O2M_ASSIGN_OR_RETURN(const Preprocessing preprocessing, PreprocessingOf(run.graph, options.mean, options.std));

@@ -10,6 +10,7 @@
 #include "codegen/board_run.h"
 #include "codegen/cli.h"
 #include "codegen/engines.h"
+#include "codegen/fit.h"
 #include "codegen/layer_profile.h"
 #include "codegen/metrics.h"
 #include "planner/execute.h"
@@ -305,7 +306,9 @@ void PrintText(Validation &v, const Json &json, const Compilation &c) {
 absl::Status ValidateVerb(const CommandLine &command, const Registry &registry) {
   Host host;
   host.options = {{"gelu", command.compile.gelu}};
-  O2M_ASSIGN_OR_RETURN(const Compilation compilation, Compile(command.compile, registry, host));
+  // the program that `compile` writes, with the schedule that the flash asks for
+  O2M_ASSIGN_OR_RETURN(const Program program, CompileToFit(command.compile, registry, host));
+  const Compilation &compilation = program.compilation;
   O2M_ASSIGN_OR_RETURN(Validation validation, Validate(command, compilation, host));
   RaiseWorst(command.compile, registry, host, validation);
   PrintWarnings(compilation.graph, command);

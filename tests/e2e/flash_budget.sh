@@ -35,3 +35,11 @@ for core in cortex-m0 cortex-m4; do
   echo "$core: $(flash "$core") B counted, $linked B linked"
   [ "$linked" -le "$(flash "$core")" ] || fail "$core: $linked B are linked, $(flash "$core") B were counted"
 done
+# The same budget is kept where the program is validated: it is the one that was written.
+tool validate "$model" -q --json --target=cortex-m4 --residual=s8 --ram=14000 --flash=170000 --inputs="$images" --limit=1 \
+  >small.json || fail "validate in a budget of 170000"
+"$python" - <<'EOS' || fail "validate takes more than was asked for"
+import json
+v = json.load(open("small.json"))
+assert v["host_target_diff_bytes"] == 0 and sum(v["flash_measured"].values()) <= 170000, v
+EOS
