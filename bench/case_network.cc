@@ -18,6 +18,10 @@
 namespace onnx2mcu {
 namespace {
 
+bool IsNamed(const std::string &op, const std::vector<std::string> &ops) {
+  return ops.empty() || std::find(ops.begin(), ops.end(), op) != ops.end();
+}
+
 bool IsSelected(const std::string &name, const std::vector<std::string> &select) {
   const auto in_name = [&name](const std::string &part) { return absl::StrContains(name, part); };
   return select.empty() || std::any_of(select.begin(), select.end(), in_name);
@@ -69,14 +73,14 @@ NodeId AddCase(Graph &graph, const o2m_op *op, const o2m_case &c, const std::str
   const auto *params = static_cast<const std::byte *>(c.params);
   node.params.assign(params, params + op->params_size);
   for (int32_t i = 0; i < c.input_count; i++) {
-    const o2m_tensor &given = c.inputs[i];
+    const o2m_tensor &given = TensorAt(c.inputs, i);
     const bool missing = given.dtype == O2M_ANY && given.rank == 0;
     const TensorId id = missing ? kNone : AddOperand(graph, given, absl::StrCat(name, ".x", i));
     node.inputs.push_back(id);
     if (!missing && !graph.tensors[id].is_constant) graph.inputs.push_back(BaseOf(graph, id));
   }
   for (int32_t i = 0; i < c.output_count; i++) {
-    const TensorId id = AddOperand(graph, c.outputs[i], absl::StrCat(name, ".y", i));
+    const TensorId id = AddOperand(graph, TensorAt(c.outputs, i), absl::StrCat(name, ".y", i));
     node.outputs.push_back(id);
     graph.outputs.push_back(BaseOf(graph, id));
   }
@@ -145,7 +149,7 @@ void TakeCase(void *taker, const o2m_case *c) {
 
 void AddRandomCasesOf(const o2m_op *op, const CaseOptions &options, CaseNetwork *network) {
   const auto *random = static_cast<const o2m_random_cases *>(ExtensionOf(op, "o2m.random_cases/1"));
-  if (random == nullptr || !IsSelected(ShortName(op), options.select)) return;
+  if (random == nullptr || !IsNamed(ShortName(op), options.ops)) return;
   for (int32_t i = options.random_first; i < options.random_first + options.random_count; i++) {
     RandomTaker taker{op, network, static_cast<uint64_t>(i)};
     random->make(taker.seed, &taker, TakeCase);
@@ -155,7 +159,7 @@ void AddRandomCasesOf(const o2m_op *op, const CaseOptions &options, CaseNetwork 
 // *number: of the op's first case among those of all ops; becomes that of the next op's.
 void AddWorstCasesOf(const o2m_op *op, const CaseOptions &options, int32_t *number, CaseNetwork *network) {
   const auto *list = static_cast<const o2m_cases *>(ExtensionOf(op, "o2m.worst_cases/1"));
-  if (list == nullptr || !IsSelected(ShortName(op), options.select)) return;
+  if (list == nullptr || !IsNamed(ShortName(op), options.ops)) return;
   for (int32_t i = 0; i < list->count; i++) {
     const o2m_case &c = *list->get(i);
     const int32_t own = (*number)++ - options.random_first;

@@ -28,6 +28,7 @@ struct CaseOptions {
   std::string target;
   std::string prefix = "bench_";    // of the cases taken; removed from their names
   std::vector<std::string> select;  // parts of names; empty: all
+  std::vector<std::string> ops;     // whose random and worst cases are taken, "linear"; empty: all
   int32_t rows = 0;                 // steps per call; 0: as many as the planner likes
   int32_t variant = kNone;          // of every node whose op takes it, exact or not; kNone: the quickest exact one
   // count > 0: instead of the list, the random cases of these seeds (o2m.random_cases/1). Each has rows per call of its

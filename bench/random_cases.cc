@@ -20,7 +20,7 @@ struct Options {
   std::string target = "cortex-m4", plugins;
   std::vector<std::string> ops;
   std::string file, old_text, new_text;  // of an error to plant
-  int32_t first = 0, count = 100, batch = 500, variant = kNone;
+  int32_t first = 0, count = 100, batch = 250, variant = kNone;
   bool worst = false;
 };
 
@@ -59,7 +59,7 @@ std::string DifferenceIn(const CaseNetwork &network, const std::vector<Inputs> &
 // Of `count` seeds from `first` on; how many cases it were.
 absl::StatusOr<size_t> CheckBatch(const Registry &registry, const Options &options, int32_t first, int32_t count) {
   CaseOptions cases;
-  cases.target = options.target, cases.select = options.ops;
+  cases.target = options.target, cases.ops = options.ops;
   cases.random_first = first, cases.random_count = count, cases.variant = options.variant;
   cases.worst = options.worst;
   Host host;
@@ -126,7 +126,7 @@ int main(int argc, char **argv) {
   CLI::App app{"random cases of ops on an emulated core, against the host"};
   app.add_option("--plugins", options.plugins, "folder of the ops")->required();
   app.add_option("--target", options.target, "core");
-  app.add_option("--op", options.ops, "part of an op's name, repeatable; all ops");
+  app.add_option("--op", options.ops, "name of an op, repeatable; all ops");
   app.add_option("--first", options.first, "first seed");
   app.add_option("--count", options.count, "seeds per op");
   app.add_option("--batch", options.batch, "seeds per network, fewer where its board has no memory for as many");

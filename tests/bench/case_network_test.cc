@@ -61,7 +61,7 @@ TEST(CaseNetwork, WorstCasesHoldTheEndsOfTheirInputs) {
   registry.LoadFolder(O2M_PLUGIN_DIR);
   Host host;
   CaseOptions options;
-  options.target = "cortex-m4", options.worst = true, options.select = {"mul", "reduce"}, options.random_count = 10;
+  options.target = "cortex-m4", options.worst = true, options.ops = {"mul", "reduce"}, options.random_count = 10;
   std::vector<std::string> names;
   for (options.random_first = 0; options.random_first < 1000; options.random_first += options.random_count) {
     const auto network = NetworkOfCases(registry, options, host);
@@ -72,7 +72,7 @@ TEST(CaseNetwork, WorstCasesHoldTheEndsOfTheirInputs) {
   EXPECT_THAT(names, ::testing::Contains("mul/finest_s8_s8_s8"));
   EXPECT_THAT(names, ::testing::Contains("reduce/mean_of_s16"));
   EXPECT_THAT(names, ::testing::Not(::testing::Contains("reduce/host_mean_of_s8")));
-  options.random_first = 0, options.random_count = 1, options.select = {"mul"};
+  options.random_first = 0, options.random_count = 1, options.ops = {"mul"};
   const auto network = NetworkOfCases(registry, options, host);
   ASSERT_TRUE(network.ok()) << network.status();
   ASSERT_EQ(network->compilation.graph.inputs.size(), 2u);
