@@ -11,6 +11,7 @@ set(test_environment "ONNX2MCU=${CMAKE_BINARY_DIR}/bin/onnx2mcu" "O2M_SOURCE=${C
     "O2M_BUILD=${CMAKE_BINARY_DIR}" "ASAN_OPTIONS=detect_leaks=1" "UBSAN_OPTIONS=print_stacktrace=1" "LC_ALL=C.UTF-8")
 set(python "${CMAKE_SOURCE_DIR}/.venv/bin/python")
 
+# o2m_gtest(TARGET LABEL [FILTER]): FILTER as --gtest_filter has it; all tests of the executable.
 function(o2m_gtest target label)
   target_link_libraries(${target} PRIVATE GTest::gmock GTest::gtest_main)
   target_compile_definitions(${target} PRIVATE "O2M_SOURCE_DIR=\"${CMAKE_SOURCE_DIR}\""
@@ -19,7 +20,7 @@ function(o2m_gtest target label)
   if(op_targets)
     add_dependencies(${target} ${op_targets})
   endif()
-  gtest_discover_tests(${target} DISCOVERY_MODE PRE_TEST TEST_PREFIX "${label}/"
+  gtest_discover_tests(${target} DISCOVERY_MODE PRE_TEST TEST_PREFIX "${label}/" TEST_FILTER "${ARGN}"
                        PROPERTIES LABELS ${label} TIMEOUT 600 ENVIRONMENT "${test_environment}")
 endfunction()
 

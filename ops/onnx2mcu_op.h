@@ -1,10 +1,10 @@
 /* onnx2mcu_op.h -- the one interface between the compiler and every operator.
  * Built-in ops (ops/) and third-party ops (plugins/) implement exactly this.
  * Standalone: includes only freestanding headers. All strings are NUL-terminated UTF-8.
- * Versioning: major 0 is a draft that may change; it becomes 1 when the kernels, the schedules and the convolutional
- * families all run on it. From then on major changes break; minor changes append fields at the end of a struct or add
- * an extension id. Anything new starts as an extension ("o2m.NAME/REV"). Structs that may grow open with struct_size,
- * set by whoever fills them; a reader stops at the smaller size. */
+ * Versioning: a major change breaks; a minor one appends fields at the end of a struct that opens with struct_size, adds
+ * a value to an enum or an extension id ("o2m.NAME/REV"), and nothing else. struct_size is set by whoever owns the
+ * struct: who reads or fills it looks there before touching a field that 1.0 did not have, and steps from one to the
+ * next in an array of them by struct_size of the first. Structs without struct_size never change: REV is raised. */
 #ifndef ONNX2MCU_OP_H_
 #define ONNX2MCU_OP_H_
 #include <stddef.h>
@@ -13,8 +13,8 @@
 extern "C" {
 #endif
 
-#define O2M_ABI_MAJOR 0
-#define O2M_ABI_MINOR 1
+#define O2M_ABI_MAJOR 1
+#define O2M_ABI_MINOR 0
 #define O2M_EXPORT __attribute__((visibility("default")))
 enum { O2M_MAX_RANK = 8, O2M_MAX_OPERANDS = 16, O2M_MAX_CONSTANTS = 8, O2M_NONE = -1 };
 

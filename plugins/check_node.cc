@@ -29,7 +29,11 @@ Bytes RandomConstant(const TensorSpec &tensor, Random &random) {
   return data;
 }
 
+constexpr size_t kFirstTensorSize = offsetof(o2m_tensor, data) + sizeof(o2m_tensor::data);  // as of ABI 1.0
+
 absl::StatusOr<TensorSpec> SpecOf(const o2m_tensor &tensor, Random &random) {
+  if (tensor.struct_size < kFirstTensorSize)
+    return absl::InvalidArgumentError("o2m_tensor.struct_size is too small; set it to sizeof(o2m_tensor)");
   if (tensor.rank < 0 || tensor.rank > O2M_MAX_RANK)
     return absl::InvalidArgumentError(absl::StrCat("rank ", tensor.rank, " is outside 0 .. ", int{O2M_MAX_RANK}));
   if (tensor.dtype < O2M_ANY || tensor.dtype > O2M_BOOL)
@@ -54,7 +58,7 @@ absl::Status AppendSpecs(const char *what, const o2m_tensor *tensors, int32_t co
   if (count < 0 || count > O2M_MAX_OPERANDS || (count > 0 && !tensors))
     return absl::InvalidArgumentError(absl::StrCat("the case has ", count, " ", what, "s"));
   for (int32_t i = 0; i < count; i++) {
-    absl::StatusOr<TensorSpec> spec = SpecOf(tensors[i], random);
+    absl::StatusOr<TensorSpec> spec = SpecOf(TensorAt(tensors, i), random);
     if (!spec.ok())
       return absl::InvalidArgumentError(absl::StrCat(what, " ", i, ": ", std::string(spec.status().message())));
     if (spec->name.empty()) spec->name = absl::StrCat(what, i);
@@ -129,7 +133,7 @@ std::vector<std::vector<int64_t>> CaseStrides(const o2m_case &c) {
   std::vector<std::vector<int64_t>> all;
   bool special = false;
   for (int32_t i = 0; i < c.input_count + c.output_count; i++) {
-    const o2m_tensor &t = i < c.input_count ? c.inputs[i] : c.outputs[i - c.input_count];
+    const o2m_tensor &t = i < c.input_count ? TensorAt(c.inputs, i) : TensorAt(c.outputs, i - c.input_count);
     const std::vector<int64_t> dense = DenseStrides({t.dims, t.dims + t.rank});
     std::vector<int64_t> strides(t.strides, t.strides + t.rank);
     for (int32_t d = 0; d < t.rank; d++)

@@ -18,6 +18,11 @@ namespace {
 
 using EntryPoint = const o2m_plugin *(*)(uint32_t);
 
+// Structs of plugins as of ABI 1.0: what every plugin of this major has. Fields behind are read after a look at
+// struct_size.
+constexpr size_t kFirstPluginSize = offsetof(o2m_plugin, ops) + sizeof(o2m_plugin::ops);
+constexpr size_t kFirstOpSize = offsetof(o2m_op, get_extension) + sizeof(o2m_op::get_extension);
+
 absl::Status Refuse(const std::string &reason) { return absl::InvalidArgumentError(reason); }
 
 // dlopen() maps what the program headers say and dies of SIGBUS where the file ends before that, so a truncated or
@@ -76,7 +81,7 @@ absl::StatusOr<const o2m_plugin *> Enter(void *handle) {
   if (plugin->abi_major != O2M_ABI_MAJOR)
     return Refuse(absl::StrCat("built for ABI ", Version(plugin->abi_major, plugin->abi_minor), ", this is ", ours,
                                "; rebuild it with this onnx2mcu_op.h"));
-  if (plugin->struct_size < sizeof(o2m_plugin))
+  if (plugin->struct_size < kFirstPluginSize)
     return Refuse("o2m_plugin.struct_size is too small; set it to sizeof(o2m_plugin)");
   if (plugin->op_count <= 0 || !plugin->ops) return Refuse("has no ops; list at least one in o2m_plugin.ops");
   return plugin;
@@ -86,7 +91,7 @@ absl::StatusOr<const o2m_plugin *> Enter(void *handle) {
 absl::Status CheckOp(const o2m_op *op, int index) {
   const std::string who = absl::StrCat("op ", index);
   if (!op) return Refuse(absl::StrCat(who, " is NULL; op_count may be too large"));
-  if (op->struct_size < sizeof(o2m_op))
+  if (op->struct_size < kFirstOpSize)
     return Refuse(absl::StrCat(who, ": o2m_op.struct_size is too small; set it to sizeof(o2m_op)"));
   if (!op->id || !*op->id) return Refuse(absl::StrCat(who, " has no id; name it like \"com.example.name\""));
   const char *missing = !op->match ? "match" : !op->infer ? "infer" : !op->run ? "run" : !op->emit ? "emit" : nullptr;
@@ -225,6 +230,11 @@ Host::Host() : host{} {
   host.host_data = this;
   host.error = KeepError;
   host.get_extension = HostExtension;
+}
+
+const o2m_tensor &TensorAt(const o2m_tensor *first, int32_t i) {
+  const auto *bytes = reinterpret_cast<const char *>(first);
+  return *reinterpret_cast<const o2m_tensor *>(bytes + static_cast<size_t>(i) * first->struct_size);
 }
 
 absl::Status ToStatus(o2m_status status, const Host &host, const std::string &where) {

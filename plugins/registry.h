@@ -63,6 +63,9 @@ struct Host {
   Host(const Host &) = delete;
   Host &operator=(const Host &) = delete;
 };
+// Tensor i of a case's array. The plugin may have been built with an older header, whose tensors are smaller.
+const o2m_tensor &TensorAt(const o2m_tensor *first, int32_t i);
+
 // The status an op returned, with the host's message, as absl::Status.
 absl::Status ToStatus(o2m_status status, const Host &host, const std::string &where);
 

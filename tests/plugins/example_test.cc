@@ -112,7 +112,8 @@ TEST_P(ExampleTest, TableIsHalfAStepFromHardSwish) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Languages, ExampleTest, ::testing::Values("hardswish", "hardswish_cpp"),
+INSTANTIATE_TEST_SUITE_P(Languages, ExampleTest,
+                         ::testing::Values("hardswish", "hardswish_cpp", "hardswish_first", "hardswish_next"),
                          [](const auto &test) { return std::string(test.param); });
 
 }  // namespace
