@@ -109,6 +109,51 @@ bool IsPointwise(const Rewriter &r, const FloatNode &node) {
          std::count(strides.begin(), strides.end(), 1) == 2;
 }
 
+// The weights and biases of two convolutions in a row, of which the first is 1x1, as one.
+struct ConvWeights {
+  Dims dims;
+  std::vector<float> weight, bias;
+};
+ConvWeights Composed(const ConvWeights &first, const ConvWeights &second) {
+  const int64_t in = first.dims[1], middle = second.dims[1], area = second.dims[2] * second.dims[3];
+  std::vector<double> weight(second.dims[0] * in * area), bias(second.bias.begin(), second.bias.end());
+  for (int64_t o = 0; o < second.dims[0]; o++)
+    for (int64_t c = 0; c < middle; c++)
+      for (int64_t k = 0; k < area; k++) {
+        const double w = second.weight[(o * middle + c) * area + k];
+        bias[o] += w * first.bias[c];
+        for (int64_t i = 0; i < in; i++) weight[(o * in + i) * area + k] += w * first.weight[c * in + i];
+      }
+  return {
+      {second.dims[0], in, second.dims[2], second.dims[3]}, {weight.begin(), weight.end()}, {bias.begin(), bias.end()}};
+}
+
+// The constants of a convolution in normal form; nothing where they are computed.
+std::optional<ConvWeights> WeightsOf(const Rewriter &r, NodeId id) {
+  if (id == kNone || !r.Is(id, "Conv") || !IsNormalConv(r.node(id), r.Rank(r.node(id).inputs[0]))) return std::nullopt;
+  const std::vector<TensorId> &inputs = r.node(id).inputs;
+  if (!r.IsFloatConstant(inputs[1]) || !r.IsFloatConstant(inputs[2])) return std::nullopt;
+  return ConvWeights{r.DimsOf(inputs[1]), r.Floats(inputs[1]), r.Floats(inputs[2])};
+}
+
+// W2 (W1 x + b1) + b2 = (W2 W1) x + (W2 b1 + b2) where W1 is 1x1: how the order of colours, and grey in place of
+// colours, reach the first layer. Padding stands for zeros before W2, so b1 must then be zero. Not where weights would
+// grow.
+bool PointwiseIntoConv(Rewriter &r, NodeId id) {
+  const FloatNode &node = r.node(id);
+  if (!r.Is(id, "Conv") || AttrInt(node, "group", 1) != 1 || !r.OneReader(node.inputs[0])) return false;
+  const NodeId before = r.ProducerId(node.inputs[0]);
+  const std::optional<ConvWeights> first = WeightsOf(r, before), second = WeightsOf(r, id);
+  if (!first || !second || !IsPointwise(r, r.node(before)) || first->dims[1] > first->dims[0]) return false;
+  const Dims pads = AttrInts(node, "pads");
+  const bool shifted = std::any_of(first->bias.begin(), first->bias.end(), [](float b) { return b != 0; });
+  if (shifted && std::count(pads.begin(), pads.end(), 0) != 4) return false;
+  const ConvWeights both = Composed(*first, *second);
+  r.SetInputs(id, {r.node(before).inputs[0], r.NewFloats(r.tensor(node.inputs[1]).name, both.dims, both.weight),
+                   r.NewFloats(r.tensor(node.inputs[2]).name, {both.dims[0]}, both.bias)});
+  return true;
+}
+
 // A 1x1 convolution of tokens that were transposed into an image is a linear layer: Conv(x^T) = (x W + b)^T.
 bool PointwiseOfTokens(Rewriter &r, NodeId id) {
   const FloatNode &node = r.node(id);
@@ -130,6 +175,7 @@ std::vector<Rewrite> ConvRewrites() {
   return {{"normal conv", NormalConv},
           {"batch norm to affine", BatchNormToAffine},
           {"pad into conv", PadIntoConv},
+          {"pointwise into conv", PointwiseIntoConv},
           {"pointwise of tokens", PointwiseOfTokens}};
 }
 

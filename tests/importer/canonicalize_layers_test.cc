@@ -71,6 +71,24 @@ TEST(Canonicalize, FoldsPixelScalingIntoAConvolution) {
   EXPECT_THAT(AttrInts(net.node(0), "pads"), ElementsAre(0, 0, 0, 0));
 }
 
+// A mix of channels, biased or not, before a convolution, padded or not.
+std::vector<std::string> OpsOfMix(bool biased, int64_t pad, Dims mix) {
+  Net net({1, mix[1], 8, 8});
+  net.Weights("m", mix).Weights("c", {mix[0]}).Weights("w", {6, mix[0], 4, 4});
+  biased ? net.Op("Conv", {"x", "m", "c"}, {"a"}) : net.Op("Conv", {"x", "m"}, {"a"});
+  net.Op("Conv", {"a", "w"}, {"y"}, {{"strides", Dims{4, 4}}, {"pads", Dims{pad, pad, pad, pad}}});
+  return net.Ops();
+}
+
+TEST(Canonicalize, FoldsAMixOfChannelsIntoAConvolution) {
+  EXPECT_THAT(OpsOfMix(false, 0, {3, 3, 1, 1}), ElementsAre("Conv"));
+  EXPECT_THAT(OpsOfMix(true, 0, {3, 1, 1, 1}), ElementsAre("Conv"));
+  EXPECT_THAT(OpsOfMix(false, 1, {3, 3, 1, 1}), ElementsAre("Conv"));
+  EXPECT_THAT(OpsOfMix(true, 1, {3, 3, 1, 1}), ElementsAre("Conv", "Conv"));   // padding is no bias
+  EXPECT_THAT(OpsOfMix(false, 0, {1, 3, 1, 1}), ElementsAre("Conv", "Conv"));  // weights would grow
+  EXPECT_THAT(OpsOfMix(false, 0, {3, 3, 2, 2}), ElementsAre("Conv", "Conv"));
+}
+
 TEST(Canonicalize, FoldsNoTermIntoAPaddedConvolution) {
   Net net({1, 3, 8, 8});
   net.Weights("std", {3, 1, 1})
