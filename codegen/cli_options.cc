@@ -57,8 +57,21 @@ void AddModel(CLI::App &app, CommandLine &c) {
   app.add_option("--calibrate", o.calibrate, "inputs for the quantiser: npy, npz, idx, folder of images; [NAME=]FILE")
       ->expected(-1)
       ->allow_extra_args(false);
-  app.add_option("--mean", o.mean, "pixel mean in units of pixel/255, one or one per channel");
-  app.add_option("--std", o.std, "pixel standard deviation, likewise");
+  app.add_option("--mean", o.pixels.mean, "pixel mean in units of pixel/255, one or one per channel");
+  app.add_option("--std", o.pixels.std, "pixel standard deviation, likewise");
+  app.add_option("--channels", o.pixels.channels, "order of the model's colours: rgb, bgr (default: rgb)");
+  app.add_option(
+         "--input-format", o.pixels.input_format,
+         "pixels as the caller has them: gray, rgb, bgr, rgb565, rgb565be (default: planes, as the model has them)")
+      ->type_name("FORMAT");
+  app.add_option("--input-size", o.pixels.input_size, "the caller's image, with --input-format (default: the model's)")
+      ->type_name("WxH");
+  app.add_option("--crop", o.pixels.crop, "what is taken of it: the middle, or from a place (default: all)")
+      ->type_name("WxH[+X+Y]");
+  app.add_option("--resize", o.pixels.resize,
+                 "what that is scaled to, or its shorter side, before the middle of the model's size is taken "
+                 "(default: the model's size)")
+      ->type_name("WxH|N");
   app.add_option("--optimize", o.optimize, "what to favour")
       ->check(CLI::IsMember({"balanced", "speed", "ram", "flash"}))
       ->capture_default_str();

@@ -28,8 +28,9 @@ constexpr int kFitRounds = 3;
 constexpr int64_t kCalibrationLimit = 128;  // samples; more move the ranges by less than their noise
 
 const std::vector<std::string> &PassNames() {
-  static const std::vector<std::string> names = {"read",     "fold",  "canonical", "lower",   "views",    "reassociate",
-                                                 "quantize", "legal", "fuse",      "weights", "schedule", "pack"};
+  static const std::vector<std::string> names = {"read",    "fold",        "canonical", "lower", "views",
+                                                 "layout",  "reassociate", "quantize",  "legal", "fuse",
+                                                 "weights", "schedule",    "pack"};
   return names;
 }
 
@@ -62,7 +63,7 @@ absl::StatusOr<Graph> Import(const CompileOptions &options, Preprocessing *prepr
   O2M_RETURN_IF_ERROR(ReadDialect(graph));
 
   // Pixels become the input where the normalisation is known. From here on every input has its final type.
-  O2M_ASSIGN_OR_RETURN(*preprocessing, PreprocessingOf(graph, options.mean, options.std));
+  O2M_ASSIGN_OR_RETURN(*preprocessing, PreprocessingOf(graph, options.pixels));
   if (graph.integerised && preprocessing->known())
     return absl::InvalidArgumentError(
         absl::StrCat(graph.file, ": an integerised model takes integers as they are; leave out --mean and --std"));
@@ -237,10 +238,11 @@ absl::StatusOr<Graph> LowerModel(const CompileOptions &options, const Registry &
   DumpAfter("views", graph, options);
 
   // The caller's order of the image's elements.
-  if (options.layout == "hwc") {
-    O2M_RETURN_IF_ERROR(SetChannelsLast(graph));
-    DumpAfter("layout", graph, options);
-  }
+  if (options.layout == "hwc") O2M_RETURN_IF_ERROR(SetChannelsLast(graph, "--layout=hwc", graph.inputs));
+  if (preprocessing.formatted())
+    O2M_RETURN_IF_ERROR(
+        SetChannelsLast(graph, absl::StrCat("--input-format=", preprocessing.format.name), {graph.inputs[0]}));
+  DumpAfter("layout", graph, options);
 
   // Where asked for: what is held whole is the input, not what is projected from it.
   if (options.recompute) {

@@ -26,7 +26,7 @@ struct CompileOptions {
   bool all_ram = false;                // all regions of the board
   int32_t call_price = 0;              // o2m_target.call_price
   std::vector<std::string> calibrate;  // FILE or NAME=FILE
-  std::string mean, std;
+  PixelOptions pixels;
   std::string optimize = "balanced", residual = "auto", gelu = "lut";
   std::string weights = "s8";     // bits of weights: s8; auto: fewer where flash asks for it; or that form everywhere
   std::vector<std::string> wide;  // tensors to hold as s16 where ops take that

@@ -45,12 +45,18 @@ void AppendQuant(const std::string &prefix, const Tensor &tensor, std::vector<Ma
   macros->push_back({prefix + "_ZERO_POINT", absl::StrCat(tensor.quant.zero_point[0]), "q of 0.0"});
 }
 
-void AppendInput(const Graph &graph, int i, std::vector<Macro> *macros) {
+std::string PixelText(const CompileOptions &options) {
+  for (const PixelFormat &format : PixelFormats())
+    if (format.name == options.pixels.input_format) return absl::StrCat("pixel by pixel: ", format.text);
+  return "pixels as they are, 0 to 255";
+}
+
+void AppendInput(const Graph &graph, int i, const CompileOptions &options, std::vector<Macro> *macros) {
   const Tensor &tensor = graph.tensors[graph.inputs[i]];
   const std::string prefix = InputMacro(graph, i);
   macros->push_back({prefix + "_BYTES", absl::StrCat(BytesOf(tensor)), DtypeAndShape(tensor)});
   if (IsPixels(tensor)) {
-    macros->push_back({prefix + "_DTYPE_U8", "1", "pixels as they are, 0 to 255"});
+    macros->push_back({prefix + "_DTYPE_U8", "1", i == 0 ? PixelText(options) : "pixels as they are, 0 to 255"});
   } else {
     AppendQuant(prefix, tensor, macros);
   }
@@ -213,7 +219,7 @@ std::string EmitHeader(const Compilation &compilation, const CompileOptions &opt
   if (!options.sections.arena.empty())
     macros.push_back(
         {upper + "_ARENA_SECTION", SectionAttribute(options.sections.arena), "for the arena's definition"});
-  for (size_t i = 0; i < graph.inputs.size(); i++) AppendInput(graph, static_cast<int>(i), &macros);
+  for (size_t i = 0; i < graph.inputs.size(); i++) AppendInput(graph, static_cast<int>(i), options, &macros);
   AppendRows(compilation, &macros);
   AppendImageOffset(compilation, &macros);
   for (size_t i = 0; i < graph.outputs.size(); i++) AppendOutput(graph, static_cast<int>(i), &macros);

@@ -121,6 +121,14 @@ std::string Banner(const Compilation &compilation, const CompileOptions &options
   if (!compilation.board.id.empty()) absl::StrAppend(&flags, " --board=", compilation.board.id);
   if (options.stream != "auto") absl::StrAppend(&flags, " --stream=", options.stream);
   if (options.layout != "chw") absl::StrAppend(&flags, " --layout=", options.layout);
+  const PixelOptions &pixels = options.pixels;
+  const std::pair<const char *, std::string> of_pixels[] = {{"channels", pixels.channels},
+                                                            {"input-format", pixels.input_format},
+                                                            {"input-size", pixels.input_size},
+                                                            {"crop", pixels.crop},
+                                                            {"resize", pixels.resize}};
+  for (const auto &[option, value] : of_pixels)
+    if (!value.empty()) absl::StrAppend(&flags, " --", option, "=", value);
   if (options.image_in_arena) absl::StrAppend(&flags, " --image-in-arena");
   if (options.weights_at > 0) absl::StrAppend(&flags, " --weights-at=0x", absl::Hex(options.weights_at));
   if (options.stage_hook) absl::StrAppend(&flags, " --stage-hook");

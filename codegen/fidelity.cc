@@ -29,7 +29,7 @@ Fidelity FidelityOf(const EngineRun &real, const EngineRun &integer) {
 absl::StatusOr<std::optional<RoundingChange>> MeasureRounding(const Compilation &exact, const Compilation &numeric,
                                                               const CompileOptions &options) {
   if (options.calibrate.empty()) return std::nullopt;
-  O2M_ASSIGN_OR_RETURN(const Preprocessing preprocessing, PreprocessingOf(exact.graph, options.mean, options.std));
+  O2M_ASSIGN_OR_RETURN(const Preprocessing preprocessing, PreprocessingOf(exact.graph, options.pixels));
   O2M_ASSIGN_OR_RETURN(const std::vector<InputSet> sets,
                        ReadAllInputs(options.calibrate, exact.graph, preprocessing, kInputs));
   O2M_ASSIGN_OR_RETURN(const EngineRun real, RunFloat(exact.graph, sets, sets[0].count));

@@ -90,7 +90,7 @@ uint8_t PixelOf(float normalized, float mean, float std) {
   return static_cast<uint8_t>(std::clamp(std::lround((normalized * std + mean) * 255), 0L, 255L));
 }
 
-// Floats are fed after normalisation; a network that takes pixels needs them from before.
+// Floats are fed after normalisation; a network that takes pixels needs them from before, in the model's channels.
 void ToPixels(InputSet &set, const Preprocessing &p) {
   const int64_t size = ElementCount(set.dims), plane = set.dims[set.dims.size() - 1] * set.dims[set.dims.size() - 2];
   set.u8.resize(set.f32.size());
@@ -99,6 +99,36 @@ void ToPixels(InputSet &set, const Preprocessing &p) {
     set.u8[i] = PixelOf(set.f32[i], p.mean[c], p.std[c]);
   }
   set.f32.clear();
+}
+
+// Pictures in red, green and blue, or grey, to what a camera of that format gives; `dims` are those of the input.
+void ToCamera(InputSet &set, const PixelFormat &format, const Dims &dims) {
+  const int64_t area = dims[2] * dims[3];
+  std::vector<uint8_t> bytes;
+  bytes.reserve(set.count * format.bytes * area);
+  for (int64_t n = 0; n < set.count; n++) {
+    const std::vector<uint8_t> picture = EncodePicture(format, set.u8.data() + n * format.colours * area, area);
+    bytes.insert(bytes.end(), picture.begin(), picture.end());
+  }
+  set.u8 = std::move(bytes), set.dims = dims;
+}
+
+// The planes of a model whose channels are blue, green and red as red, green and blue.
+void ReverseColours(InputSet &set) {
+  const int64_t size = ElementCount(set.dims), area = size / 3;
+  for (int64_t n = 0; n < set.count; n++) {
+    const auto picture = set.u8.begin() + n * size;
+    std::swap_ranges(picture, picture + area, picture + 2 * area);
+  }
+}
+
+// An array of packed pixels as a camera wrote them, [n, H, W, bytes].
+bool HoldsBytes(const std::string &text, const Tensor &input) {
+  const FileAndKey source = SplitKey(text);
+  auto arrays = ReadArrays(source.file);
+  if (!arrays.ok()) return false;
+  const auto array = ChooseArray(*std::move(arrays), source, input.name, input.dims);
+  return array.ok() && FitsChannelsLast(*array, input.dims);
 }
 
 absl::Status NeedsPreprocessing(const std::string &file) {
@@ -136,15 +166,25 @@ absl::StatusOr<InputSet> FromFile(const std::string &text, const std::string &na
 absl::StatusOr<InputSet> ReadInputs(const std::string &file, const Graph &graph, int index,
                                     const Preprocessing &preprocessing, int64_t limit) {
   const Tensor &input = graph.tensors[graph.inputs[index]];
-  const bool folder = std::filesystem::is_directory(file);
-  O2M_ASSIGN_OR_RETURN(InputSet set,
-                       folder ? FromFolder(file, input.dims, limit) : FromFile(file, input.name, input.dims, limit));
+  const bool folder = std::filesystem::is_directory(file), camera = preprocessing.formatted() && index == 0;
+  Dims dims = input.dims;  // of what the file holds: pictures, where a camera's bytes are the input
+  if (camera) dims[1] = preprocessing.format.colours;
+  const bool raw = camera && !folder && preprocessing.format.packed && HoldsBytes(file, input);
+  O2M_ASSIGN_OR_RETURN(InputSet set, folder ? FromFolder(file, dims, limit)
+                                            : FromFile(file, input.name, raw ? input.dims : dims, limit));
   if (set.count == 0)
     return absl::InvalidArgumentError(absl::StrCat(file, ": holds no sample; at least one is needed"));
   const bool pixels = preprocessing.known() && index == 0;
   if (set.pixels && !pixels && graph.integerised) set.f32.assign(set.u8.begin(), set.u8.end());  // integers as they are
   if (set.pixels && !pixels && !graph.integerised) return NeedsPreprocessing(file);
+  if (camera && !set.pixels && preprocessing.std.size() > 1 && dims[1] == 1)
+    return absl::InvalidArgumentError(absl::StrCat(file,
+                                                   ": floats are fed after normalisation, which differs between the ",
+                                                   "channels of one grey; give u8 pixels"));
+  const bool reversed = camera && !set.pixels && preprocessing.bgr && dims[1] == 3;
   if (!set.pixels && pixels) ToPixels(set, preprocessing);
+  if (reversed) ReverseColours(set);
+  if (camera && !raw) ToCamera(set, preprocessing.format, input.dims);
   set.pixels = pixels;
   for (float v : set.f32)
     if (!std::isfinite(v))

@@ -40,7 +40,7 @@ absl::StatusOr<Run> RunModel(const CommandLine &command, const Registry &registr
     O2M_ASSIGN_OR_RETURN(compilation, CompileFor(command, registry, host));
     run.graph = compilation.graph;
   }
-  O2M_ASSIGN_OR_RETURN(const Preprocessing preprocessing, PreprocessingOf(run.graph, options.mean, options.std));
+  O2M_ASSIGN_OR_RETURN(const Preprocessing preprocessing, PreprocessingOf(run.graph, options.pixels));
   O2M_ASSIGN_OR_RETURN(const std::vector<InputSet> sets,
                        ReadAllInputs(command.inputs, run.graph, preprocessing, command.limit));
   run.count = sets[0].count;

@@ -133,7 +133,7 @@ absl::Status RunOnEngine(const CommandLine &command, const Compilation &c, const
 
 absl::StatusOr<Validation> Validate(const CommandLine &command, const Compilation &c, Host &host) {
   const CompileOptions &options = command.compile;
-  O2M_ASSIGN_OR_RETURN(const Preprocessing preprocessing, PreprocessingOf(c.graph, options.mean, options.std));
+  O2M_ASSIGN_OR_RETURN(const Preprocessing preprocessing, PreprocessingOf(c.graph, options.pixels));
   O2M_ASSIGN_OR_RETURN(const std::vector<InputSet> sets,
                        ReadAllInputs(command.inputs, c.graph, preprocessing, command.limit));
   Validation v;

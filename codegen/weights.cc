@@ -62,7 +62,7 @@ absl::StatusOr<std::vector<Sample>> HarmInputs(const CompileOptions &options, co
         seed = seed * 6364136223846793005u + 1442695040888963407u, byte = static_cast<uint8_t>(seed >> 33);
     return samples;
   }
-  O2M_ASSIGN_OR_RETURN(const Preprocessing preprocessing, PreprocessingOf(graph, options.mean, options.std));
+  O2M_ASSIGN_OR_RETURN(const Preprocessing preprocessing, PreprocessingOf(graph, options.pixels));
   O2M_ASSIGN_OR_RETURN(const std::vector<InputSet> sets,
                        ReadAllInputs(options.calibrate, graph, preprocessing, kHarmInputs));
   for (int64_t n = 0; n < sets[0].count; n++)

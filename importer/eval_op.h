@@ -49,6 +49,7 @@ std::vector<OpEntry> QuantOps();
 std::vector<OpEntry> IntegerOps();
 std::vector<OpEntry> FusedQuantOps();
 std::vector<OpEntry> ContribOps();
+std::vector<OpEntry> CameraOps();
 
 // ---- Messages: the text after "node 'x' (Op, opset n): " ----
 template <class... T>

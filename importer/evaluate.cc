@@ -18,7 +18,7 @@ OpTable MakeTable() {
   OpTable table;
   for (const auto &family : {ArithmeticOps(), UnaryOps(), MatMulOps(), EinsumOps(), ConvOps(), NormOps(), ReduceOps(),
                              ShapeOps(), MovementOps(), IndexOps(), ResizeOps(), AttentionOps(), QuantOps(),
-                             FusedQuantOps(), ContribOps(), IntegerOps(), TransposedOps(), SelectOps()}) {
+                             FusedQuantOps(), ContribOps(), IntegerOps(), TransposedOps(), SelectOps(), CameraOps()}) {
     for (const OpEntry &entry : family) table.emplace(entry.name, entry);
   }
   return table;

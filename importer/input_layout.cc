@@ -28,11 +28,11 @@ const Node *ReaderOf(const Graph &graph, const std::vector<TensorId> &ids) {
 
 }  // namespace
 
-absl::Status SetChannelsLast(Graph &graph) {
-  for (TensorId input : graph.inputs) {
+absl::Status SetChannelsLast(Graph &graph, const std::string &option, const std::vector<TensorId> &inputs) {
+  for (TensorId input : inputs) {
     const Tensor &tensor = graph.tensors[input];
     const std::string where =
-        absl::StrCat(graph.file, ": --layout=hwc: input '", tensor.name, "' [", absl::StrJoin(tensor.dims, ","), "] ");
+        absl::StrCat(graph.file, ": ", option, ": input '", tensor.name, "' [", absl::StrJoin(tensor.dims, ","), "] ");
     const std::vector<int64_t> strides = ChannelsLast(tensor.dims);
     if (strides.empty()) return absl::InvalidArgumentError(where + "is no image [C,H,W]; leave the option out");
     if (const Node *reader = ReaderOf(graph, SetBaseStrides(graph, input, strides)))

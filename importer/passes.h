@@ -33,9 +33,9 @@ absl::Status LowerToOps(Graph &graph, const Registry &registry);
 // "views". Gives every tensor that the op nodes touch its base, offset and strides; inserts copies where needed.
 absl::Status ResolveViews(Graph &graph, const Registry &registry);
 
-// "layout", where asked for: the caller gives images [.., C, H, W] as [H][W][C], as cameras do. InvalidArgument where
-// an input is no image, or is read in an order that no strides can say.
-absl::Status SetChannelsLast(Graph &graph);
+// "layout", where asked for by an option (named in messages): the caller gives these inputs, images [.., C, H, W], as
+// [H][W][C], as cameras do. InvalidArgument where one is no image, or is read in an order that no strides can say.
+absl::Status SetChannelsLast(Graph &graph, const std::string &option, const std::vector<TensorId> &inputs);
 
 // "reassociate", where asked for. Attention over the layer's input instead of keys and values projected from it:
 // q (x Wk)^T = (q Wk^T) x^T and A (x Wv + b) = (A x) Wv + b, head by head (Jung et al., "fused-weight self-attention").

@@ -7,19 +7,9 @@
 #include "importer/ir/graph.h"
 #include "importer/ir/op_node.h"
 #include "importer/ir/status.h"
+#include "importer/quant/preprocessing.h"
 
 namespace onnx2mcu {
-
-// mean and std in units of pixel/255, one entry or one per channel; empty: the input is not pixels.
-struct Preprocessing {
-  std::vector<float> mean, std;
-  bool known() const { return !std.empty(); }
-};
-// From --mean/--std, else from the ONNX metadata "onnx2mcu.mean" / "onnx2mcu.std" (comma separated).
-absl::StatusOr<Preprocessing> PreprocessingOf(const Graph &graph, const std::string &mean, const std::string &std);
-// Makes u8 pixels the graph's input: input' in 0..255, real = (input'/255 - mean)/std as float nodes that
-// Canonicalize() then folds into the first layer. Call before Canonicalize().
-absl::Status ApplyPreprocessing(Graph &graph, const Preprocessing &preprocessing);
 
 struct QuantOptions {
   std::string residual = "auto";  // auto | s8 | s16

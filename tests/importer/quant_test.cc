@@ -140,18 +140,24 @@ Graph ImageGraph() {
   return graph;
 }
 
+PixelOptions Pixels(const std::string &mean, const std::string &std, const std::string &format = "") {
+  PixelOptions options;
+  options.mean = mean, options.std = std, options.input_format = format;
+  return options;
+}
+
 TEST(Preprocessing, ComesFromMetadataAndOptionsWin) {
   Graph graph = ImageGraph();
   graph.metadata = {{"onnx2mcu.mean", "0.5"}, {"onnx2mcu.std", "0.25"}};
-  EXPECT_EQ(PreprocessingOf(graph, "", "")->mean, std::vector<float>{0.5f});
-  EXPECT_EQ(PreprocessingOf(graph, "0.1", "0.2")->std, std::vector<float>{0.2f});
-  EXPECT_FALSE(PreprocessingOf(ImageGraph(), "", "")->known());
+  EXPECT_EQ(PreprocessingOf(graph, {})->mean, std::vector<float>{0.5f});
+  EXPECT_EQ(PreprocessingOf(graph, Pixels("0.1", "0.2"))->std, std::vector<float>{0.2f});
+  EXPECT_FALSE(PreprocessingOf(ImageGraph(), {})->known());
 }
 
 TEST(Preprocessing, RefusesWhatCannotBe) {
-  EXPECT_FALSE(PreprocessingOf(ImageGraph(), "0.1,0.2", "0.5").ok());
-  EXPECT_FALSE(PreprocessingOf(ImageGraph(), "0.1", "0").ok());
-  EXPECT_FALSE(PreprocessingOf(ImageGraph(), "a", "1").ok());
+  EXPECT_FALSE(PreprocessingOf(ImageGraph(), Pixels("0.1,0.2", "0.5")).ok());
+  EXPECT_FALSE(PreprocessingOf(ImageGraph(), Pixels("0.1", "0")).ok());
+  EXPECT_FALSE(PreprocessingOf(ImageGraph(), Pixels("a", "1")).ok());
   Graph graph = ImageGraph();
   EXPECT_FALSE(ApplyPreprocessing(graph, {{0.1f, 0.2f}, {1.0f, 1.0f}}).ok());
 }
@@ -168,6 +174,66 @@ TEST(Preprocessing, PixelsGiveTheNormalisedImage) {
   EXPECT_NEAR((*out)[0].f[0], 1.0, 1e-5);
   EXPECT_NEAR((*out)[0].f[16], 3.0, 1e-5);
   EXPECT_NEAR((*out)[0].f[47], 1.0, 1e-5);
+}
+
+// What the image graph makes of bytes that are 1, 2, 3, ... pixel plane by pixel plane, with plain pixels as its input.
+std::vector<float> ImageOf(const PixelOptions &options) {
+  Graph graph = ImageGraph();
+  const auto p = PreprocessingOf(graph, options);
+  if (!p.ok() || !ApplyPreprocessing(graph, *p).ok()) return {};
+  Value bytes{DType::kF32, graph.tensors[graph.inputs[0]].dims, {}, {}};
+  for (int64_t i = 0; i < ElementCount(bytes.dims); i++) bytes.f.push_back(static_cast<float>(i + 1));
+  const auto out = Evaluate(graph, {bytes});
+  return out.ok() ? (*out)[0].f : std::vector<float>{};
+}
+
+TEST(Preprocessing, PutsColoursInTheModelsOrder) {
+  const std::string unit = "0.00392156862745098";  // 1/255: pixels stay what they are
+  const std::vector<float> bgr = ImageOf(Pixels("0", unit, "bgr"));
+  ASSERT_EQ(bgr.size(), 48u);
+  EXPECT_FLOAT_EQ(bgr[0], 33);
+  EXPECT_FLOAT_EQ(bgr[47], 16);
+  PixelOptions both = Pixels("0", unit, "bgr");
+  both.channels = "bgr";
+  EXPECT_FLOAT_EQ(ImageOf(both)[0], 1);
+  const std::vector<float> grey = ImageOf(Pixels("0", unit, "gray"));
+  EXPECT_FLOAT_EQ(grey[0], 1);
+  EXPECT_FLOAT_EQ(grey[47], 16);
+  const std::vector<float> packed = ImageOf(Pixels("0", unit, "rgb565"));  // first pixel: bytes 1 and 17
+  EXPECT_FLOAT_EQ(packed[0], 17 / 8 * 8 + 17 / 8 / 4);
+  EXPECT_FLOAT_EQ(packed[32], 1 * 8 + 1 / 4);
+}
+
+TEST(Preprocessing, TakesAWindowAndScalesIt) {
+  const std::string unit = "0.00392156862745098";
+  PixelOptions options = Pixels("0", unit, "gray");
+  options.input_size = "8x6", options.crop = "4x4+1+2";
+  EXPECT_FLOAT_EQ(ImageOf(options)[0], 2 * 8 + 1 + 1);
+  options.crop = "", options.input_size = "8x8";
+  const std::vector<float> halved = ImageOf(options);
+  ASSERT_EQ(halved.size(), 48u);
+  EXPECT_NEAR(halved[5], (8 * 2.5 + 2.5 + 1), 0.6);  // the middle of pixels 2 and 3 of rows 2 and 3
+}
+
+TEST(Preprocessing, RefusesSizesThatCannotBe) {
+  PixelOptions options = Pixels("0", "1", "gray");
+  const auto refused = [&options] {
+    Graph graph = ImageGraph();
+    const auto p = PreprocessingOf(graph, options);
+    return !p.ok() || !ApplyPreprocessing(graph, *p).ok();
+  };
+  EXPECT_FALSE(refused());
+  for (const char *crop : {"5x5", "4x4+1+0", "0x4", "4", "4x4+1", "axb", "4x4+1+-1"}) {
+    options.crop = crop;
+    EXPECT_TRUE(refused()) << crop;
+  }
+  options.crop = "", options.resize = "3";
+  EXPECT_TRUE(refused());
+  options = Pixels("0", "1");
+  options.input_size = "8x8";  // of what format?
+  EXPECT_TRUE(refused());
+  EXPECT_FALSE(PreprocessingOf(ImageGraph(), Pixels("0", "1", "yuv")).ok());
+  EXPECT_FALSE(PreprocessingOf(ImageGraph(), Pixels("", "", "rgb565")).ok());
 }
 
 }  // namespace

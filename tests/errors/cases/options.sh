@@ -24,6 +24,16 @@ case_ram_negative() { refused '--ram' "'-5K' is not a size" '320K' compiling sou
 case_flash_zero() { refused '--flash' "'0' is not a size" '320K' compiling sound --flash=0; }
 case_mean_not_a_number() { refused '--mean' "'grey'" 'one per channel' compiling image --mean=grey; }
 case_mean_and_std_differ() { refused '--mean' '2.*--std.* 3' 'one of each' compiling image --mean=0,0 --std=1,1,1; }
+pixels() { compiling image --mean=0.5 --std=0.25 "$@"; }
+case_input_format_unknown() { refused '--input-format' "'rgb556'" "nearest is 'rgb565'" pixels --input-format=rgb556; }
+case_input_format_unnormalised() {
+  refused '--input-format=rgb565' 'not known' '--mean and --std' compiling image --input-format=rgb565
+}
+case_channels_unknown() { refused '--channels' "'grb'" 'rgb and bgr' pixels --channels=grb; }
+case_crop_outside() { refused '--crop' 'does not lie within' '--input-size' pixels --input-format=gray --crop=4000x2; }
+case_crop_of_planes() { refused '--crop' 'how a pixel lies' 'give --input-format' pixels --crop=2x2; }
+case_resize_not_a_size() { refused '--resize' "'half'" '320x240' pixels --input-format=gray --resize=half; }
+case_resize_too_small() { refused '--resize' "smaller than the model's" 'or more' pixels --input-format=gray --resize=1; }
 case_std_zero() { refused '--std' 'not positive' 'divides|positive' compiling image --std=0; }
 case_ram_below_the_stack() { refused 'sound\.onnx' '512 B.*stack' '--ram more' compiling sound --ram=512; }
 case_ram_region_missing() {

@@ -1,0 +1,70 @@
+# A camera's bytes as the input: --input-format, --input-size, --crop, --resize and --channels. The integers are those of the
+# same network on planes that numpy made by the definition, and the emulated core gives the bytes of the host.
+. "$(dirname "$0")/lib.sh"
+camera() { "$python" "$O2M_SOURCE/tests/e2e/camera.py" "$@"; }
+camera make
+
+normal=(--mean=0.4,0.45,0.5 --std=0.2,0.25,0.3)
+# same MODEL CHANNELS PICTURES FORMAT CROP FULL OPTIONS...
+same() {
+  local model=$1 channels=$2 pictures=$3 format=$4 crop=$5 full=$6 pixels=("${normal[@]}")
+  shift 6
+  [ "$channels" = 3 ] || pixels=(--mean=0.4 --std=0.3)
+  local given=("$model.onnx" -q "${pixels[@]}" --input-format="$format" "$@")
+  camera planes "$pictures" "$format" "$crop" "$full" "$channels"
+  tool run "$model.onnx" -q "${pixels[@]}" --inputs=planes.npy --calibrate=planes.npy -o planes.npz >/dev/null
+  tool run "${given[@]}" --inputs="$pictures" --calibrate="$pictures" -o camera.npz >/dev/null || fail "run $format $*"
+  camera equal planes.npz camera.npz || fail "$model $format $* is not what the definition says"
+  tool validate "${given[@]}" --inputs="$pictures" --calibrate="$pictures" --limit=3 --json >validate.json || fail "validate"
+  "$python" -c 'import json; v = json.load(open("validate.json")); assert v["host_target_diff_bytes"] == 0, v' ||
+    fail "$model $format $*: the core computes something else"
+  echo "$model $format $*: as defined"
+}
+same colour 3 small.npy rgb same same
+same colour 3 small.npy bgr same same
+same colour 3 small.npy rgb565 same same
+same colour 3 small.npy rgb565be same same --image-in-arena
+same grey 1 small.npy rgb same same
+same colour 3 large.npy bgr 16x12 same --input-size=40x27 --crop=16x12
+same colour 3 large.npy rgb565 same 16x12 --input-size=40x27
+same colour 3 double.npy rgb same 16x12 --input-size=32x24
+same colour 3 large.npy rgb 36x27 20x15 --input-size=40x27 --crop=36x27 --resize=15
+same grey 1 large.npy rgb565be same 17x13 --input-size=40x27 --resize=17x13
+
+# A model whose channels are blue, green, red: the planes the other way round.
+"$python" -c 'import numpy; x = numpy.load("small.npy"); numpy.save("reversed.npy", x[..., ::-1])'
+for format in rgb bgr rgb565; do
+  tool run colour.onnx -q "${normal[@]}" --input-format=$format --channels=bgr --inputs=small.npy --calibrate=small.npy -o a.npz >/dev/null
+  [ $format = rgb565 ] ||
+    tool run colour.onnx -q "${normal[@]}" --inputs=reversed.npy --calibrate=reversed.npy -o b.npz >/dev/null
+  [ $format = rgb565 ] || camera equal a.npz b.npz || fail "--channels=bgr --input-format=$format"
+done
+
+# Grey for a model in colour: as three equal planes, to float accuracy.
+"$python" - <<'EOS'
+import numpy
+grey = numpy.load("small.npy")[..., 1]
+numpy.save("one.npy", grey)
+numpy.save("three.npy", numpy.stack([grey] * 3, 1))
+EOS
+for model in colour padded; do
+  tool run $model.onnx -q "${normal[@]}" --input-format=gray --inputs=one.npy --engine=float -o one.npz >/dev/null
+  tool run $model.onnx -q "${normal[@]}" --inputs=three.npy --engine=float -o three.npz >/dev/null
+  "$python" -c 'import numpy; a, b = (numpy.load(n)["output"] for n in ("one.npz", "three.npz"))
+assert abs(a - b).max() < 1e-5 * abs(b).max(), (a, b)' || fail "grey for $model"
+done
+tool compile colour.onnx -q "${normal[@]}" --input-format=gray --calibrate=one.npy --target=host -o gray >/dev/null
+[ "$(grep -c o2m_conv gray/colour.c)" -le 1 ] && ! ls gray | grep -q camera || fail "grey is not in the first layer"
+
+# Rows of packed pixels, of the model's size and twice that, pushed one by one: the bytes of the whole image.
+rows_of() {  # PICTURES OPTIONS...
+  rm -rf rows
+  tool compile colour.onnx -q "${normal[@]}" --input-format=rgb565 --calibrate="$1" "${@:2}" --stream=on --target=host -o rows >/dev/null ||
+    fail "rows of $*"
+  "$python" "$O2M_SOURCE/tests/e2e/streaming.py" rows hwc >main.c
+  gcc-12 -std=c11 -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -I rows main.c rows/*.c -o program || fail "build"
+  ./program >errors.txt 2>&1 || fail "rows of $*: $(head -n 5 errors.txt)"
+}
+rows_of double.npy --input-size=32x24
+rows_of small.npy
+grep -q '// u8 \[12\]\[16\]\[2\]' rows/colour.h && grep -q 'RGB565, low byte first' rows/colour.h || fail "the header does not say"
