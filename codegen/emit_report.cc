@@ -131,7 +131,9 @@ std::string EmitReport(const ProgramText &program, const Compilation &compilatio
                  {"model_sha256", graph.sha256},  {"target", compilation.target.id},
                  {"board", compilation.board.id}, {"onnx2mcu_version", O2M_VERSION}};
   report["input"] = TensorJson(graph.tensors[graph.inputs[0]]);
-  report["input"]["layout"] = options.layout;
+  const std::string &format = options.pixels.input_format;
+  report["input"]["layout"] = format.empty() ? options.layout : "hwc";
+  if (!format.empty()) report["input"]["format"] = format;
   report["inputs"] = Json::array();
   report["outputs"] = Json::array();
   for (const TensorId id : graph.inputs) report["inputs"].push_back(TensorJson(graph.tensors[id]));

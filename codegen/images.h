@@ -13,7 +13,12 @@ struct ImageFolder {
   std::vector<uint8_t> chw;     // [count, channels, height, width]
   std::vector<int64_t> labels;  // empty without sub-folders
 };
-// Every image must have the model's height and width; grey and colour are converted to `channels` (1 or 3).
-absl::StatusOr<ImageFolder> ReadImages(const std::string &folder, int channels, int height, int width, int64_t limit);
+// What to read: height and width of every image; grey and colour are converted to `channels` (1 or 3). scaled: an image
+// of another size is scaled, the middle of it in these proportions; else it is refused.
+struct ImageSize {
+  int channels, height, width;
+  bool scaled;
+};
+absl::StatusOr<ImageFolder> ReadImages(const std::string &folder, const ImageSize &size, int64_t limit);
 
 }  // namespace onnx2mcu

@@ -138,14 +138,14 @@ absl::Status NeedsPreprocessing(const std::string &file) {
       "pixel/255 (--mean=0 --std=1 for plain 0..1), or float inputs"));
 }
 
-absl::StatusOr<InputSet> FromFolder(const std::string &folder, const Dims &dims, int64_t limit) {
+absl::StatusOr<InputSet> FromFolder(const std::string &folder, const Dims &dims, bool camera, int64_t limit) {
   const size_t r = dims.size();
   if (r < 3 || (dims[r - 3] != 1 && dims[r - 3] != 3))
     return absl::InvalidArgumentError(
         absl::StrCat(folder, ": a folder of images does not fit an input of ", Shape(dims), "; give an array file"));
-  O2M_ASSIGN_OR_RETURN(ImageFolder images,
-                       ReadImages(folder, static_cast<int>(dims[r - 3]), static_cast<int>(dims[r - 2]),
-                                  static_cast<int>(dims[r - 1]), limit));
+  const ImageSize size = {static_cast<int>(dims[r - 3]), static_cast<int>(dims[r - 2]), static_cast<int>(dims[r - 1]),
+                          camera};
+  O2M_ASSIGN_OR_RETURN(ImageFolder images, ReadImages(folder, size, limit));
   return InputSet{images.count, images.count, true, dims, std::move(images.chw), {}, std::move(images.labels)};
 }
 
@@ -170,7 +170,7 @@ absl::StatusOr<InputSet> ReadInputs(const std::string &file, const Graph &graph,
   Dims dims = input.dims;  // of what the file holds: pictures, where a camera's bytes are the input
   if (camera) dims[1] = preprocessing.format.colours;
   const bool raw = camera && !folder && preprocessing.format.packed && HoldsBytes(file, input);
-  O2M_ASSIGN_OR_RETURN(InputSet set, folder ? FromFolder(file, dims, limit)
+  O2M_ASSIGN_OR_RETURN(InputSet set, folder ? FromFolder(file, dims, camera, limit)
                                             : FromFile(file, input.name, raw ? input.dims : dims, limit));
   if (set.count == 0)
     return absl::InvalidArgumentError(absl::StrCat(file, ": holds no sample; at least one is needed"));

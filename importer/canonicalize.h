@@ -26,6 +26,7 @@ std::vector<Rewrite> ScoreRewrites();       // factors of q and k that no weight
 std::vector<Rewrite> LinearRewrites();      // MatMul + Add for every linear layer
 std::vector<Rewrite> ConvRewrites();        // 2-D, with bias and all attributes
 std::vector<Rewrite> FoldRewrites();        // constant factors and terms into weights
+std::vector<Rewrite> PixelRewrites();       // normalisation that no layer took
 std::vector<Rewrite> CutRewrites();         // a linear layer that is read in slices
 std::vector<Rewrite> TruthRewrites();       // comparisons and choices as arithmetic with 0 and 1
 std::vector<Rewrite> PaddingRewrites();     // padding that no window took

@@ -230,7 +230,36 @@ bool ConstantBefore(Rewriter &r, NodeId id) {
   return true;
 }
 
+bool IsGiven(const Rewriter &r, TensorId x) {
+  const NodeId producer = r.ProducerId(x);
+  return producer == kNone ? !r.IsConstant(x) : r.Is(producer, "Camera", "onnx2mcu");
+}
+
+// Pixels x f + o, by channel, that no layer took: a convolution of each channel by itself, which reads bytes.
+bool NormalisedPixels(Rewriter &r, NodeId id) {
+  const FloatNode &node = r.node(id);
+  if (!r.Is(id, "Add") || !IsBinary(r, id) || !r.OneReader(node.inputs[0])) return false;
+  const NodeId scale = r.ProducerId(node.inputs[0]);
+  if (scale == kNone || !r.Is(scale, "Mul") || !IsBinary(r, scale)) return false;
+  const TensorId x = r.node(scale).inputs[0];
+  const Dims dims = r.DimsOf(x);
+  if (!IsGiven(r, x) || dims.size() != 4 || dims[1] == 1 || r.DimsOf(node.outputs[0]) != dims) return false;
+  const int64_t channels = dims[1];
+  const std::vector<float> factor = PerChannel(r, r.node(scale).inputs[1], channels);
+  const std::vector<float> term = PerChannel(r, node.inputs[1], channels);
+  if (factor.empty() || term.empty()) return false;
+  const std::vector<TensorId> inputs = {x, r.NewFloats("factor", {channels, 1, 1, 1}, factor),
+                                        r.NewFloats("term", {channels}, term)};
+  r.Replace(
+      node.outputs[0],
+      r.Emit(id, "Conv", inputs,
+             {{"strides", Dims{1, 1}}, {"pads", Dims{0, 0, 0, 0}}, {"dilations", Dims{1, 1}}, {"group", channels}}));
+  return true;
+}
+
 }  // namespace
+
+std::vector<Rewrite> PixelRewrites() { return {{"normalised pixels", NormalisedPixels}}; }
 
 std::vector<Rewrite> FoldRewrites() {
   return {{"factor after linear", FactorAfterLinear},

@@ -194,6 +194,23 @@ struct Camera {
     cost->elements = 3 * int64_t{rows} * k.row_taps * k.x_w;
   }
 
+  // Taps of weight zero are not skipped here: rows at the borders have some.
+  static void Terms(const o2m_target *, const o2m_node *node, int32_t rows, TermList &list) {
+    const auto &p = ParamsOf<Params>(node);
+    const o2m_camera_params k = KernelParams(node);
+    const int64_t reads = int64_t{rows} * k.x_w * std::max(1, k.row_taps), values = int64_t{rows} * p.width * p.planes;
+    const bool mixed = p.planes == 1 && p.format != O2M_CAMERA_GRAY;
+    const int32_t bytes = BytesOfFormat(p.format);
+    list.Add("camera", "rows", rows);
+    list.Add("camera", bytes == 1 ? "grey pixels" : bytes == 3 ? "pixels of three bytes" : "packed pixels", reads);
+    list.Add("camera", "mixed pixels", mixed ? reads : 0);
+    if (!IsScaled(p)) return list.Add("camera", "values", values);
+    list.Add("camera", "weighted values", reads * p.planes);
+    list.Add("camera", "values of the line", int64_t{rows} * k.x_w * p.planes);
+    list.Add("camera", "scaled values", values);
+    list.Add("camera", "column taps", values * k.column_taps);
+  }
+
   static void QuantRule(const o2m_node *, o2m_quant_rule *rule) {
     rule->same_as_input0 = 1;
     rule->fixed_scale = 1, rule->fixed_zero_point = 0, rule->fixed_dtype = O2M_U8;

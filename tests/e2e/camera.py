@@ -1,7 +1,10 @@
 """camera.py make: two models, pictures. camera.py planes FORMAT SIZE CROP FULL MODEL: what the planes of a model should be
-of those pictures, by the definition in whole numbers, as planes.npy; 'same' leaves a size as it is. camera.py equal A B:
-the integers of two runs."""
+of those pictures, by the definition in whole numbers, as planes.npy; 'same' leaves a size as it is. camera.py folders:
+large.npy as PNG files, and plain ones of another size. camera.py equal A B: the integers of two runs."""
+import pathlib
+import struct
 import sys
+import zlib
 
 import numpy as np
 
@@ -83,6 +86,27 @@ def planes(file, fmt, crop, full, channels):
     np.save("planes.npy", np.ascontiguousarray(image.transpose(0, 3, 1, 2)).astype(np.uint8))
 
 
+def png(path, rgb):
+    def chunk(kind, data):
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    height, width = rgb.shape[:2]
+    lines = b"".join(b"\0" + row.tobytes() for row in rgb)
+    head = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(lines)) + chunk(b"IEND", b""))
+
+
+def folders():
+    for folder in ("pictures", "plain"):
+        pathlib.Path(folder).mkdir()
+    for n, rgb in enumerate(np.load("large.npy")):
+        png(pathlib.Path(f"pictures/{n}.png"), rgb)
+    colours = np.random.default_rng(3).integers(0, 256, (8, 1, 1, 3)).astype(np.uint8)
+    np.save("plain.npy", np.broadcast_to(colours, (8, 27, 40, 3)))
+    for n, colour in enumerate(colours):
+        png(pathlib.Path(f"plain/{n}.png"), np.broadcast_to(colour, (31 + 9 * n, 57, 3)))
+
+
 def equal(a, b):
     x, y = np.load(a)["output_q"], np.load(b)["output_q"]
     assert len(np.unique(x)) > 5, "outputs that say nothing"
@@ -90,4 +114,4 @@ def equal(a, b):
 
 
 if __name__ == "__main__":
-    {"make": make, "planes": planes, "equal": equal}[sys.argv[1]](*sys.argv[2:])
+    {"make": make, "planes": planes, "folders": folders, "equal": equal}[sys.argv[1]](*sys.argv[2:])

@@ -22,6 +22,7 @@ same() {
 }
 same colour 3 small.npy rgb same same
 same colour 3 small.npy bgr same same
+same padded 3 small.npy bgr same same
 same colour 3 small.npy rgb565 same same
 same colour 3 small.npy rgb565be same same --image-in-arena
 same grey 1 small.npy rgb same same
@@ -56,12 +57,33 @@ done
 tool compile colour.onnx -q "${normal[@]}" --input-format=gray --calibrate=one.npy --target=host -o gray >/dev/null
 [ "$(grep -c o2m_conv gray/colour.c)" -le 1 ] && ! ls gray | grep -q camera || fail "grey is not in the first layer"
 
+# Folders of images: of the camera's size, and of others, which are scaled to it. A plain one stays what it is.
+camera folders
+for folder in pictures plain; do
+  array=$([ $folder = plain ] && echo plain.npy || echo large.npy)
+  given=(colour.onnx -q "${normal[@]}" --input-format=rgb565 --input-size=40x27)
+  tool run "${given[@]}" --calibrate="$folder" --inputs="$folder" -o a.npz >/dev/null || fail "$folder"
+  tool run "${given[@]}" --calibrate="$array" --inputs="$array" -o b.npz >/dev/null || fail "$array"
+  camera equal a.npz b.npz || fail "$folder differs from $array"
+done
+
+# What a camera wrote: packed pixels as they are.
+"$python" - <<'EOS'
+import numpy
+word = (lambda p: p[..., 0] >> 3 << 11 | p[..., 1] >> 2 << 5 | p[..., 2] >> 3)(numpy.load("small.npy").astype(numpy.uint16))
+numpy.save("frames.npy", numpy.stack([word & 255, word >> 8], -1).astype(numpy.uint8))
+EOS
+for inputs in frames small; do
+  tool run colour.onnx -q "${normal[@]}" --input-format=rgb565 --calibrate=$inputs.npy --inputs=$inputs.npy -o $inputs.npz >/dev/null
+done
+camera equal frames.npz small.npz || fail "packed frames"
+
 # Rows of packed pixels, of the model's size and twice that, pushed one by one: the bytes of the whole image.
 rows_of() {  # PICTURES OPTIONS...
   rm -rf rows
   tool compile colour.onnx -q "${normal[@]}" --input-format=rgb565 --calibrate="$1" "${@:2}" --stream=on --target=host -o rows >/dev/null ||
     fail "rows of $*"
-  "$python" "$O2M_SOURCE/tests/e2e/streaming.py" rows hwc >main.c
+  "$python" "$O2M_SOURCE/tests/e2e/streaming.py" rows >main.c
   gcc-12 -std=c11 -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -I rows main.c rows/*.c -o program || fail "build"
   ./program >errors.txt 2>&1 || fail "rows of $*: $(head -n 5 errors.txt)"
 }

@@ -1,5 +1,4 @@
-"""streaming.py FOLDER [hwc]: writes main.c for a folder of generated C (hwc: whose images have their channels side by
-side). Noise, whole and in rows of 1, 3 and all at once, must give the same bytes.
+"""Writes main.c for a folder of generated C: noise, whole and in rows of 1, 3 and all at once, must give the same bytes.
 
 The generated functions get an arena of exactly the bytes promised and one row (or as many as are pushed) in a block of
 its own, so that the sanitizers see every byte too far. The rows are made from the whole input here, by the header's words.
@@ -31,7 +30,7 @@ call = "".join(f", {o}" for o in outputs)
 same = "".join(f", same_{o}" for o in outputs)
 differ = " || ".join(f"memcmp({o}, same_{o}, sizeof {o})" for o in outputs)
 spoil = "".join(f"    memset(same_{o}, 0x5a, sizeof same_{o});\n" for o in outputs)
-place = "(y * W + x) * C + c" if last or "hwc" in sys.argv[2:] else "(c * H + y) * W + x"
+place = "(y * W + x) * C + c" if last or report["input"]["layout"] == "hwc" else "(c * H + y) * W + x"
 print(f"""
 #include <stdio.h>
 #include <stdlib.h>

@@ -100,6 +100,15 @@ TEST(Canonicalize, FoldsNoTermIntoAPaddedConvolution) {
   EXPECT_THAT(net.Ops(), ElementsAre("Add", "Conv"));
 }
 
+TEST(Canonicalize, NormalisesPixelsOfAPaddedConvolutionByChannel) {
+  Net net({1, 3, 8, 8});
+  net.Weights("std", {3, 1, 1}).Weights("mean", {3, 1, 1}).Weights("w", {4, 3, 3, 3});
+  net.Op("Mul", {"x", "std"}, {"a"}).Op("Add", {"a", "mean"}, {"b"});
+  net.Op("Conv", {"b", "w"}, {"y"}, {{"pads", Dims{1, 1, 1, 1}}});
+  EXPECT_THAT(net.Ops(), ElementsAre("Conv", "Conv"));
+  EXPECT_EQ(AttrInt(net.node(0), "group", 1), 3);
+}
+
 TEST(Canonicalize, FoldsPixelScalingThroughPatches) {
   Net net({1, 3, 8, 8});
   net.Weights("std", {3, 1, 1})

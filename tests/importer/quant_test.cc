@@ -146,6 +146,12 @@ PixelOptions Pixels(const std::string &mean, const std::string &std, const std::
   return options;
 }
 
+Preprocessing Normalisation(const std::vector<float> &mean, const std::vector<float> &std) {
+  Preprocessing p;
+  p.mean = mean, p.std = std;
+  return p;
+}
+
 TEST(Preprocessing, ComesFromMetadataAndOptionsWin) {
   Graph graph = ImageGraph();
   graph.metadata = {{"onnx2mcu.mean", "0.5"}, {"onnx2mcu.std", "0.25"}};
@@ -159,13 +165,13 @@ TEST(Preprocessing, RefusesWhatCannotBe) {
   EXPECT_FALSE(PreprocessingOf(ImageGraph(), Pixels("0.1", "0")).ok());
   EXPECT_FALSE(PreprocessingOf(ImageGraph(), Pixels("a", "1")).ok());
   Graph graph = ImageGraph();
-  EXPECT_FALSE(ApplyPreprocessing(graph, {{0.1f, 0.2f}, {1.0f, 1.0f}}).ok());
+  EXPECT_FALSE(ApplyPreprocessing(graph, Normalisation({0.1f, 0.2f}, {1.0f, 1.0f})).ok());
 }
 
 TEST(Preprocessing, PixelsGiveTheNormalisedImage) {
   Graph graph = ImageGraph();
   const TensorId old = graph.outputs[0];
-  ASSERT_TRUE(ApplyPreprocessing(graph, {{0.5f, 0.25f, 0.0f}, {0.5f, 0.25f, 1.0f}}).ok());
+  ASSERT_TRUE(ApplyPreprocessing(graph, Normalisation({0.5f, 0.25f, 0.0f}, {0.5f, 0.25f, 1.0f})).ok());
   EXPECT_NE(graph.inputs[0], old);
   EXPECT_EQ(graph.tensors[graph.inputs[0]].name, "image");
   const Value pixels{DType::kF32, {1, 3, 4, 4}, std::vector<float>(48, 255.0f), {}};
