@@ -26,7 +26,7 @@ std::vector<Families> Steps() {
       // Linear layers read in slices; factors that no weights took.
       {CutRewrites, ScoreRewrites},
       // What nothing above could use: slower forms, so that it is not refused.
-      {TruthRewrites, PaddingRewrites, ResampleRewrites, PixelRewrites},
+      {TruthRewrites, PaddingRewrites, ResampleRewrites, PixelRewrites, WideWeightRewrites},
   };
 }
 

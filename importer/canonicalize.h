@@ -30,6 +30,7 @@ std::vector<Rewrite> PixelRewrites();       // normalisation that no layer took
 std::vector<Rewrite> CutRewrites();         // a linear layer that is read in slices
 std::vector<Rewrite> TruthRewrites();       // comparisons and choices as arithmetic with 0 and 1
 std::vector<Rewrite> PaddingRewrites();     // padding that no window took
+std::vector<Rewrite> WideWeightRewrites();  // weights of more than s8 as more rows of s8
 std::vector<Rewrite> ResampleRewrites();    // interpolation and running sums as products with a matrix
 
 // Equal constants become one, equal computations become one. True if anything changed.

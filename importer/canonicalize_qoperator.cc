@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "importer/canonicalize.h"
+#include "importer/fake_quantize.h"
 
 namespace onnx2mcu {
 namespace {
@@ -227,7 +228,8 @@ bool DynamicMatMul(Rewriter &r, NodeId id) {
   const FloatNode node = r.node(id);
   const TensorId b =
       DequantizeWith(r, id, node.inputs[1], node.inputs[2], Operand(node, 3), LastAxis(r, node.inputs[1]));
-  TensorId y = r.Emit(id, "MatMul", {node.inputs[0], b});
+  const TensorId a = r.Emit(id, kFakeQuantizeName, {node.inputs[0]}, AttrsOf(kCalibratedBytes));
+  TensorId y = r.Emit(id, "MatMul", {a, b});
   if (Has(node, 4)) y = r.Emit(id, "Add", {y, node.inputs[4]});
   r.Replace(node.outputs[0], y);
   return true;

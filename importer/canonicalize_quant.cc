@@ -62,13 +62,13 @@ bool QuantizeDequantize(Rewriter &r, NodeId id) {
   return true;
 }
 
-// DynamicQuantizeLinear becomes static: its result stands for x, whose scale calibration chooses.
+// DynamicQuantizeLinear becomes static: its result stands for x in bytes, whose scale calibration chooses.
 bool DynamicQuantize(Rewriter &r, NodeId id) {
   const FloatNode &node = r.node(id);
   const FloatNode *dynamic =
       r.Is(id, "DequantizeLinear") ? r.Producer(node.inputs[0], "DynamicQuantizeLinear") : nullptr;
   if (!dynamic || dynamic->outputs.size() < 3 || node.inputs[1] != dynamic->outputs[1]) return false;
-  r.Replace(node.outputs[0], dynamic->inputs[0]);
+  r.Replace(node.outputs[0], Fake(r, id, dynamic->inputs[0], kCalibratedBytes));
   return true;
 }
 
@@ -136,6 +136,7 @@ bool SoftmaxOfBytes(Rewriter &r, NodeId id) {
   const Dims &dims = r.DimsOf(node.inputs[0]);
   if (dims.empty() || dims[AxisOf(AttrInt(*softmax, "axis", -1), dims.size())] == 1) return false;
   if (!RoundedToBytes(r, softmax->inputs[0])) return false;
+  if (GridOf(node).scale == 0) return false;
   const float scale = GridOf(node).scale, factor = scale * std::floor(1.0f / scale);
   if (factor == 1 || factor == 0) return false;
   r.SetInput(id, 0, r.Emit(id, "Mul", {node.inputs[0], r.NewScalar(factor)}));

@@ -317,7 +317,7 @@ Values QLinearConcat(const OpCall &call) {
 Values FakeQuantize(const OpCall &call) {
   Value out = call.in(0);
   const Grid grid = GridOf(call.node);
-  if (!(grid.scale > 0)) return Invalid("scale ", grid.scale, " is not positive");
+  if (!(grid.scale >= 0)) return Invalid("scale ", grid.scale, " is negative");
   for (float &v : out.f) v = Rounded(grid, v);
   return One(std::move(out));
 }

@@ -21,6 +21,7 @@ std::map<std::string, Attr> AttrsOf(const Grid &grid) {
 }
 
 float Rounded(const Grid &grid, float x) {
+  if (grid.scale == 0) return x;
   const float q = std::nearbyint(x / grid.scale);
   if (std::isnan(q)) return 0;
   const double moved = static_cast<double>(q) + static_cast<double>(grid.zero_point);
@@ -29,6 +30,7 @@ float Rounded(const Grid &grid, float x) {
 }
 
 bool OnGrid(const Tensor &constant, const Grid &grid) {
+  if (grid.scale == 0) return false;
   const float *const values = FloatData(constant);
   return std::all_of(values, values + ElementCount(constant.dims),
                      [&](float v) { return std::fabs(Rounded(grid, v) - v) <= 1e-6f * grid.scale; });

@@ -5,6 +5,7 @@
 //
 //   y = (clamp(round_half_even(x / scale) + zero_point, low, high) - zero_point) * scale
 //
+// Scale 0: one that calibration finds, for bytes; y = x until then. What quantises dynamically is made static so.
 // Attributes: scale, zero_point, low, high; in_place where nobody else reads x, so that the op that writes x can round.
 #pragma once
 #include <optional>
@@ -31,6 +32,7 @@ bool IsFakeQuantize(const FloatNode &node);
 // True where the node's operand and result share memory.
 bool IsInPlace(const FloatNode &node);
 Grid GridOf(const FloatNode &fake_quantize);
+inline constexpr Grid kCalibratedBytes = {0, 0, -128, 127};
 std::map<std::string, Attr> AttrsOf(const Grid &grid);
 float Rounded(const Grid &grid, float x);
 bool OnGrid(const Tensor &constant, const Grid &grid);  // all values of a float constant

@@ -31,15 +31,50 @@ GivenGrids GivenOf(const Graph &graph, const GroupOf &group_of) {
   GivenGrids given(graph.tensors.size());
   const std::vector<bool> held = HeldTensors(graph);
   for (const FloatNode &node : graph.float_nodes) {
-    if (!IsFakeQuantize(node)) continue;
+    if (!IsFakeQuantize(node) || GridOf(node) == kCalibratedBytes) continue;
     const TensorId y = node.outputs[0];
     if (held[y] || BaseOf(graph, y) != y) given[group_of(y)] = GridOf(node);
   }
   return given;
 }
 
-bool AnyGiven(const GivenGrids &given) {
-  return std::any_of(given.begin(), given.end(), [](const std::optional<Grid> &grid) { return grid.has_value(); });
+namespace {
+
+// The grid that all of a group's writers copy from; nothing where one of them computes, or copies from another grid.
+std::optional<Grid> CopiedGrid(const Graph &graph, const GroupOf &group_of, const std::vector<bool> &copies,
+                               const GivenGrids &given, int32_t group) {
+  std::optional<Grid> grid;
+  for (size_t n = 0; n < graph.nodes.size(); n++) {
+    const Node &node = graph.nodes[n];
+    const auto writes = [&](TensorId id) { return group_of(id) == group; };
+    if (std::none_of(node.outputs.begin(), node.outputs.end(), writes)) continue;
+    if (copies[n] && group_of(node.inputs[0]) == group) continue;
+    const std::optional<Grid> from = copies[n] ? given[group_of(node.inputs[0])] : std::nullopt;
+    if (!from || (grid && !(*grid == *from))) return std::nullopt;
+    grid = from;
+  }
+  return grid;
+}
+
+}  // namespace
+
+void GiveToCopies(const Graph &graph, const GroupOf &group_of, const std::vector<bool> &copies, GivenGrids &given) {
+  for (size_t n = 0; n < graph.nodes.size(); n++) {
+    if (!copies[n]) continue;
+    const int32_t to = group_of(graph.nodes[n].outputs[0]);
+    if (!given[to]) given[to] = CopiedGrid(graph, group_of, copies, given, to);
+  }
+}
+
+bool AnyGiven(const Graph &graph) {
+  return std::any_of(graph.float_nodes.begin(), graph.float_nodes.end(), IsFakeQuantize);
+}
+
+std::vector<bool> CalibratedBytes(const Graph &graph, const GroupOf &group_of) {
+  std::vector<bool> bytes(graph.tensors.size());
+  for (const FloatNode &node : graph.float_nodes)
+    if (IsFakeQuantize(node) && GridOf(node) == kCalibratedBytes) bytes[group_of(node.outputs[0])] = true;
+  return bytes;
 }
 
 bool Rounds(const Graph &graph, const Node &node) {

@@ -34,6 +34,12 @@ o2m_quant_rule RuleOf(const Graph &graph, const Node &node) {
   return rule;
 }
 
+// A node of one output that keeps input 0's scale.
+bool Copies(const Graph &graph, const Node &node, const o2m_quant_rule &rule) {
+  return node.outputs.size() == 1 && (rule.same_as_input0 & 1) && node.inputs[0] != kNone &&
+         !graph.tensors[node.inputs[0]].is_constant && !Rounds(graph, node);
+}
+
 Groups GroupTensors(const Graph &graph, const std::vector<o2m_quant_rule> &rules) {
   Groups groups;
   groups.parent.resize(graph.tensors.size());
@@ -42,6 +48,9 @@ Groups GroupTensors(const Graph &graph, const std::vector<o2m_quant_rule> &rules
     groups.Join(static_cast<int32_t>(id), BaseOf(graph, static_cast<TensorId>(id)));
   const GroupOf group_of = [&groups](TensorId id) { return groups.Find(id); };
   GivenGrids given = GivenOf(graph, group_of);
+  std::vector<bool> copies;
+  for (size_t n = 0; n < graph.nodes.size(); n++) copies.push_back(Copies(graph, graph.nodes[n], rules[n]));
+  GiveToCopies(graph, group_of, copies, given);
   for (size_t n = 0; n < graph.nodes.size(); n++)
     for (size_t o = 0; o < graph.nodes[n].outputs.size(); o++) {
       const TensorId from = graph.nodes[n].inputs.empty() ? kNone : graph.nodes[n].inputs[0];
@@ -206,7 +215,9 @@ std::vector<Choice> ChooseQuant(const Graph &graph, Groups &groups, const std::v
                                 const GivenGrids &given) {
   std::vector<Choice> choices(graph.tensors.size());
   const std::vector<bool> refused = RefusedGroups(graph, groups, rules);
-  const std::vector<bool> wide = WideGroups(graph, groups, refused, AnyGiven(given), options);
+  std::vector<bool> narrow = CalibratedBytes(graph, [&groups](TensorId id) { return groups.Find(id); });
+  for (size_t id = 0; id < narrow.size(); id++) narrow[id] = narrow[id] || refused[id];
+  const std::vector<bool> wide = WideGroups(graph, groups, narrow, AnyGiven(graph), options);
   const auto samples = static_cast<int64_t>(options.shapes_only ? kEnoughSamples : options.samples.size());
   const std::vector<NodeId> unary = UnaryReaders(graph, groups);
   for (size_t id = 0; id < choices.size(); id++) {

@@ -103,14 +103,15 @@ TEST(QOperator, ProductsBetweenRoundings) {
   EXPECT_EQ(net.Ops({"y"}, 0.05), (Names{"FakeQuantize", "MatMul", "FakeQuantize"}));
 }
 
-TEST(QOperator, DynamicQuantisationBecomesFloat) {
+TEST(QOperator, DynamicQuantisationBecomesBytesOfAScaleToBeFound) {
   Net net({1, 4});
   Scale(net, "w", 0.01f, 0).Constant("w", Integers(DType::kS8, {4, 2}, {1, -2, 3, 4, -5, 6, 7, -127}));
   net.Op("DynamicQuantizeLinear", {"x"}, {"q", "s", "z"});
   net.Op("MatMulInteger", {"q", "w", "z", "w_z"}, {"i"}).Op("Cast", {"i"}, {"f"}, {{"to", int64_t{1}}});
   net.Op("Mul", {"s", "w_s"}, {"sw"}).Op("Mul", {"f", "sw"}, {"y"});
-  EXPECT_EQ(net.Ops({"y"}, 0.05), (Names{"MatMul"}));
-  EXPECT_FLOAT_EQ(FloatData(net.input(0, 1))[7], -1.27f);
+  EXPECT_EQ(net.Ops({"y"}, 0.05), (Names{"FakeQuantize", "MatMul"}));
+  EXPECT_EQ(GridOf(net.node(0)), kCalibratedBytes);
+  EXPECT_FLOAT_EQ(FloatData(net.input(1, 1))[7], -1.27f);
 }
 
 TEST(HeldAs, SixteenBitsBecomeSymmetricOrEight) {
