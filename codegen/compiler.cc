@@ -73,6 +73,9 @@ absl::StatusOr<Graph> Import(const CompileOptions &options, Preprocessing *prepr
   O2M_RETURN_IF_ERROR(FoldConstants(graph));
   DumpAfter("fold", graph, options);
 
+  // An input that the file holds quantised is a real number, rounded: what every quantised model begins with.
+  DequantiseInputs(graph);
+
   // The rest of an integerised model likewise; sums with their requantisation, functions of a byte as tables.
   O2M_RETURN_IF_ERROR(Integerise(graph));
 

@@ -131,6 +131,17 @@ bool HoldsBytes(const std::string &text, const Tensor &input) {
   return array.ok() && FitsChannelsLast(*array, input.dims);
 }
 
+bool IsQuantised(const Graph &graph, int index) {
+  return static_cast<size_t>(index) < graph.quantised_inputs.size() && graph.quantised_inputs[index].scale > 0;
+}
+
+// Samples of an input that the file holds quantised are the integers.
+void ToReals(InputSet &set, const Graph::QuantisedInput &input) {
+  if (set.pixels) set.f32.assign(set.u8.begin(), set.u8.end());
+  for (float &v : set.f32) v = (v - static_cast<float>(input.zero_point)) * input.scale;
+  set.u8.clear(), set.pixels = false;
+}
+
 absl::Status NeedsPreprocessing(const std::string &file) {
   return absl::InvalidArgumentError(absl::StrCat(
       file,
@@ -175,6 +186,7 @@ absl::StatusOr<InputSet> ReadInputs(const std::string &file, const Graph &graph,
   if (set.count == 0)
     return absl::InvalidArgumentError(absl::StrCat(file, ": holds no sample; at least one is needed"));
   const bool pixels = preprocessing.known() && index == 0;
+  if (IsQuantised(graph, index)) ToReals(set, graph.quantised_inputs[index]);
   if (set.pixels && !pixels && graph.integerised) set.f32.assign(set.u8.begin(), set.u8.end());  // integers as they are
   if (set.pixels && !pixels && !graph.integerised) return NeedsPreprocessing(file);
   if (camera && !set.pixels && preprocessing.std.size() > 1 && dims[1] == 1)

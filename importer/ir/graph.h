@@ -108,6 +108,12 @@ struct Graph {
   std::vector<TensorId> inputs, outputs;
   std::vector<std::string> warnings;
   int64_t macs = 0;  // of the imported float graph
+  // By input: how the file holds it where that is a quantised tensor, real = scale * (q - zero_point); else scale 0.
+  struct QuantisedInput {
+    float scale = 0;
+    int64_t zero_point = 0;
+  };
+  std::vector<QuantisedInput> quantised_inputs;
   // An integerised model (importer/dialect.h): its tensors hold integers by declaration, scale 1 and zero point 0.
   bool integerised = false;
   std::vector<std::pair<int64_t, int64_t>> declared_inputs;  // of such a model, by input: its ends, or 0 and -1
