@@ -36,12 +36,12 @@ double Reach(const o2m_tensor &t) {
   return std::fmax(HighOf(t.dtype) - ZeroPointOf(t), ZeroPointOf(t) - LowOf(t.dtype));
 }
 
-// A constant has the output's type, so that its size is known without its data, and a scale of its own: that of a
-// quantised model, where it comes from one.
+// A constant has the wider type of the operand and the output, so that its size is known without its data and it is no
+// coarser than what it is added to; and a scale of its own: that of a quantised model, where it comes from one.
 void ChooseConstant(const o2m_node *node, AddParams &params) {
   const o2m_tensor &b = *node->inputs[1];
   if (!b.is_constant) return;
-  params.constant_dtype = node->outputs[0]->dtype;
+  params.constant_dtype = node->inputs[0]->dtype == O2M_S16 ? O2M_S16 : node->outputs[0]->dtype;
   const bool s8 = params.constant_dtype == O2M_S8 && Floats(b);
   OwnQuant &own = params.constant;
   if (s8 && AsymmetricGrid(Floats(b), ElementCount(b), &own.scale, &own.zero_point)) return;
