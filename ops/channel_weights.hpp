@@ -21,6 +21,8 @@ struct Channels {
   int64_t count = 0, depth = 0;  // O, K
   double x_scale = 1, y_scale = 1;
   int32_t x_zero = 0;
+  bool wide = false;  // x is s16: sums are of 64 bits, and 2^acc_shift of a sum make one unit of the accumulator
+  int32_t acc_shift = 0;
 };
 
 inline Channels ChannelsOf(const o2m_node *node) {
@@ -33,6 +35,11 @@ inline Channels ChannelsOf(const o2m_node *node) {
   c.x_scale = ScaleOf(x);
   c.y_scale = (node->epilogue ? node->epilogue->in : node->outputs[0]->quant).scale[0];
   c.x_zero = ZeroPointOf(x);
+  c.wide = x.dtype == O2M_S16;
+  while (c.wide &&
+         (32768.0 * 127 * static_cast<double>(c.depth) + 2 * kLargestChannelBias) / std::ldexp(1.0, c.acc_shift) >
+             1073741824.0)
+    ++c.acc_shift;
   return c;
 }
 
@@ -70,8 +77,10 @@ inline o2m_status ChooseChannelShift(const o2m_host *host, const Channels &c, in
   if (c.depth > kLargestChannelDepth)
     return Reject(host, Str("the kernel sums ", c.depth, " products; at most ", kLargestChannelDepth, " would work"));
   if (!c.weights) return O2M_OK;
-  const double ratio = c.x_scale / c.y_scale, factor = LargestChannelScale(c, 0.499 / ratio) * ratio;
-  if ((256.0 * 127 * static_cast<double>(c.depth) + kLargestChannelBias) * factor > 1073741824.0)
+  const double ratio = c.x_scale / c.y_scale * std::ldexp(1.0, c.acc_shift);
+  const double factor = LargestChannelScale(c, 0.499 / ratio) * ratio, values = c.wide ? 65536 : 256;
+  if ((values * 127 * static_cast<double>(c.depth) + kLargestChannelBias) * factor >
+      1073741824.0 * std::ldexp(1.0, c.acc_shift))
     return Reject(host,
                   Str("the output's scale, ", c.y_scale, ", is too small for these weights and the input's scale, ",
                       c.x_scale, "; other calibration images would work"));
@@ -94,15 +103,19 @@ void PackChannel(const Channels &c, int64_t o, int32_t shift, int32_t *bias, int
     sum += q;
   }
   bias[o] = RoundToInt(b / (scale * c.x_scale) - 1.0 * c.x_zero * static_cast<double>(sum));
-  multiplier[o] = LayerMultiplier(scale * c.x_scale / c.y_scale, shift);
+  multiplier[o] = LayerMultiplier(scale * c.x_scale / c.y_scale * std::ldexp(1.0, c.acc_shift), shift);
 }
 
-// What convolutions ask of their operands: x [1, C, H, W] in bytes, constant weights [O, C / group, kh, kw], bias [O].
-inline o2m_status CheckConvOperands(const o2m_host *host, const o2m_node *node, int32_t group) {
+// What convolutions ask of their operands: x [1, C, H, W] of one of `dtypes`, constant weights [O, C / group, kh, kw],
+// bias [O].
+inline o2m_status CheckConvOperands(const o2m_host *host, const o2m_node *node, int32_t group,
+                                    uint32_t dtypes = Mask(O2M_S8) | Mask(O2M_U8)) {
   if (node->input_count < 2 || node->input_count > 3 || node->output_count != 1)
     return Reject(host, "a convolution has an input, weights, maybe a bias, and one output");
   const o2m_tensor &x = *node->inputs[0], &w = *node->inputs[1];
-  if (o2m_status s = CheckQuantised(host, x, "the input", Mask(O2M_S8) | Mask(O2M_U8))) return s;
+  if (o2m_status s = CheckQuantised(host, x, "the input", dtypes)) return s;
+  if (x.dtype == O2M_S16 && ZeroPointOf(x) != 0)
+    return Reject(host, Str("the input is s16 with zero point ", ZeroPointOf(x), "; zero point 0 would work"));
   if (x.rank != 4 || x.dims[0] != 1) return Reject(host, Str("the input is ", Shape(x), "; [1, C, H, W] would work"));
   if (!w.is_constant || w.dtype != O2M_F32 || w.rank != 4 || ElementCount(w) < 1)
     return Reject(host, "the weights must be a constant f32 of shape [O, C / group, kh, kw]");

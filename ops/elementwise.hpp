@@ -204,12 +204,12 @@ void FillUnaryTable(const o2m_tensor &x, const o2m_tensor &y, const Function &f,
     table[i] = static_cast<int8_t>(std::isnan(value) ? ZeroPointOf(y) : RoundToInt(value, -128, 127));
   }
 }
-// The quant that just holds f over x's 256 values.
+// The quant that just holds f over all of x's values.
 template <class Function>
 OwnQuant QuantOfFunction(const o2m_tensor &x, const Function &f) {
   double low = 0, high = 0;
-  for (int32_t i = 0; i < 256; ++i) {
-    const double value = f(static_cast<double>(ScaleOf(x)) * (i + LowOf(x.dtype) - ZeroPointOf(x)));
+  for (int32_t q = LowOf(x.dtype); q <= HighOf(x.dtype); ++q) {
+    const double value = f(static_cast<double>(ScaleOf(x)) * (q - ZeroPointOf(x)));
     if (!std::isfinite(value)) continue;
     low = std::fmin(low, value);
     high = std::fmax(high, value);

@@ -57,12 +57,14 @@ inline o2m_cost TableCost(const o2m_node *node, int32_t rows, const char *kernel
 
 // Any shape, strides and scales; half of the outputs have the quant that the op chooses.
 template <class Params>
-void RandomTableCase(CaseList &list, Random &r, const std::string &name, o2m_dtype x_type, const Params &params) {
+void RandomTableCase(CaseList &list, Random &r, const std::string &name, o2m_dtype x_type, o2m_dtype y_type,
+                     const Params &params) {
   std::vector<int32_t> dims;
   for (int32_t i = 1 + r.Below(4); i > 0; --i) dims.push_back(r.Size(i > 2 ? 4 : 20));
-  CaseOperand y = r.Operand(O2M_S8, dims, r.Scale(0.005, 0.5));
-  if (r.OneIn(2)) y = {O2M_ANY, dims};
-  list.Add(name, {r.Operand(x_type, dims, r.Scale(0.002, 0.2))}, {y}, params);
+  const double finer_x = x_type == O2M_S16 ? 256 : 1, finer_y = y_type == O2M_S16 ? 256 : 1;
+  CaseOperand y = r.Operand(y_type == O2M_ANY ? O2M_S8 : y_type, dims, r.Scale(0.005 / finer_y, 0.5 / finer_y));
+  if (y_type != O2M_S16 && r.OneIn(2)) y = {O2M_ANY, dims};
+  list.Add(name, {r.Operand(x_type, dims, r.Scale(0.002 / finer_x, 0.2 / finer_x))}, {y}, params);
 }
 
 }  // namespace o2m

@@ -30,8 +30,9 @@ Channels ConvChannels(const o2m_node *node) {
   return channels;
 }
 
-// The kernel for a target: "o2m_conv2d_dsp"; "o2m_conv2d" where scalar C is all there is.
+// The kernel for a target: "o2m_conv2d_dsp"; "o2m_conv2d" where scalar C is all there is; "o2m_conv2d_s16" of s16.
 std::string KernelName(const o2m_target *target, const o2m_node *node) {
+  if (node->inputs[0]->dtype == O2M_S16) return "o2m_conv2d_s16";
   const int32_t groups = ParamsOf<ConvParams>(node).groups;
   const bool depthwise = groups > 1 && node->inputs[1]->dims[1] == 1 && node->inputs[1]->dims[0] == groups;
   const std::string scalar = "o2m_conv2d", own = depthwise ? scalar + "_depthwise" : scalar;
@@ -137,7 +138,7 @@ struct Conv2d {
 
   static o2m_status Infer(const o2m_host *host, const o2m_target *target, o2m_node *node) {
     auto &params = ParamsOf<Params>(node);
-    if (o2m_status s = CheckConvOperands(host, node, params.groups)) return s;
+    if (o2m_status s = CheckConvOperands(host, node, params.groups, kMaskIntegers)) return s;
     if (o2m_status s = CheckWindow(host, node)) return s;
     const o2m_tensor &x = *node->inputs[0], &w = *node->inputs[1];
     SetShape(*node->outputs[0],
@@ -173,6 +174,9 @@ struct Conv2d {
 
   static void Run(const o2m_node *node, const o2m_call *call) {
     const o2m_conv2d_params p = KernelParams(node);
+    if (node->inputs[0]->dtype == O2M_S16)
+      return O2M_SYM(o2m_conv2d_s16)(call->inputs[0], call->outputs[0], call->first, call->rows, &p,
+                                     ConvChannels(node).acc_shift);
     O2M_SYM(o2m_conv2d)(call->inputs[0], call->outputs[0], call->first, call->rows, &p);
   }
 
@@ -180,7 +184,10 @@ struct Conv2d {
     const std::string kernel = KernelName(target, node), source = kernel + ".c";
     std::vector<std::string> arguments = {Operand(e, 0), Operand(e, node->input_count), e->first(e), RowsName(e),
                                           Object(e, "o2m_conv2d_params", ParamsText(node, e))};
-    if (kernel != "o2m_conv2d") arguments.push_back(ScratchName(e));
+    if (kernel == "o2m_conv2d_s16")
+      arguments.push_back(Str(ConvChannels(node).acc_shift));
+    else if (kernel != "o2m_conv2d")
+      arguments.push_back(ScratchName(e));
     Line(e, Call(Str("O2M_SYM(", kernel, ")"), arguments));
     return EmitSources(host, e, o2m_sources, O2M_SOURCE_COUNT, {"o2m_fixedpoint.h", "o2m_conv2d.h", source.c_str()});
   }
@@ -188,7 +195,16 @@ struct Conv2d {
   static void Cost(const o2m_target *, const o2m_node *node, int32_t rows, o2m_cost *cost) {
     const o2m_tensor &y = *node->outputs[0];
     const int64_t places = int64_t{rows} * y.dims[3], weights = ElementCount(*node->inputs[1]);
-    *cost = {"conv2d", places * weights, places * node->inputs[0]->dims[1], places * y.dims[1], places * weights, -1};
+    const bool wide = node->inputs[0]->dtype == O2M_S16;
+    // Where terms are unknown, scalar C on the M4: products four at a time, or one by one.
+    const int64_t outputs = y.dims[1] / ParamsOf<Params>(node).groups, ones = weights * (outputs % 4) / outputs;
+    const int64_t instructions = wide ? places * (6 * (weights - ones) + 40 * ones + 30 * y.dims[1] + 60) : -1;
+    *cost = {wide ? "conv2d_s16" : "conv2d",
+             places * weights,
+             places * node->inputs[0]->dims[1],
+             places * y.dims[1],
+             places * weights,
+             instructions};
   }
 
   // The rows of a call are taken for average ones: those at the edges of the image have less to do.
@@ -262,21 +278,22 @@ struct Conv2d {
     if (name == "o2m_conv2d_dsp") return DenseDspTerms(node, rows, lines, taps, list);
     if (name == "o2m_conv2d_depthwise_dsp") return DepthwiseDspTerms(node, rows, lines, taps, list);
     const int64_t fours = p.groups * (outputs / 4), ones = p.groups * (outputs % 4);
-    list.Add("conv2d", "rows", rows);
-    list.Add("conv2d", "places", places);
-    list.Add("conv2d", "groups", places * p.groups);
-    list.Add("conv2d", "fours", places * fours);
-    list.Add("conv2d", "lines of fours", lines * fours);
-    list.Add("conv2d", "taps of fours", taps * fours);
-    list.Add("conv2d", "steps of fours", taps * fours * channels);
-    list.Add("conv2d", "lines of ones", lines * ones);
-    list.Add("conv2d", "taps of ones", taps * ones);
-    list.Add("conv2d", "steps of ones", taps * ones * channels);
-    list.Add("conv2d", "outputs", places * y.dims[1]);
-    list.Add("conv2d", "table outputs", node->epilogue ? places * y.dims[1] : 0);
+    const char *const kernel = x.dtype == O2M_S16 ? "conv2d_s16" : "conv2d";
+    list.Add(kernel, "rows", rows);
+    list.Add(kernel, "places", places);
+    list.Add(kernel, "groups", places * p.groups);
+    list.Add(kernel, "fours", places * fours);
+    list.Add(kernel, "lines of fours", lines * fours);
+    list.Add(kernel, "taps of fours", taps * fours);
+    list.Add(kernel, "steps of fours", taps * fours * channels);
+    list.Add(kernel, "lines of ones", lines * ones);
+    list.Add(kernel, "taps of ones", taps * ones);
+    list.Add(kernel, "steps of ones", taps * ones * channels);
+    list.Add(kernel, "outputs", places * y.dims[1]);
+    list.Add(kernel, "table outputs", node->epilogue ? places * y.dims[1] : 0);
   }
 
-  static void QuantRule(const o2m_node *, o2m_quant_rule *rule) { rule->s16_outputs = 1; }
+  static void QuantRule(const o2m_node *, o2m_quant_rule *rule) { rule->s16_inputs = rule->s16_outputs = 1; }
 
   static void RandomCase(CaseList &list, Random &random) { RandomConvCase<Params>(list, random); }
   static void WorstCases(CaseList &list) { WorstConvCases<Params>(list); }
@@ -358,6 +375,16 @@ void Conv2d::Cases(CaseList &list) {
       "1x1 of stride 2 to s16",
       {{O2M_S8, {1, 16, 9, 11}, 0.02f, 30, {}, {1584, 1, 176, 16}}, CaseWeights({8, 16, 1, 1}, 25), CaseBias(8, 26)},
       {{O2M_S16, {1, 8, 5, 6}, 0.0005f, 0}}, square(2, 0, 1, 1));
+  list.Add("3x3 stride 2 of s16",
+           {{O2M_S16, {1, 3, 9, 11}, 0.0003f, 0}, CaseWeights({10, 3, 3, 3}, 27), CaseBias(10, 28)},
+           {{O2M_S16, {1, 10, 5, 6}, 0.0004f, 0}}, square(2, 1, 1, 1));
+  list.Add(
+      "deep 3x3 of s16, channels last",
+      {{O2M_S16, {1, 64, 5, 4}, 0.0001f, 0, {}, {1280, 1, 256, 64}}, CaseWeights({9, 64, 3, 3}, 29), CaseBias(9, 30)},
+      {{O2M_S8, {1, 9, 5, 4}, 0.2f, 5}}, square(1, 1, 1, 1));
+  list.Add("depthwise 3x3 of s16",
+           {{O2M_S16, {1, 6, 8, 7}, 0.0002f, 0}, CaseWeights({6, 1, 3, 3}, 31), CaseBias(6, 32)},
+           {{O2M_S16, {1, 6, 8, 7}, 0.0002f, 7}}, square(1, 1, 1, 6));
   AddRandom(list, 24);
   // pixels side by side, as tokens: height x width, kernel, channels
   const auto tokens = [](std::vector<int32_t> d, int32_t zero_point, float scale = 0.02f) -> CaseOperand {

@@ -17,7 +17,8 @@ template <class Params>
 void AddWorstConv(CaseList &list, const std::string &name, const WorstConv &c) {
   constexpr float kScale = 0.01f, kWeight = 1.27f;
   const int32_t outputs = c.groups * c.outputs, depth = c.inputs * c.kernel_h * c.kernel_w;
-  const double unit = double{kScale} * kWeight / 127, sum = 256.0 * 127 * depth + kLargestChannelBias;
+  const double unit = double{kScale} * kWeight / 127, most = c.x == O2M_S16 ? 65536 : 256,
+               sum = most * 127 * depth + kLargestChannelBias;
   const Params p = {c.groups, 1, 1, c.pad, c.pad, c.pad, c.pad, 1, 1, 0, {}};
   std::vector<float> weights, bias;
   for (int32_t o = 0; o < outputs; ++o)
@@ -48,6 +49,10 @@ void WorstConvCases(CaseList &list) {
   add("deepest_depthwise", {O2M_S8, -128, 5, 1, 1, 173, 173, 174, 175, 0, O2M_S16, 65536});
   add("deepest_depthwise_u8", {O2M_U8, 255, 4, 1, 1, 173, 173, 173, 174, 0, O2M_S8, 256});
   add("deepest_groups", {O2M_S8, 127, 2, 1200, 3, 5, 5, 5, 6, 0, O2M_S16, 65536});
+  add("deepest_s16", {O2M_S16, 0, 1, 1200, 5, 5, 5, 5, 6, 0, O2M_S16, 65536});
+  add("deepest_s16_finest", {O2M_S16, 0, 1, 1200, 5, 5, 5, 5, 6, 0, O2M_S16, 0});
+  add("deepest_s16_depthwise", {O2M_S16, 0, 5, 1, 1, 173, 173, 174, 175, 0, O2M_S8, 256});
+  add("shallowest_s16_finest", {O2M_S16, 0, 1, 1, 5, 1, 1, 3, 3, 0, O2M_S16, 0});
   add("shallowest_finest", {O2M_S8, 127, 1, 1, 5, 1, 1, 3, 3, 0, O2M_S16, 0});
 }
 

@@ -259,6 +259,32 @@ inline double Apply(Kind kind, double a, double b, double p, double q) {
   return 0;
 }
 
+// False for functions with jumps, or with many turns.
+inline bool IsContinuous(const Program &program) {
+  for (int32_t i = 0; i < program.steps; ++i) {
+    switch (program.step[i].kind) {
+      case Kind::kCeil:
+      case Kind::kCos:
+      case Kind::kEqual:
+      case Kind::kFakeQuantize:
+      case Kind::kFloor:
+      case Kind::kGreater:
+      case Kind::kGreaterOrEqual:
+      case Kind::kLess:
+      case Kind::kLessOrEqual:
+      case Kind::kRound:
+      case Kind::kSign:
+      case Kind::kSin:
+      case Kind::kTan:
+      case Kind::kTruncate:
+        return false;
+      default:
+        break;
+    }
+  }
+  return true;
+}
+
 inline double Evaluate(const Program &program, double x) {
   double results[kMaxSteps] = {};
   for (int32_t i = 0; i < program.steps; ++i) {

@@ -1,8 +1,9 @@
-// unary.cc - "o2m.unary": any function of one tensor made of elementwise nodes, as a table of 256 entries. README.md.
+// unary.cc - "o2m.unary": any function of one tensor made of elementwise nodes, as a table of 256 entries, or as
+// segments of lines for an s16 input. README.md.
 #include "o2m_sources.h"
 #include "o2m_unary_s8.h"
 #include "region.hpp"
-#include "table_op.hpp"
+#include "wide_table_op.hpp"
 
 namespace {
 using namespace o2m;
@@ -10,8 +11,8 @@ using namespace o2m;
 struct UnaryParams {
   Program program;
   OwnQuant y;
+  SegmentCount segments;
 };
-constexpr uint32_t kBytes = Mask(O2M_S8) | Mask(O2M_U8);
 
 struct Unary {
   static constexpr char kId[] = "o2m.unary";
@@ -37,12 +38,17 @@ struct Unary {
     o2m_tensor &y = *node->outputs[0];
     Params &params = ParamsOf<Params>(node);
     if (!IsSound(params.program)) return Reject(host, "the params hold no sound program");
-    if (o2m_status s = CheckQuantised(host, x, "the input", kBytes)) return s;
+    if (o2m_status s = CheckQuantised(host, x, "the input", kMaskIntegers)) return s;
     SetShapeLike(y, x);
-    const OwnQuant own = QuantOfFunction(x, [&](double v) { return Value(node, v); });
-    SettleOutput(y, O2M_S8, params.y, own.scale, own.zero_point);
-    if (o2m_status s = CheckQuantised(host, y, "the output", kMaskS8)) return s;
+    const auto function = [&](double v) { return Value(node, v); };
+    if (y.quant.count == 0) {
+      const OwnQuant own = QuantOfFunction(x, function);
+      SettleOutput(y, O2M_S8, params.y, own.scale, own.zero_point);
+    }
+    if (y.dtype == O2M_ANY) y.dtype = O2M_S8;
+    if (o2m_status s = CheckQuantised(host, y, "the output", kMaskS8S16)) return s;
     SetConstants(node, {{"table", O2M_S8, 256, nullptr}});
+    if (IsWide(node)) SetWideConstants(node, params.segments, function);
     return O2M_OK;
   }
 
@@ -51,16 +57,22 @@ struct Unary {
   }
 
   static o2m_status Pack(const o2m_host *, const o2m_target *, o2m_node *node) {
-    FillUnaryTable(
-        *node->inputs[0], *node->outputs[0], [node](double v) { return Value(node, v); },
-        ConstantData<int8_t>(node, 0));
+    const auto function = [node](double v) { return Value(node, v); };
+    if (IsWide(node)) return PackWide(node, function), O2M_OK;
+    FillUnaryTable(*node->inputs[0], *node->outputs[0], function, ConstantData<int8_t>(node, 0));
     return O2M_OK;
   }
   static o2m_status FillTable(const o2m_node *node, int8_t *table) {
-    if (node->inputs[0]->dtype != O2M_S8) return O2M_NO_MATCH;
+    if (node->inputs[0]->dtype != O2M_S8 || node->outputs[0]->dtype != O2M_S8) return O2M_NO_MATCH;
     FillUnaryTable(
         *node->inputs[0], *node->outputs[0], [node](double v) { return Value(node, v); }, table);
     return O2M_OK;
+  }
+
+  // A function that jumps has as many segments as jumps.
+  static void QuantRule(const o2m_node *node, o2m_quant_rule *rule) {
+    rule->s16_outputs = 1;
+    rule->s16_inputs = IsContinuous(ParamsOf<Params>(node).program);
   }
 
   static o2m_unary_params KernelParams(const o2m_node *node) {
@@ -71,10 +83,12 @@ struct Unary {
   }
 
   static void Run(const o2m_node *node, const o2m_call *call) {
+    if (IsWide(node)) return RunWide(node, call);
     RunTable(node, call, KernelParams(node), O2M_SYM(o2m_unary_s8));
   }
 
   static o2m_status Emit(const o2m_host *host, const o2m_target *, const o2m_node *node, const o2m_emitter *e) {
+    if (IsWide(node)) return EmitWide(host, node, e, o2m_sources, O2M_SOURCE_COUNT);
     const o2m_unary_params p = KernelParams(node);
     EmitTableCall(e, node, "o2m_unary_s8", "o2m_unary_params", TableSteps(p).Field("flip", p.flip).text());
     return EmitSources(host, e, o2m_sources, O2M_SOURCE_COUNT,
@@ -82,21 +96,26 @@ struct Unary {
   }
 
   static void Cost(const o2m_target *, const o2m_node *node, int32_t rows, o2m_cost *cost) {
-    *cost = TableCost(node, rows, "unary_s8");
+    *cost = IsWide(node) ? WideCost(node, rows) : TableCost(node, rows, "unary_s8");
   }
 
   // A function of the list, on other operands.
   static void RandomCase(CaseList &list, Random &random) {
     CaseList functions;
     Cases(functions);
-    const o2m_case &c = *functions.get(random.Below(functions.count()));
-    RandomTableCase(list, random, c.name, c.inputs[0].dtype, *static_cast<const Params *>(c.params));
+    int32_t n = random.Below(functions.count());
+    if (functions.get(n)->inputs[0].dtype == O2M_S16) n = random.Below(functions.count());  // segments are long to find
+    const o2m_case &c = *functions.get(n);
+    RandomTableCase(list, random, c.name, c.inputs[0].dtype, c.outputs[0].dtype,
+                    *static_cast<const Params *>(c.params));
   }
 
   static void Terms(const o2m_target *, const o2m_node *node, int32_t rows, TermList &list) {
+    if (IsWide(node)) return WideTerms(node, rows, list);
     ElementTerms(TableLoops(node), 2, "unary_s8", rows, list);
   }
 
+  static void WideCases(CaseList &list);
   static void Cases(CaseList &list);
 };
 
@@ -155,6 +174,27 @@ void Unary::Cases(CaseList &list) {
            One(Kind::kLog));
   list.Add("relu, channels first to last", {{O2M_S8, {1, 5, 4, 3}, 0.05f, 127}},
            {{O2M_S8, {1, 5, 4, 3}, 0.05f, -128, {}, {60, 1, 15, 5}}}, One(Kind::kRelu));
+  WideCases(list);
+}
+
+// Where x or y is s16: with gaps, transposed, at the ends of the type, with as many segments as a function may have.
+void Unary::WideCases(CaseList &list) {
+  const CaseOperand x = {O2M_S16, {1, 6, 17}, 0.0003f, 0}, s8 = {O2M_S8, {1, 6, 17}, 0.07f, -3};
+  const CaseOperand y = {O2M_S16, {1, 6, 17}, 0.0002f, 0};
+  list.Add("hard swish, s16", {x}, {y}, One(Kind::kHardSwish));
+  list.Add("sigmoid, s16 to s8", {x}, {{O2M_S8, {1, 6, 17}, 1 / 256.0f, -128}}, One(Kind::kSigmoid));
+  list.Add("mish, s8 to s16", {s8}, {{O2M_S16, {1, 6, 17}, 0.0004f, 100}}, One(Kind::kMish));
+  list.Add("log, u8 to s16", {{O2M_U8, {1, 5, 4, 3}, 1 / 256.0f, 0}}, {{O2M_S16, {1, 5, 4, 3}, 0.001f, -7}},
+           One(Kind::kLog));
+  list.Add("elu, s16, rows with gaps", {{O2M_S16, {7, 13}, 0.001f, 0, {}, {20, 1}}},
+           {{O2M_S16, {7, 13}, 0.001f, 0, {}, {16, 1}}}, One(Kind::kElu, 1.3f));
+  list.Add("tanh, s16, channels first to last", {{O2M_S16, {1, 5, 4, 3}, 0.0005f, 32767}},
+           {{O2M_S16, {1, 5, 4, 3}, 0.00003f, -32768, {}, {60, 1, 15, 5}}}, One(Kind::kTanh));
+  list.Add("truncate, s16", {x}, {{O2M_S16, {1, 6, 17}, 1, 0}}, One(Kind::kTruncate));
+  list.Add("sine, s16, in many segments", {{O2M_S16, {3, 50}, 0.1f, 0}}, {{O2M_S16, {3, 50}, 0.0001f, 0}},
+           One(Kind::kSin));
+  list.Add("identity, s16", {{O2M_S16, {3, 50}, 0.1f, 0}}, {{O2M_S16, {3, 50}, 0.1f, 0}}, One(Kind::kLeakyRelu, 1.0f));
+  list.Add("own output quant of s16", {x}, {{O2M_ANY, {1, 6, 17}}}, One(Kind::kSoftplus));
 }
 
 }  // namespace
