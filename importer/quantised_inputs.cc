@@ -46,15 +46,15 @@ std::optional<Params> ParamsOf(const Graph &graph, TensorId id) {
         return Params{node.inputs[at->first], zero_left_out ? kNone : node.inputs[at->second]};
       const bool moves = std::any_of(std::begin(kMoves), std::end(kMoves),
                                      [&](const char *type) { return node.domain.empty() && node.op_type == type; });
-      const std::optional<Params> further = moves && i == 0 ? ParamsOf(graph, node.outputs[0]) : std::nullopt;
-      if (further) return further;
+      for (size_t o = 0; moves && i == 0 && o < node.outputs.size(); o++)
+        if (const std::optional<Params> further = ParamsOf(graph, node.outputs[o])) return further;
     }
   return std::nullopt;
 }
 
 TensorId AddZero(Graph &graph, DType dtype) {
   Tensor zero;
-  zero.name = "zero_point", zero.dtype = dtype, zero.is_constant = true, zero.data.resize(1);
+  zero.name = "zero_point", zero.dtype = dtype, zero.is_constant = true, zero.data.resize(dtype == DType::kS16 ? 2 : 1);
   return AddTensor(graph, zero);
 }
 
@@ -66,7 +66,7 @@ void DequantiseInputs(Graph &graph) {
   for (size_t i = 0; i < graph.inputs.size(); i++) {
     const TensorId q = graph.inputs[i];
     const DType dtype = graph.tensors[q].dtype;
-    if (dtype != DType::kS8 && dtype != DType::kU8) continue;
+    if (dtype != DType::kS8 && dtype != DType::kU8 && dtype != DType::kS16) continue;
     std::optional<Params> params = ParamsOf(graph, q);
     if (params && params->zero == kNone) params->zero = AddZero(graph, dtype);
     if (!params || graph.tensors[params->zero].dtype != dtype) continue;

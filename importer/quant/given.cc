@@ -40,19 +40,33 @@ GivenGrids GivenOf(const Graph &graph, const GroupOf &group_of) {
 
 namespace {
 
-// The grid that all of a group's writers copy from; nothing where one of them computes, or copies from another grid.
+// The constant that a node alone writes; kNone where it has other operands.
+TensorId ConstantOf(const Graph &graph, const Node &node) {
+  const bool constant = node.inputs.size() == 1 && node.inputs[0] != kNone && graph.tensors[node.inputs[0]].is_constant;
+  return constant && graph.tensors[node.inputs[0]].dtype == DType::kF32 ? node.inputs[0] : kNone;
+}
+
+// The grid that all of a group's writers copy from, and constants lie on; nothing where one of them computes, or copies
+// from another grid.
 std::optional<Grid> CopiedGrid(const Graph &graph, const GroupOf &group_of, const std::vector<bool> &copies,
                                const GivenGrids &given, int32_t group) {
   std::optional<Grid> grid;
+  std::vector<TensorId> constants;
   for (size_t n = 0; n < graph.nodes.size(); n++) {
     const Node &node = graph.nodes[n];
     const auto writes = [&](TensorId id) { return group_of(id) == group; };
     if (std::none_of(node.outputs.begin(), node.outputs.end(), writes)) continue;
     if (copies[n] && group_of(node.inputs[0]) == group) continue;
+    if (ConstantOf(graph, node) != kNone) {
+      constants.push_back(node.inputs[0]);
+      continue;
+    }
     const std::optional<Grid> from = copies[n] ? given[group_of(node.inputs[0])] : std::nullopt;
     if (!from || (grid && !(*grid == *from))) return std::nullopt;
     grid = from;
   }
+  const auto lies_on = [&](TensorId id) { return OnGrid(graph.tensors[id], *grid); };
+  if (grid && !std::all_of(constants.begin(), constants.end(), lies_on)) return std::nullopt;
   return grid;
 }
 

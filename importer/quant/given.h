@@ -13,8 +13,8 @@ using GivenGrids = std::vector<std::optional<Grid>>;  // by group
 
 // How the model itself holds what lies in a group.
 GivenGrids GivenOf(const Graph &graph, const GroupOf &group_of);
-// Also for groups that nothing but copies write, all from one grid: the parts of a Concat. copies: by node, in the
-// order of the graph, whether its output may keep input 0's scale.
+// Also for groups that nothing but copies write, all from one grid, and constants on it: a Concat. copies: by node, in
+// the order of the graph, whether its output may keep input 0's scale.
 void GiveToCopies(const Graph &graph, const GroupOf &group_of, const std::vector<bool> &copies, GivenGrids &given);
 bool AnyGiven(const Graph &graph);  // the model rounds somewhere
 // By group: the model holds it in bytes, with a scale that is to be found.
