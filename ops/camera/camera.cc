@@ -194,7 +194,6 @@ struct Camera {
     cost->elements = 3 * int64_t{rows} * k.row_taps * k.x_w;
   }
 
-  // Taps of weight zero are not skipped here: rows at the borders have some.
   static void Terms(const o2m_target *, const o2m_node *node, int32_t rows, TermList &list) {
     const auto &p = ParamsOf<Params>(node);
     const o2m_camera_params k = KernelParams(node);
