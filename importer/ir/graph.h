@@ -96,6 +96,11 @@ struct Node {
   std::vector<NodeId> float_nodes;  // what op was matched from
 };
 
+// A tensor that is s16, and all that shares its memory, where s8 is the rule; why.
+struct RaisedTensor {
+  std::string name, why;
+};
+
 struct Graph {
   std::string name;    // the model's C identifier
   std::string file;    // as given on the command line, for messages
@@ -107,6 +112,7 @@ struct Graph {
   std::vector<Node> nodes;             // topological order, always; empty before LowerToOps()
   std::vector<TensorId> inputs, outputs;
   std::vector<std::string> warnings;
+  std::vector<RaisedTensor> raised;  // by Quantize()
   int64_t macs = 0;  // of the imported float graph
   // By input: how the file holds it where that is a quantised tensor, real = scale * (q - zero_point); else scale 0.
   struct QuantisedInput {

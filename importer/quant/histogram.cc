@@ -63,13 +63,25 @@ double TailScale(const Histogram &h, bool upper) {
   return seen > 0 ? std::fabs(sum / seen - from) : 0;
 }
 
+// The same seen by sample, since the values of one go up and down together: the scale of the Gumbel distribution that
+// has the standard deviation of the samples' extremes.
+double SpreadScale(const std::vector<float> &extremes) {
+  if (extremes.size() < 2) return 0;
+  const auto n = static_cast<double>(extremes.size());
+  double sum = 0, squares = 0;
+  for (const float e : extremes) sum += double{e};
+  for (const float e : extremes) squares += (double{e} - sum / n) * (double{e} - sum / n);
+  return std::sqrt(6 * squares / (n - 1)) / M_PI;
+}
+
 // Few samples show less than the network will meet. The return level of extreme value theory: what kEnoughSamples are
 // expected to reach beyond the range of `samples`. A side on which nothing lies beyond zero stays as it is.
 Range Margin(const Histogram &h, int64_t samples) {
   const double times =
       std::log(static_cast<double>(kEnoughSamples) / static_cast<double>(std::max<int64_t>(samples, 1)));
   if (times <= 0) return {};
-  return {h.min < 0 ? times * TailScale(h, false) : 0, h.max > 0 ? times * TailScale(h, true) : 0};
+  return {h.min < 0 ? times * std::max(TailScale(h, false), SpreadScale(h.lows)) : 0,
+          h.max > 0 ? times * std::max(TailScale(h, true), SpreadScale(h.highs)) : 0};
 }
 
 // Expected squared error, a bin's values taken at its centre; rounding inside a step adds scale^2 / 12.
@@ -164,6 +176,15 @@ void AddValues(Histogram &h, const float *values, int64_t count) {
   }
 }
 
+void AddSample(Histogram &h, int64_t sample, const float *values, int64_t count) {
+  if (count == 0) return;
+  const auto [low, high] = std::minmax_element(values, values + count);
+  const auto size = static_cast<size_t>(sample + 1);
+  if (h.lows.size() < size) h.lows.resize(size, *low), h.highs.resize(size, *high);
+  h.lows.back() = std::min(h.lows.back(), *low), h.highs.back() = std::max(h.highs.back(), *high);
+  AddValues(h, values, count);
+}
+
 QuantParams RangeS8(const Histogram &h, int64_t samples) {
   if (h.count == 0) return {{1.0f}, {0}, kNone};
   const Range margin = Margin(h, samples);
@@ -179,8 +200,18 @@ QuantParams RangeS8(const Histogram &h, int64_t samples) {
   return best;
 }
 
-QuantParams RangeS16(const Histogram &h) {
-  const double limit = std::max(std::fabs(double{h.min}), std::fabs(double{h.max}));
+double Spread(const Histogram &h) {
+  std::vector<double> peaks;
+  for (size_t n = 0; n < h.lows.size(); n++) peaks.push_back(std::max(-double{h.lows[n]}, double{h.highs[n]}));
+  if (peaks.size() < 2) return 1;
+  std::sort(peaks.begin(), peaks.end());
+  const double middle = peaks[peaks.size() / 2];
+  return middle > 0 ? peaks.back() / middle : 1;
+}
+
+QuantParams RangeS16(const Histogram &h, int64_t samples) {
+  const Range margin = Margin(h, samples);
+  const double limit = std::max(std::fabs(double{h.min} - margin.low), std::fabs(double{h.max} + margin.high));
   return {{limit > 0 ? static_cast<float>(kHeadroomS16 * limit / 32767) : 1.0f}, {0}, kNone};
 }
 

@@ -13,8 +13,11 @@ struct Histogram {
   std::vector<int64_t> bins;
   int64_t count = 0;
   float min = 0, max = 0;
+  std::vector<float> lows, highs;  // of each sample that AddSample() saw
 };
 void AddValues(Histogram &histogram, const float *values, int64_t count);
+// The values of sample number `sample`, counted from 0 in ascending order; several calls may add to one.
+void AddSample(Histogram &histogram, int64_t sample, const float *values, int64_t count);
 
 inline constexpr int64_t kEnoughSamples = 128;  // from here on what was seen is taken for all there is
 
@@ -25,7 +28,10 @@ QuantParams RangeS8(const Histogram &histogram, int64_t samples = kEnoughSamples
 // step of the range is worth what f makes of it: what ReLU or GELU flatten needs no range. f: at CentersOf(histogram).
 QuantParams RangeThrough(const Histogram &histogram, const std::vector<float> &f, int64_t samples = kEnoughSamples);
 std::vector<float> CentersOf(const Histogram &histogram);  // of the bins
+// How much larger the sample with the largest magnitude is than the middle one of them; 1 where fewer than two are
+// known.
+double Spread(const Histogram &histogram);
 // Symmetric s16, zero point 0, twice the range: a bit is less than what saturates would cost.
-QuantParams RangeS16(const Histogram &histogram);
+QuantParams RangeS16(const Histogram &histogram, int64_t samples = kEnoughSamples);
 
 }  // namespace onnx2mcu

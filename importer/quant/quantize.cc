@@ -9,6 +9,7 @@
 #include <random>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
 #include "importer/quant/given.h"
 #include "importer/quant/histogram.h"
 #include "importer/quant/integer_types.h"
@@ -113,13 +114,13 @@ absl::StatusOr<std::vector<Histogram>> Calibrate(const Graph &graph, Groups &gro
         groups_of[from].push_back(groups.Find(out));
     }
   const Evaluator evaluator(graph);
-  for (const auto &sample : samples) {
+  for (size_t n = 0; n < samples.size(); n++) {
     const auto visit = [&](TensorId id, const Value &value) {
       if (!value.is_float()) return;
       for (int32_t group : groups_of[id])
-        AddValues(histograms[group], value.f.data(), static_cast<int64_t>(value.f.size()));
+        AddSample(histograms[group], static_cast<int64_t>(n), value.f.data(), static_cast<int64_t>(value.f.size()));
     };
-    O2M_RETURN_IF_ERROR(evaluator.Run(sample, visit).status());
+    O2M_RETURN_IF_ERROR(evaluator.Run(samples[n], visit).status());
   }
   return histograms;
 }
@@ -140,14 +141,14 @@ std::vector<bool> RefusedGroups(const Graph &graph, Groups &groups, const std::v
   return refused;
 }
 
+constexpr double kWidestSpread = 4;  // the middle input keeps 6 of 8 bits
+
 // The residual stream: what a sum of two activations writes, and what it reads that others read as well. In a model
-// with scales of its own (`all`) everything it leaves in float: it was made to round nowhere else. And what is asked
-// for.
-std::vector<bool> WideGroups(const Graph &graph, Groups &groups, std::vector<bool> refused, bool all,
-                             const QuantOptions &options) {
+// with scales of its own (`all`) everything it leaves in float: it was made to round nowhere else.
+std::vector<bool> StreamGroups(const Graph &graph, Groups &groups, std::vector<bool> refused, bool all,
+                               const QuantOptions &options) {
   const bool stream = options.residual != "s8";
   std::vector<bool> wide(graph.tensors.size(), all && stream);
-  for (const TensorId id : options.wide) wide[groups.Find(id)] = true;
   std::vector<int> readers(graph.tensors.size());
   for (const Node &node : graph.nodes)
     for (TensorId id : node.inputs)
@@ -165,6 +166,31 @@ std::vector<bool> WideGroups(const Graph &graph, Groups &groups, std::vector<boo
   for (TensorId id : graph.outputs) refused[groups.Find(id)] = true;
   for (size_t id = 0; id < wide.size(); id++) wide[id] = wide[id] && !refused[id];
   return wide;
+}
+
+// Beside the stream: what is asked for, and where one s8 step would be too coarse for most of the inputs since others
+// are so much larger. Each is told of in graph.raised, by the tensor that is written first.
+std::vector<bool> RaisedGroups(Graph &graph, Groups &groups, const std::vector<bool> &refused,
+                               const std::vector<bool> &stream, const std::vector<Histogram> &histograms,
+                               const QuantOptions &options) {
+  std::vector<bool> asked(graph.tensors.size()), raised(graph.tensors.size());
+  for (const TensorId id : options.wide) asked[groups.Find(id)] = true;
+  for (TensorId id : graph.inputs) raised[groups.Find(id)] = true;  // stay bytes
+  const std::vector<bool> inputs = raised;
+  for (const Node &node : graph.nodes)
+    for (TensorId id : node.outputs) {
+      const int32_t group = groups.Find(id);
+      if (refused[group] || stream[group] || raised[group]) continue;
+      const double spread = Spread(histograms[group]);
+      const bool uneven = options.residual != "s8" && spread > kWidestSpread;
+      if (!asked[group] && !uneven) continue;
+      raised[group] = true;
+      graph.raised.push_back(
+          {graph.tensors[id].name,
+           asked[group] ? "asked for" : absl::StrFormat("largest values differ %.0f-fold between inputs", spread)});
+    }
+  for (size_t id = 0; id < raised.size(); id++) raised[id] = raised[id] && !inputs[id];
+  return raised;
 }
 
 // By group: the node that alone reads it, as a function of one value; kNone where there are other readers.
@@ -210,21 +236,22 @@ struct Choice {
   QuantParams quant;
 };
 
-std::vector<Choice> ChooseQuant(const Graph &graph, Groups &groups, const std::vector<o2m_quant_rule> &rules,
+std::vector<Choice> ChooseQuant(Graph &graph, Groups &groups, const std::vector<o2m_quant_rule> &rules,
                                 const std::vector<Histogram> &histograms, const QuantOptions &options,
                                 const GivenGrids &given) {
   std::vector<Choice> choices(graph.tensors.size());
   const std::vector<bool> refused = RefusedGroups(graph, groups, rules);
   std::vector<bool> narrow = CalibratedBytes(graph, [&groups](TensorId id) { return groups.Find(id); });
   for (size_t id = 0; id < narrow.size(); id++) narrow[id] = narrow[id] || refused[id];
-  const std::vector<bool> wide = WideGroups(graph, groups, narrow, AnyGiven(graph), options);
+  const std::vector<bool> stream = StreamGroups(graph, groups, narrow, AnyGiven(graph), options);
+  const std::vector<bool> raised = RaisedGroups(graph, groups, narrow, stream, histograms, options);
   const auto samples = static_cast<int64_t>(options.shapes_only ? kEnoughSamples : options.samples.size());
   const std::vector<NodeId> unary = UnaryReaders(graph, groups);
   for (size_t id = 0; id < choices.size(); id++) {
     if (groups.Find(static_cast<int32_t>(id)) != static_cast<int32_t>(id)) continue;
     const Histogram &h = histograms[id];
-    if (wide[id])
-      choices[id] = {DType::kS16, RangeS16(h)};
+    if (stream[id] || raised[id])
+      choices[id] = {DType::kS16, RangeS16(h, samples)};
     else if (unary[id] == kNone)
       choices[id] = {DType::kS8, RangeS8(h, samples)};
     else

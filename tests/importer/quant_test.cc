@@ -75,6 +75,36 @@ TEST(RangeS8, LeavesRoomForWhatFewSamplesDidNotShow) {
   EXPECT_EQ(RangeS8(h, kEnoughSamples * 10).scale[0], all);
 }
 
+// Values of one sample go up and down together: how much its extremes vary says more than the tail of all values.
+TEST(RangeS8, LeavesRoomForSamplesThatDiffer) {
+  std::mt19937 random(6);
+  std::normal_distribution<float> normal;
+  Histogram even, uneven, pooled;
+  for (int64_t n = 0; n < 16; n++) {
+    std::vector<float> values(500);
+    for (float &v : values) v = std::clamp(normal(random), -2.0f, 2.0f);
+    AddSample(even, n, values.data(), 500);
+    for (float &v : values) v *= 1 + static_cast<float>(n) / 8;
+    AddSample(uneven, n, values.data(), 200);
+    AddSample(uneven, n, values.data() + 200, 300);
+    AddValues(pooled, values.data(), 500);
+  }
+  EXPECT_GT(RangeS8(uneven, 16).scale[0], 1.2f * RangeS8(pooled, 16).scale[0]);
+  EXPECT_LT(RangeS8(even, 16).scale[0] * 255, 4.5f);
+  EXPECT_EQ(RangeS8(uneven).scale[0], RangeS8(pooled).scale[0]);
+}
+
+TEST(Spread, IsOfTheLargestSampleAndTheMiddleOne) {
+  Histogram h;
+  EXPECT_EQ(Spread(h), 1);
+  const float values[] = {-1.0f, 2.0f, 0.5f, -20.0f};
+  AddSample(h, 0, values, 1);
+  EXPECT_EQ(Spread(h), 1);
+  AddSample(h, 1, values, 2);
+  AddSample(h, 2, values, 4);
+  EXPECT_EQ(Spread(h), 10);
+}
+
 TEST(RangeS8, LeavesNoRoomBeyondABound) {
   std::vector<float> values(1000, 6.0f);
   for (size_t i = 0; i < 500; i++) values[i] = static_cast<float>(i) * 0.01f;  // ReLU6: nothing below 0, a pile at 6
