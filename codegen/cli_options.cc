@@ -79,6 +79,12 @@ void AddModel(CLI::App &app, CommandLine &c) {
   app.add_option("--residual", o.residual, "width of the residual stream")
       ->check(CLI::IsMember({"auto", "s8", "s16"}))
       ->capture_default_str();
+  app.add_option(
+         "--accuracy-drop", o.accuracy_drop,
+         "points that integers may be worse than float on held-out calibration inputs: tensors become s16 until "
+         "they are not")
+      ->check(CLI::Range(0.0, 100.0))
+      ->type_name("POINTS");
   app.add_option("--weights", o.weights,
                  "bits of weights: 8; 4 (other results); 4 where flash asks for it, least harm first")
       ->check(CLI::IsMember({"s8", "s4", "auto"}))

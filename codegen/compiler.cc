@@ -96,7 +96,8 @@ absl::StatusOr<QuantOptions> CalibrationOf(const Graph &graph, const CompileOpti
       quant.wide.push_back(static_cast<TensorId>(id));
   if (options.calibrate.empty() || options.shapes_only) return quant;
   O2M_ASSIGN_OR_RETURN(const auto sets, ReadAllInputs(options.calibrate, graph, preprocessing, kCalibrationLimit));
-  for (int64_t n = 0; n < sets[0].count; n++) quant.samples.push_back(SampleOf(sets, n));
+  for (int64_t n = 0; n < sets[0].count; n++)
+    if (options.hold_out == 0 || n % options.hold_out != 0) quant.samples.push_back(SampleOf(sets, n));
   return quant;
 }
 
@@ -258,6 +259,10 @@ absl::StatusOr<Graph> LowerModel(const CompileOptions &options, const Registry &
   O2M_ASSIGN_OR_RETURN(const QuantOptions quant, CalibrationOf(graph, options, preprocessing));
   compilation->calibration_inputs = static_cast<int64_t>(quant.samples.size());
   O2M_RETURN_IF_ERROR(Quantize(graph, quant, host, target));
+  for (RaisedTensor &raised : graph.raised) {
+    const auto asked = std::find(options.wide.begin(), options.wide.end(), raised.name) - options.wide.begin();
+    if (asked < static_cast<int64_t>(options.wide_why.size())) raised.why = options.wide_why[asked];
+  }
   DumpAfter("quantize", graph, options);
 
   // Copies around ops that do not take their operands' strides.

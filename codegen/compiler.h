@@ -30,6 +30,9 @@ struct CompileOptions {
   std::string optimize = "balanced", residual = "auto", gelu = "lut";
   std::string weights = "s8";     // bits of weights: s8; auto: fewer where flash asks for it; or that form everywhere
   std::vector<std::string> wide;  // tensors to hold as s16 where ops take that
+  std::vector<std::string> wide_why;  // of each of them, for the report; may be shorter
+  double accuracy_drop = -1;          // points that integers may be worse than float; below 0: whatever comes
+  int32_t hold_out = 0;               // calibration leaves out every so many-th input; 0: none
   int32_t rows = 0;
   std::string stream = "auto";  // rows of the input: auto, where the arena stays as it is; on: also where it grows; off
   std::string layout = "chw";   // of the whole image in memory
@@ -47,6 +50,13 @@ struct CompileOptions {
   bool shapes_only = false;  // no calibration and no packing: for inspect and for pricing
 };
 
+// What --accuracy-drop came to (codegen/accuracy.h).
+struct AccuracyReached {
+  double drop = 0, drop_s8 = 0;  // points, with and without tensors raised for it
+  int64_t held_out = 0, raised = 0, of = 0;
+  bool top1 = false;  // of labels; else inputs whose answer is another than the float model's
+};
+
 // A model after the last pass: the chosen graph and plan, and what was priced.
 struct Compilation {
   Graph graph;
@@ -58,6 +68,7 @@ struct Compilation {
   Sections sections;
   std::vector<Alternative> alternatives;  // the chosen one first, its graph moved to `graph`; others hold no data
   int64_t calibration_inputs = 0;
+  std::optional<AccuracyReached> accuracy;
   std::vector<const o2m_op *> recognised;  // of every node before it was scheduled, which splits and repeats nodes
   bool numeric = false;  // computed in another order than the model says: other rounding than the exact schedules
   CoarseWeights coarse;  // weights that give other results than in full

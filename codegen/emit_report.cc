@@ -107,6 +107,19 @@ Json Prefetched(const Compilation &compilation) {
   return {{"arrays", compilation.plan.prefetches.size()}, {"bytes", bytes}, {"bytes_in_place", left.bytes}};
 }
 
+Json AccuracyJson(const AccuracyReached &accuracy, const CompileOptions &options) {
+  return {{"asked", options.accuracy_drop}, {"reached", accuracy.drop},
+          {"without", accuracy.drop_s8},    {"of", accuracy.top1 ? "top-1" : "changed answers"},
+          {"inputs", accuracy.held_out},    {"raised", accuracy.raised},
+          {"raisable", accuracy.of}};
+}
+
+Json Raised(const Graph &graph) {
+  Json list = Json::array();
+  for (const RaisedTensor &raised : graph.raised) list.push_back({{"name", raised.name}, {"why", raised.why}});
+  return list;
+}
+
 Json Named(const std::string &name) { return name.empty() ? Json(nullptr) : Json(name); }
 
 // How many layers hold weights that give other results, and what the integers are from the float model with them and
@@ -151,7 +164,9 @@ std::string EmitReport(const ProgramText &program, const Compilation &compilatio
   report["tensors"] = Tensors(program);
   report["quantization"] = {{"method", graph.integerised ? "as exported" : "ptq_mse"},
                             {"inputs", compilation.calibration_inputs},
-                            {"residual", options.residual}};
+                            {"residual", options.residual},
+                            {"raised_to_s16", Raised(graph)}};
+  if (compilation.accuracy) report["quantization"]["accuracy_drop"] = AccuracyJson(*compilation.accuracy, options);
   report["prefetch"] = Prefetched(compilation);
   const Sections &sections = compilation.sections;
   report["sections"] = {

@@ -2,15 +2,18 @@
 
 #include <algorithm>
 
+#include "codegen/accuracy.h"
 #include "planner/cost.h"
 
 namespace onnx2mcu {
 namespace {
 
-absl::StatusOr<Program> Make(const CompileOptions &options, const Registry &registry, Host &host) {
+absl::StatusOr<Program> Make(const CompileOptions &options, const std::optional<AccuracyReached> &accuracy,
+                             const Registry &registry, Host &host) {
   Program program;
   program.options = options;
   O2M_ASSIGN_OR_RETURN(program.compilation, Compile(options, registry, host));
+  program.compilation.accuracy = accuracy;
   O2M_ASSIGN_OR_RETURN(program.files, EmitProgram(program.compilation, options, host));
   O2M_ASSIGN_OR_RETURN(program.sizes, MeasureSizes(program.compilation, program.files));
   return program;
@@ -28,20 +31,24 @@ constexpr int64_t kCallsForAll[] = {2000, 500, 250};
 
 }  // namespace
 
-absl::StatusOr<Program> CompileToFit(const CompileOptions &options, const Registry &registry, Host &host) {
-  O2M_ASSIGN_OR_RETURN(Program first, Make(options, registry, host));
+absl::StatusOr<Program> CompileToFit(const CompileOptions &asked, const Registry &registry, Host &host) {
+  O2M_ASSIGN_OR_RETURN(const Raised raised, RaiseForAccuracy(asked, registry, host));
+  const CompileOptions &options = raised.options;
+  std::optional<AccuracyReached> accuracy;
+  if (options.accuracy_drop >= 0) accuracy = raised.reached;
+  O2M_ASSIGN_OR_RETURN(Program first, Make(options, accuracy, registry, host));
   if (Fits(first)) return first;
   CompileOptions other = options;
   if (options.stream == "auto") {
     other.stream = "off";
-    O2M_ASSIGN_OR_RETURN(Program program, Make(other, registry, host));
+    O2M_ASSIGN_OR_RETURN(Program program, Make(other, accuracy, registry, host));
     if (Fits(program)) return program;
   }
   const Compilation &c = first.compilation;
   const int64_t instructions = EstimateInstructions(c.graph, c.plan, c.target.abi());
   for (const int64_t calls : kCallsForAll) {
     other.call_price = static_cast<int32_t>(std::min<int64_t>(instructions / calls, 1 << 30));
-    O2M_ASSIGN_OR_RETURN(Program program, Make(other, registry, host));
+    O2M_ASSIGN_OR_RETURN(Program program, Make(other, accuracy, registry, host));
     if (Fits(program)) return program;
   }
   return first;

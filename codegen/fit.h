@@ -14,8 +14,9 @@ struct Program {
   Sizes sizes;
 };
 
-// Compiles, emits and measures. Where weights, constants and code exceed the flash, the input is not offered in rows,
-// then schedules are charged for every call of a kernel, more and more, until one fits; where none does, the first.
+// Compiles, emits and measures, with the tensors raised that --accuracy-drop asks for (codegen/accuracy.h). Where
+// weights, constants and code exceed the flash, the input is not offered in rows, then schedules are charged for every
+// call of a kernel, more and more, until one fits; where none does, the first.
 absl::StatusOr<Program> CompileToFit(const CompileOptions &options, const Registry &registry, Host &host);
 
 }  // namespace onnx2mcu

@@ -98,6 +98,18 @@ void PrintSummary(const Compilation &c, const CompileOptions &options, const Siz
   std::printf("\n");
 }
 
+// What --accuracy-drop came to, and which tensors are s16 where s8 is the rule.
+void PrintRaised(const Compilation &c, bool names) {
+  if (const auto &a = c.accuracy)
+    std::printf(
+        "  accuracy: %.2f points of %s lost on %lld held-out inputs (%.2f with s8); %lld of %lld tensors raised\n",
+        a->drop, a->top1 ? "top-1" : "changed answers", static_cast<long long>(a->held_out), a->drop_s8,
+        static_cast<long long>(a->raised), static_cast<long long>(a->of));
+  if (!c.graph.raised.empty()) std::printf("  s16 where s8 is the rule: %zu tensors\n", c.graph.raised.size());
+  for (const RaisedTensor &raised : c.graph.raised)
+    if (names) std::printf("    %s: %s\n", raised.name.c_str(), raised.why.c_str());
+}
+
 void PrintStream(const Compilation &c) {
   const Stream &stream = c.stream;
   if (!stream.possible()) return void(std::printf("  input in rows: no: %s\n", stream.why.c_str()));
@@ -148,6 +160,7 @@ absl::Status CompileVerb(const CommandLine &command, const Registry &registry) {
   std::printf("%s: %s for %s%s%s\n", folder.c_str(), compilation.graph.file.c_str(), compilation.target.id.c_str(),
               compilation.board.id.empty() ? "" : " on ", compilation.board.id.c_str());
   PrintSummary(compilation, options, sizes);
+  PrintRaised(compilation, command.verbose);
   if (command.verbose) PrintStream(compilation);
   if (command.pareto) std::fputs(FrontierTable(compilation).c_str(), stdout);
   if (command.verbose) std::fputs(MemoryMap(compilation.graph, compilation.plan).c_str(), stdout);

@@ -5,6 +5,7 @@
 #include <numeric>
 
 #include "absl/strings/str_cat.h"
+#include "codegen/accuracy.h"
 #include "codegen/board_run.h"
 #include "codegen/cli.h"
 #include "codegen/engines.h"
@@ -23,7 +24,10 @@ struct Run {
 
 // On a core, the program that `compile` writes; the host gives the same bytes by any schedule.
 absl::StatusOr<Compilation> CompileFor(const CommandLine &command, const Registry &registry, Host &host) {
-  if (command.engine == "int8") return Compile(command.compile, registry, host);
+  if (command.engine == "int8") {
+    O2M_ASSIGN_OR_RETURN(const Raised raised, RaiseForAccuracy(command.compile, registry, host));
+    return Compile(raised.options, registry, host);
+  }
   O2M_ASSIGN_OR_RETURN(Program program, CompileToFit(command.compile, registry, host));
   return std::move(program.compilation);
 }

@@ -289,6 +289,8 @@ void PrintText(Validation &v, const Json &json, const Compilation &c) {
   std::printf("  cos %.6f  rmse %.5f  mae %.5f  l2r %.5f  nse %.5f  sqnr %.1f dB\n", Cosine(v.output), Rmse(v.output),
               Mae(v.output), L2r(v.output), Nse(v.output), SqnrDb(v.output));
   v.board ? PrintBoard(*v.board) : PrintEmulator(v.emulator);
+  for (const RaisedTensor &raised : c.graph.raised)
+    std::printf("  s16: %s: %s\n", raised.name.c_str(), raised.why.c_str());
   std::printf("  worst tensors (SQNR, cosine):\n");
   const std::vector<TensorRow *> worst = WorstFirst(v.tensors);
   for (size_t i = 0; i < std::min<size_t>(8, worst.size()); i++)
@@ -310,7 +312,7 @@ absl::Status ValidateVerb(const CommandLine &command, const Registry &registry) 
   O2M_ASSIGN_OR_RETURN(const Program program, CompileToFit(command.compile, registry, host));
   const Compilation &compilation = program.compilation;
   O2M_ASSIGN_OR_RETURN(Validation validation, Validate(command, compilation, host));
-  RaiseWorst(command.compile, registry, host, validation);
+  RaiseWorst(program.options, registry, host, validation);
   PrintWarnings(compilation.graph, command);
   const Json json = ToJson(validation);
   if (command.json)

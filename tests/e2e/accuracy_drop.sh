@@ -1,0 +1,39 @@
+# --accuracy-drop: raises tensors until held-out inputs lose no more, says which and why; a budget that ends before is
+# an error with the best that was reached; the same input gives the same bytes.
+. "$(dirname "$0")/lib.sh"
+
+"$python" - "$training" <<'EOS'
+import gzip, sys
+import numpy as np
+raw = gzip.open(sys.argv[1]).read(16 + 96 * 784)
+np.save("some.npy", np.frombuffer(raw, np.uint8, offset=16).reshape(96, 1, 28, 28))
+EOS
+compiled loose --calibrate=some.npy --accuracy-drop=100
+compiled plain --calibrate=some.npy
+for file in vit_fmnist.c vit_fmnist_weights.c; do cmp "loose/$file" "plain/$file" || true; done
+"$python" - <<'EOS'
+import json
+report = json.load(open("loose/report.json"))["quantization"]
+drop = report["accuracy_drop"]
+assert drop["asked"] == 100 and drop["raised"] == 0 and drop["reached"] == drop["without"] and drop["inputs"] == 24, drop
+assert drop["raisable"] > 10, drop
+assert "accuracy_drop" not in json.load(open("plain/report.json"))["quantization"]
+EOS
+grep -q "points of changed answers lost on 24 held-out inputs" loose.txt || fail "the table says nothing of the drop"
+
+for try in one two; do tool compile "$model" -q --calibrate=some.npy --accuracy-drop=0 -o "$try" >"$try.txt" 2>"$try.err" || cat "$try.err"; done
+if [ -d one ]; then
+  diff -r one two || fail "not the same bytes"
+  "$python" - <<'EOS'
+import json
+q = json.load(open("one/report.json"))["quantization"]
+assert q["accuracy_drop"]["reached"] == 0, q
+assert len([t for t in q["raised_to_s16"] if t["why"].startswith("--accuracy-drop=0")]) == q["accuracy_drop"]["raised"], q
+EOS
+else
+  grep -q "the best reached is .* points of changed answers, with .* tensors as s16" one.err || fail "no best named"
+fi
+! tool compile "$model" -q --calibrate=some.npy --accuracy-drop=0 --ram=6000 -o none 2>none.err || fail "6000 B of RAM"
+! [ -d none ] || fail "something was written"
+! tool compile "$model" -q --accuracy-drop=1 -o none 2>none.err || fail "no calibration"
+grep -q "give --calibrate=FILE" none.err || fail "the message does not say what would work"
