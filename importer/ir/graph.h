@@ -113,7 +113,7 @@ struct Graph {
   std::vector<TensorId> inputs, outputs;
   std::vector<std::string> warnings;
   std::vector<RaisedTensor> raised;  // by Quantize()
-  int64_t macs = 0;  // of the imported float graph
+  int64_t macs = 0;                  // of the imported float graph
   // By input: how the file holds it where that is a quantised tensor, real = scale * (q - zero_point); else scale 0.
   struct QuantisedInput {
     float scale = 0;
