@@ -100,6 +100,9 @@ absl::Status LinkStatus(const Compilation &compilation, const EmulatorLayout &la
                      external ? "external flash" : "FLASH", " of ", BoardName(compilation),
                      " when linked; a smaller or low-rank model is needed, or a board with more flash"));
   }
+  if (Overflows(status, "CALL"))
+    return absl::ResourceExhaustedError(
+        absl::StrCat(where, layout.call.bytes, " B of emulated memory for the code that passes inputs and outputs"));
   if (Overflows(status, "RAM") || Overflows(status, "RAM1") || Overflows(status, "RAM2") ||
       Overflows(status, "STACK") || absl::StrContains(status.message(), "for the stack")) {
     return absl::ResourceExhaustedError(absl::StrCat(
