@@ -48,11 +48,11 @@ grey = numpy.load("small.npy")[..., 1]
 numpy.save("one.npy", grey)
 numpy.save("three.npy", numpy.stack([grey] * 3, 1))
 EOS
-for model in colour padded; do
-  tool run $model.onnx -q "${normal[@]}" --input-format=gray --inputs=one.npy --engine=float -o one.npz >/dev/null
-  tool run $model.onnx -q "${normal[@]}" --inputs=three.npy --engine=float -o three.npz >/dev/null
+for name in colour padded; do
+  tool run $name.onnx -q "${normal[@]}" --input-format=gray --inputs=one.npy --engine=float -o one.npz >/dev/null
+  tool run $name.onnx -q "${normal[@]}" --inputs=three.npy --engine=float -o three.npz >/dev/null
   "$python" -c 'import numpy; a, b = (numpy.load(n)["output"] for n in ("one.npz", "three.npz"))
-assert abs(a - b).max() < 1e-5 * abs(b).max(), (a, b)' || fail "grey for $model"
+assert abs(a - b).max() < 1e-5 * abs(b).max(), (a, b)' || fail "grey for $name"
 done
 tool compile colour.onnx -q "${normal[@]}" --input-format=gray --calibrate=one.npy --target=host -o gray >/dev/null
 [ "$(grep -c o2m_conv gray/colour.c)" -le 1 ] && ! ls gray | grep -q camera || fail "grey is not in the first layer"
@@ -90,3 +90,12 @@ rows_of() {  # PICTURES OPTIONS...
 rows_of double.npy --input-size=32x24
 rows_of small.npy
 grep -q '// u8 \[12\]\[16\]\[2\]' rows/colour.h && grep -q 'RGB565, low byte first' rows/colour.h || fail "the header does not say"
+
+# A QVGA camera before the trained model of 28 x 28: not a byte more of arena.
+"$python" -c 'import numpy; numpy.save("qvga.npy", numpy.random.default_rng(7).integers(0, 256, (2, 240, 320, 3), dtype=numpy.uint8))'
+options=(--residual=s8 --target=cortex-m4)
+compiled qvga "${options[@]}" --input-format=rgb565 --input-size=320x240 --crop=240x240 --calibrate=qvga.npy
+compiled plain_vit "${options[@]}" --calibrate="$images"
+arena() { awk '/define .*_ARENA_BYTES/ { print $3 }' "$1"/*.h; }
+[ "$(arena qvga)" = "$(arena plain_vit)" ] || fail "the arena is $(arena qvga) bytes, without a camera $(arena plain_vit)"
+echo "arena $(arena qvga) bytes, with a camera as without"
