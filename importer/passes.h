@@ -20,8 +20,8 @@ absl::StatusOr<Graph> ReadOnnx(const std::string &path, const ReadOptions &optio
 // static dims by evaluating on zeros, removes no-ops and dead code. Afterwards no node has a computable output.
 absl::Status FoldConstants(Graph &graph);
 
-// Graph inputs that the file holds in s8, u8 or s16 with a scale become real numbers that are rounded so; what the caller
-// gives is s8 (u8 less 128) or s16 then. Others stay. Fills graph.quantised_inputs. After FoldConstants().
+// Graph inputs that the file holds in s8, u8 or s16 with a scale become real numbers that are rounded so; what the
+// caller gives is s8 (u8 less 128) or s16 then. Others stay. Fills graph.quantised_inputs. After FoldConstants().
 void DequantiseInputs(Graph &graph);
 
 // "canonical". One spelling for each thing: LayerNormalization, Gelu, MatMul + Add for every linear layer, Softmax on
