@@ -34,6 +34,11 @@ SCALES = {"QuantizeLinear": 1, "QLinearConv": 6, "QLinearMatMul": 6, "QLinearAdd
           "QLinearSigmoid": 3, "QLinearLeakyRelu": 3, "QLinearGlobalAveragePool": 3, "QLinearAveragePool": 3, "QLinearReduceMean": 3,
           "QLinearConcat": 0, "QLinearWhere": 7}  # by operator: the operand that is its result's scale, before the zero point
 
+FUSED = {"QLinearConv": ("Conv", (0, 3), 8, 0), "QLinearMatMul": ("MatMul", (0, 3), None, -1), "QGemm": ("Gemm", (0, 3), 6, None),
+         "QLinearAdd": ("Add", (0, 3), None, None), "QLinearMul": ("Mul", (0, 3), None, None), "QLinearSoftmax": ("Softmax", (0,), None, None),
+         "QLinearSigmoid": ("Sigmoid", (0,), None, None), "QLinearLeakyRelu": ("LeakyRelu", (0,), None, None)}
+# by fused operator: the float one, where the triples of its operands begin, its s32 bias, the axis of the weights' scales
+
 
 def run(tool, model, samples, calibration, out, engine="int8"):
     """What the tool gives, and why it gives nothing. samples: {input: file}."""
@@ -168,17 +173,42 @@ class Model:
         results = [session.run(None, {self.input: x}) for x in self.arrays["input"]]
         return {p[0]: np.stack([r[i] for r in results]) for i, p in enumerate(points)}
 
+    def unfused(self, node):
+        """A fused operator as float ones, and the initializers they need; the last node's result is `real`."""
+        kind, triples, bias, axis = FUSED[node.op_type]
+        helper, nodes, operands = self.onnx.helper, [], []
+        if node.op_type == "QGemm":
+            axis = 0 if any(a.name == "transB" and a.i for a in node.attribute) else 1
+        for i, first in enumerate(triples):
+            of_weights = i == 1 and self.constants[node.input[4]].size > 1
+            operands.append(f"{node.output[0]}_operand{i}")
+            nodes.append(helper.make_node("DequantizeLinear", node.input[first:first + 3], operands[-1:], **({"axis": axis} if of_weights else {})))
+        made = []
+        if bias is not None and len(node.input) > bias and node.input[bias]:
+            scale = self.constants[node.input[1]].astype(np.float64) * self.constants[node.input[4]]
+            made.append(self.onnx.numpy_helper.from_array((self.constants[node.input[bias]] * scale).astype(np.float32), f"{node.output[0]}_bias"))
+            operands.append(made[0].name)
+        nodes.append(helper.make_node(kind, operands, [f"{node.output[0]}_real"]))
+        nodes[-1].attribute.extend(a for a in node.attribute if a.name not in ("opset", "channels_last"))
+        return nodes, made
+
     def operator(self, point, tensors, float_side):
         """The part of the model from the quantised tensors before `point` to it, or to its float tensor."""
         tensor, real, _, zero = point
         stop = set(tensors) - {tensor}
         nodes, reached = self.needed([real if float_side and real else tensor], stop)
+        more = []
+        if float_side and nodes[-1].op_type in FUSED:
+            real = f"{tensor}_real"
+            unfused, more = self.unfused(nodes[-1])
+            nodes[-1:] = unfused
         kinds = {t: self.onnx.helper.np_dtype_to_tensor_dtype(tensors[t].dtype) for t in reached}
         out = (real, self.onnx.TensorProto.FLOAT) if float_side and real else (tensor, self.onnx.helper.np_dtype_to_tensor_dtype(zero.dtype))
         samples = {t: self.work / f"in{i}.npy" for i, t in enumerate(reached)}
         for name, file in samples.items():
             np.save(file, tensors[name])
         part = self.part(nodes, [(t, kinds[t], tensors[t].shape[1:]) for t in reached], [out])
+        part.graph.initializer.extend(more)
         if any(i.name == self.input for i in part.graph.input):
             samples |= self.samples
         return part, samples
