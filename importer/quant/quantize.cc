@@ -244,6 +244,9 @@ std::vector<Choice> ChooseQuant(Graph &graph, Groups &groups, const std::vector<
   std::vector<bool> narrow = CalibratedBytes(graph, [&groups](TensorId id) { return groups.Find(id); });
   for (size_t id = 0; id < narrow.size(); id++) narrow[id] = narrow[id] || refused[id];
   const std::vector<bool> stream = StreamGroups(graph, groups, narrow, AnyGiven(graph), options);
+  for (size_t id = 0; id < narrow.size(); id++) narrow[id] = narrow[id] || given[id].has_value();
+  for (size_t n = 0; n < graph.nodes.size(); n++)
+    if (rules[n].fixed_scale > 0) narrow[groups.Find(graph.nodes[n].outputs[0])] = true;
   const std::vector<bool> raised = RaisedGroups(graph, groups, narrow, stream, histograms, options);
   const auto samples = static_cast<int64_t>(options.shapes_only ? kEnoughSamples : options.samples.size());
   const std::vector<NodeId> unary = UnaryReaders(graph, groups);
