@@ -143,7 +143,7 @@ absl::StatusOr<Raised> RaiseForAccuracy(const CompileOptions &options, const Reg
   CompileOptions held = options;
   held.hold_out = kHoldOut, held.accuracy_drop = -1;
   O2M_ASSIGN_OR_RETURN(const Graph graph, Lowered(held, registry, host));
-  O2M_ASSIGN_OR_RETURN(const Preprocessing preprocessing, PreprocessingOf(graph, options.mean, options.std));
+  O2M_ASSIGN_OR_RETURN(const Preprocessing preprocessing, PreprocessingOf(graph, options.pixels));
   O2M_ASSIGN_OR_RETURN(std::vector<InputSet> sets, ReadAllInputs(options.calibrate, graph, preprocessing, kInputs));
   if (sets[0].count < 2 * kHoldOut)
     return absl::InvalidArgumentError(absl::StrCat("--accuracy-drop: ", sets[0].count,
