@@ -65,7 +65,7 @@ def make(base, folder, name, settings):
     source = session(base)
     entry = source.get_inputs()[0]
     random = np.random.default_rng(1)
-    calibration, samples = smooth(random, 16, entry.shape), smooth(random, 4, entry.shape)
+    calibration, samples = smooth(random, 64, entry.shape), smooth(random, 4, entry.shape)
     path = folder / f"{base.stem}_{name}.onnx"
     if name in DYNAMIC:
         quantize_dynamic(base, path, **settings)
