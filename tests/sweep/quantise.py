@@ -14,9 +14,8 @@ from onnxruntime.quantization import (CalibrationDataReader, CalibrationMethod, 
                                       quantize_static)
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
-# Not LeViT: a batch normalisation that stands alone between two roundings is a product and a sum here, which is up to 0.503
-# steps from the definition, and its random outputs follow from every single step.
-BASES = ["plain__ts17", "plain__ts13", "cct__ts17", "timm_swin__ts17", "timm_mobilevit__ts17", "attn_sdpa__dy20"]
+BASES = ["plain__ts17", "plain__ts13", "cct__ts17", "timm_swin__ts17", "timm_mobilevit__ts17", "timm_levit__ts17",
+         "attn_sdpa__dy20"]
 U8, S8 = QuantType.QUInt8, QuantType.QInt8
 QDQ, QOP = QuantFormat.QDQ, QuantFormat.QOperator
 STATIC = {
