@@ -12,6 +12,8 @@ namespace o2m {
 
 // |bias| stays below 2^26, so that the rounding of a multiplier moves an output by 1/32 at most.
 inline constexpr double kLargestChannelBias = 67108864;
+// Beside an s16 image. What a wider bias takes from the weights' 7 bits, such an image shows 256 times as clearly.
+inline constexpr double kLargestWideBias = 268435456;
 // So many products of two bytes fit an s32 accumulator, zero points folded in.
 inline constexpr int64_t kLargestChannelDepth = 30000;
 
@@ -25,6 +27,8 @@ struct Channels {
   int32_t acc_shift = 0;
 };
 
+inline double LargestBias(const Channels &c) { return c.wide ? kLargestWideBias : kLargestChannelBias; }
+
 inline Channels ChannelsOf(const o2m_node *node) {
   const o2m_tensor &x = *node->inputs[0], &w = *node->inputs[1];
   Channels c;
@@ -37,7 +41,7 @@ inline Channels ChannelsOf(const o2m_node *node) {
   c.x_zero = ZeroPointOf(x);
   c.wide = x.dtype == O2M_S16;
   while (c.wide &&
-         (32768.0 * 127 * static_cast<double>(c.depth) + 2 * kLargestChannelBias) / std::ldexp(1.0, c.acc_shift) >
+         (32768.0 * 127 * static_cast<double>(c.depth) + 2 * kLargestWideBias) / std::ldexp(1.0, c.acc_shift) >
              1073741824.0)
     ++c.acc_shift;
   return c;
@@ -45,7 +49,7 @@ inline Channels ChannelsOf(const o2m_node *node) {
 
 // A channel of zeros may have any scale, so it takes one that suits the output.
 inline double ChannelScale(const Channels &c, double largest, double bias) {
-  const double for_bias = std::fabs(bias) / (c.x_scale * kLargestChannelBias);
+  const double for_bias = std::fabs(bias) / (c.x_scale * LargestBias(c));
   return std::fmax(largest > 0 ? largest / 127 : c.y_scale / c.x_scale / 1024, for_bias);
 }
 
@@ -79,7 +83,7 @@ inline o2m_status ChooseChannelShift(const o2m_host *host, const Channels &c, in
   if (!c.weights) return O2M_OK;
   const double ratio = c.x_scale / c.y_scale * std::ldexp(1.0, c.acc_shift);
   const double factor = LargestChannelScale(c, 0.499 / ratio) * ratio, values = c.wide ? 65536 : 256;
-  if ((values * 127 * static_cast<double>(c.depth) + kLargestChannelBias) * factor >
+  if ((values * 127 * static_cast<double>(c.depth) + LargestBias(c)) * factor >
       1073741824.0 * std::ldexp(1.0, c.acc_shift))
     return Reject(host,
                   Str("the output's scale, ", c.y_scale, ", is too small for these weights and the input's scale, ",
@@ -95,7 +99,7 @@ void PackChannel(const Channels &c, int64_t o, int32_t shift, int32_t *bias, int
   const float *w = c.weights + o * c.depth;
   const double b = c.bias ? c.bias[o] : 0;
   const double scale = ScaleOfChannel(c, o);
-  const int32_t low = std::fabs(b) < scale * c.x_scale * kLargestChannelBias / 2 ? -128 : -127;  // see weight_grid.hpp
+  const int32_t low = std::fabs(b) < scale * c.x_scale * LargestBias(c) / 2 ? -128 : -127;  // see weight_grid.hpp
   int64_t sum = 0;
   for (int64_t k = 0; k < c.depth; ++k) {
     const int32_t q = RoundToInt(w[k] / scale, low, 127);

@@ -18,13 +18,14 @@ void AddWorstConv(CaseList &list, const std::string &name, const WorstConv &c) {
   constexpr float kScale = 0.01f, kWeight = 1.27f;
   const int32_t outputs = c.groups * c.outputs, depth = c.inputs * c.kernel_h * c.kernel_w;
   const double unit = double{kScale} * kWeight / 127, most = c.x == O2M_S16 ? 65536 : 256,
-               sum = most * 127 * depth + kLargestChannelBias;
+               largest_bias = c.x == O2M_S16 ? kLargestWideBias : kLargestChannelBias,
+               sum = most * 127 * depth + largest_bias;
   const Params p = {c.groups, 1, 1, c.pad, c.pad, c.pad, c.pad, 1, 1, 0, {}};
   std::vector<float> weights, bias;
   for (int32_t o = 0; o < outputs; ++o)
     for (int32_t k = 0; k < depth; ++k) weights.push_back(kWeight * EndSign(o, k, depth));
   for (int32_t o = 0; o < outputs; ++o)
-    bias.push_back(static_cast<float>(0.9999 * unit * kLargestChannelBias) * EndSign(o, 0, depth));
+    bias.push_back(static_cast<float>(0.9999 * unit * largest_bias) * EndSign(o, 0, depth));
   const double steps = c.range > 0 ? c.range : 1073741824.0 * 0.99999;
   list.Add(name,
            {{c.x, {1, c.groups * c.inputs, c.height, c.width}, kScale, c.x_zero},
