@@ -107,10 +107,14 @@ def folders():
         png(pathlib.Path(f"plain/{n}.png"), np.broadcast_to(colour, (31 + 9 * n, 57, 3)))
 
 
-def equal(a, b):
-    x, y = np.load(a)["output_q"], np.load(b)["output_q"]
+def equal(a, b, order="same"):
+    """order "other": channels lie in another order, so that calibration adds its floats in another one: scales differ in
+    the seventh digit, and a value between two integers may fall otherwise."""
+    x, y = (np.load(name)["output_q"].astype(int) for name in (a, b))
     assert len(np.unique(x)) > 5, "outputs that say nothing"
-    assert np.array_equal(x, y), f"{np.count_nonzero(x != y)} of {x.size} integers differ"
+    off = np.abs(x - y)
+    allowed = off.max() <= 1 and np.mean(off > 0) <= 0.05 if order == "other" else off.max() == 0
+    assert allowed, f"{np.count_nonzero(off)} of {x.size} integers differ, by {off.max()} at most"
 
 
 if __name__ == "__main__":
