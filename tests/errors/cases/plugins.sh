@@ -6,7 +6,7 @@ case_plugin_truncated() {
   refused 'my_op\.so' 'truncated|not a shared object' 'build' compiling sound --plugin=my_op.so
 }
 case_plugin_of_another_abi() {
-  refused 'another_abi\.so' 'ABI 7\..*this is 0\.' 'rebuild' compiling sound --plugin="$(module another_abi)"
+  refused 'another_abi\.so' 'ABI 8\..*this is 1\.' 'rebuild' compiling sound --plugin="$(module another_abi)"
 }
 case_plugin_serves_nobody() { refused 'serves_nobody\.so' 'cannot serve' 'rebuild' compiling sound --plugin="$(module serves_nobody)"; }
 case_plugin_exports_nothing() {
@@ -35,7 +35,7 @@ case_plugin_to_check_missing() { refused 'my_op\.so' 'no such file' '.' tool che
 case_plugin_refused_is_listed() {  # in a folder that is searched, a bad plugin stops nobody and is told by `ops`
   mkdir found && cp "$(module another_abi)" found/
   ONNX2MCU_PLUGIN_PATH=$PWD/found tool ops >"$log/out" 2>"$log/err" || fail "exit code 0 expected"
-  grep -qE 'refused: .*another_abi\.so: built for ABI 7\.' "$log/out" || fail "the reason expected"
+  grep -qE 'refused: .*another_abi\.so: built for ABI 8\.' "$log/out" || fail "the reason expected"
   ONNX2MCU_PLUGIN_PATH=$PWD/found compiling sound >"$log/out" 2>"$log/err" || fail "the other plugins are whole"
 }
 case_no_plugins() {  # one sentence, not a list of all nodes
