@@ -1,4 +1,4 @@
-/* onnx2mcu_op.h -- the one interface between the compiler and every operator.
+/* clang-format off */ /* onnx2mcu_op.h -- the one interface between the compiler and every operator.
  * Built-in ops (ops/) and third-party ops (plugins/) implement exactly this.
  * Standalone: includes only freestanding headers. All strings are NUL-terminated UTF-8.
  * Versioning: a major change breaks; a minor one appends fields at the end of a struct that opens with struct_size, adds
