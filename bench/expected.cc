@@ -14,6 +14,7 @@
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_split.h"
 #include "codegen/process.h"
+#include "importer/data/files.h"
 #include "importer/ir/text.h"
 
 namespace onnx2mcu {

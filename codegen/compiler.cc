@@ -7,11 +7,11 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include "codegen/inputs.h"
 #include "codegen/recompute.h"
 #include "codegen/regions.h"
 #include "codegen/sizes.h"
 #include "importer/copies.h"
+#include "importer/data/inputs.h"
 #include "importer/dialect.h"
 #include "importer/ir/op_node.h"
 #include "importer/ir/print.h"

@@ -11,6 +11,7 @@
 #include "codegen/emulator_layout.h"
 #include "codegen/emulator_sources.h"
 #include "codegen/process.h"
+#include "importer/data/files.h"
 
 namespace onnx2mcu {
 namespace {

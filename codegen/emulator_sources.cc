@@ -8,6 +8,7 @@
 #include "codegen/names.h"
 #include "codegen/process.h"
 #include "codegen/runtime.h"
+#include "importer/data/files.h"
 
 namespace onnx2mcu {
 namespace {

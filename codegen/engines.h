@@ -6,8 +6,8 @@
 
 #include "codegen/compiler.h"
 #include "codegen/emulator.h"
-#include "codegen/inputs.h"
 #include "codegen/progress.h"
+#include "importer/data/inputs.h"
 
 namespace onnx2mcu {
 

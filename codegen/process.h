@@ -51,8 +51,4 @@ class SignalGuard {
   Mask *mask_;
 };
 
-absl::StatusOr<std::string> ReadFileBytes(const std::string &path);
-// Checked to the last byte (close included): a full disk is an error here, not a short file.
-absl::Status WriteFileBytes(const std::string &path, const std::string &bytes);
-
 }  // namespace onnx2mcu

@@ -9,6 +9,7 @@
 #include "codegen/process.h"
 #include "codegen/regions.h"
 #include "codegen/runtime.h"
+#include "importer/data/files.h"
 
 namespace onnx2mcu {
 namespace {

@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "codegen/compiler.h"
 #include "codegen/process.h"
+#include "importer/data/files.h"
 
 namespace onnx2mcu {
 namespace {

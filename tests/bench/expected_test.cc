@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "codegen/process.h"
+#include "importer/data/files.h"
 
 namespace onnx2mcu {
 namespace {

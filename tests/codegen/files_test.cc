@@ -1,13 +1,15 @@
+#include "importer/data/files.h"
+
 #include <gtest/gtest.h>
 #include <zlib.h>
 
 #include <cmath>
 
-#include "codegen/arrays.h"
 #include "codegen/call_graph.h"
-#include "codegen/inputs.h"
 #include "codegen/metrics.h"
 #include "codegen/process.h"
+#include "importer/data/arrays.h"
+#include "importer/data/inputs.h"
 
 namespace onnx2mcu {
 namespace {

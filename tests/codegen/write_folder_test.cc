@@ -7,6 +7,7 @@
 
 #include "codegen/compiler.h"
 #include "codegen/process.h"
+#include "importer/data/files.h"
 
 namespace onnx2mcu {
 namespace {

@@ -6,6 +6,7 @@
 
 #include "absl/strings/match.h"
 #include "codegen/process.h"
+#include "importer/data/files.h"
 #include "planner/execute.h"
 #include "tests/qemu/net.h"
 

@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
 #include "codegen/process.h"
+#include "importer/data/files.h"
 #include "planner/execute.h"
 #include "tests/qemu/net.h"
 

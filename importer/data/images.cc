@@ -1,4 +1,4 @@
-#include "codegen/images.h"
+#include "importer/data/images.h"
 
 #include <algorithm>
 #include <filesystem>

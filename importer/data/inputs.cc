@@ -1,4 +1,4 @@
-#include "codegen/inputs.h"
+#include "importer/data/inputs.h"
 
 #include <algorithm>
 #include <cmath>
@@ -10,9 +10,9 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
-#include "codegen/arrays.h"
-#include "codegen/images.h"
-#include "codegen/process.h"
+#include "importer/data/arrays.h"
+#include "importer/data/files.h"
+#include "importer/data/images.h"
 
 namespace onnx2mcu {
 namespace {

@@ -1,4 +1,4 @@
-// codegen/images.h - a folder of PNG/JPEG as u8 arrays; sub-folders are classes, in name order.
+// importer/data/images.h - a folder of PNG/JPEG as u8 arrays; sub-folders are classes, in name order.
 #pragma once
 #include <cstdint>
 #include <string>

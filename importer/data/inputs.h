@@ -1,4 +1,4 @@
-// codegen/inputs.h - inputs and labels as INTERFACE.md lists them: npy, npz, idx(.gz), a folder of PNG/JPEG.
+// importer/data/inputs.h - inputs and labels as INTERFACE.md lists them: npy, npz, idx(.gz), a folder of PNG/JPEG.
 #pragma once
 #include <string>
 #include <vector>

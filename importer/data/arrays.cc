@@ -1,4 +1,4 @@
-#include "codegen/arrays.h"
+#include "importer/data/arrays.h"
 
 #include <zlib.h>
 
@@ -10,8 +10,8 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
-#include "codegen/inputs.h"
-#include "codegen/process.h"
+#include "importer/data/files.h"
+#include "importer/data/inputs.h"
 
 namespace onnx2mcu {
 namespace {

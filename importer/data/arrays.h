@@ -1,4 +1,4 @@
-// codegen/arrays.h - arrays in files: .npy, .npz (stored or deflated), MNIST idx (.gz or not).
+// importer/data/arrays.h - arrays in files: .npy, .npz (stored or deflated), MNIST idx (.gz or not).
 #pragma once
 #include <cstdint>
 #include <string>
