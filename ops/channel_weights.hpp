@@ -14,6 +14,10 @@ namespace o2m {
 inline constexpr double kLargestChannelBias = 67108864;
 // Beside an s16 image. What a wider bias takes from the weights' 7 bits, such an image shows 256 times as clearly.
 inline constexpr double kLargestWideBias = 268435456;
+// Where a bias, or a sum that acc_shift cuts, is rounded to a unit of the accumulator, a unit is less than two steps of
+// the output: the result then is one step at most from the correctly rounded one. Calibrated ranges stay near 1: a
+// product of two bytes is 2.03 steps of an s16 output that it fills, and s16 ranges have twofold headroom.
+inline constexpr double kLargestRoundedFactor = 1.9;
 // So many products of two bytes fit an s32 accumulator, zero points folded in.
 inline constexpr int64_t kLargestChannelDepth = 30000;
 
@@ -29,6 +33,14 @@ struct Channels {
 
 inline double LargestBias(const Channels &c) { return c.wide ? kLargestWideBias : kLargestChannelBias; }
 
+// Bits that a sum of `depth` products of an s16 image and a byte gives up to be an s32 accumulator.
+inline int32_t WideAccShift(int64_t depth) {
+  const double most = 32768.0 * 127 * static_cast<double>(depth) + 2 * kLargestWideBias;
+  int32_t shift = 0;
+  while (most / std::ldexp(1.0, shift) > 1073741824.0) ++shift;
+  return shift;
+}
+
 inline Channels ChannelsOf(const o2m_node *node) {
   const o2m_tensor &x = *node->inputs[0], &w = *node->inputs[1];
   Channels c;
@@ -40,10 +52,7 @@ inline Channels ChannelsOf(const o2m_node *node) {
   c.y_scale = (node->epilogue ? node->epilogue->in : node->outputs[0]->quant).scale[0];
   c.x_zero = ZeroPointOf(x);
   c.wide = x.dtype == O2M_S16;
-  while (c.wide &&
-         (32768.0 * 127 * static_cast<double>(c.depth) + 2 * kLargestWideBias) / std::ldexp(1.0, c.acc_shift) >
-             1073741824.0)
-    ++c.acc_shift;
+  c.acc_shift = c.wide ? WideAccShift(c.depth) : 0;
   return c;
 }
 
@@ -83,8 +92,10 @@ inline o2m_status ChooseChannelShift(const o2m_host *host, const Channels &c, in
   if (!c.weights) return O2M_OK;
   const double ratio = c.x_scale / c.y_scale * std::ldexp(1.0, c.acc_shift);
   const double factor = LargestChannelScale(c, 0.499 / ratio) * ratio, values = c.wide ? 65536 : 256;
+  const bool rounded = c.acc_shift > 0 || (c.bias && LargestMagnitude(c.bias, c.count) > 0);
   if ((values * 127 * static_cast<double>(c.depth) + LargestBias(c)) * factor >
-      1073741824.0 * std::ldexp(1.0, c.acc_shift))
+          1073741824.0 * std::ldexp(1.0, c.acc_shift) ||
+      (rounded && factor > kLargestRoundedFactor))
     return Reject(host,
                   Str("the output's scale, ", c.y_scale, ", is too small for these weights and the input's scale, ",
                       c.x_scale, "; other calibration images would work"));

@@ -68,7 +68,7 @@ TEST(Conv2d, RefusesWhatLiesBeyondTheWorstCases) {
                       node.input(1).data = nullptr;
                     }),
             "the kernel sums 30025 products; at most 30000 would work");
-  for (const char *name : {"deepest_finest", "shallowest_finest"})
+  for (const char *name : {"deepest_finest", "shallowest_finest", "rounded_bias", "rounded_bias_s16"})
     EXPECT_NE(RefusalOfFinerOutput("o2m.conv2d", name).find("is too small for these weights"), std::string::npos);
 }
 

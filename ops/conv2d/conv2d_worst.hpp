@@ -10,7 +10,8 @@ struct WorstConv {
   int32_t groups, inputs, outputs, kernel_h, kernel_w;  // of a group
   int32_t height, width, pad;
   o2m_dtype y;
-  double range;  // the largest sum in steps of y; 0: the most that infer() admits
+  double range;     // the largest sum in steps of y; 0: the most that infer() admits
+  double bias = 0;  // in units of the accumulator; 0: the largest
 };
 
 template <class Params>
@@ -24,9 +25,10 @@ void AddWorstConv(CaseList &list, const std::string &name, const WorstConv &c) {
   std::vector<float> weights, bias;
   for (int32_t o = 0; o < outputs; ++o)
     for (int32_t k = 0; k < depth; ++k) weights.push_back(kWeight * EndSign(o, k, depth));
-  for (int32_t o = 0; o < outputs; ++o)
-    bias.push_back(static_cast<float>(0.9999 * unit * largest_bias) * EndSign(o, 0, depth));
-  const double steps = c.range > 0 ? c.range : 1073741824.0 * 0.99999;
+  const auto size = static_cast<float>(unit * (c.bias > 0 ? c.bias : 0.9999 * largest_bias));
+  for (int32_t o = 0; o < outputs; ++o) bias.push_back(size * EndSign(o, 0, depth));
+  const double rounded = sum * kLargestRoundedFactor / std::ldexp(1.0, c.x == O2M_S16 ? WideAccShift(depth) : 0);
+  const double steps = c.range > 0 ? c.range : std::fmin(1073741824.0, rounded) * 0.99999;
   list.Add(name,
            {{c.x, {1, c.groups * c.inputs, c.height, c.width}, kScale, c.x_zero},
             {O2M_F32, {outputs, c.inputs, c.kernel_h, c.kernel_w}, 0, 0, weights},
@@ -55,6 +57,8 @@ void WorstConvCases(CaseList &list) {
   add("deepest_s16_depthwise", {O2M_S16, 0, 5, 1, 1, 173, 173, 174, 175, 0, O2M_S8, 256});
   add("shallowest_s16_finest", {O2M_S16, 0, 1, 1, 5, 1, 1, 3, 3, 0, O2M_S16, 0});
   add("shallowest_finest", {O2M_S8, 127, 1, 1, 5, 1, 1, 3, 3, 0, O2M_S16, 0});
+  add("rounded_bias", {O2M_S8, 127, 1, 1, 5, 1, 1, 3, 3, 0, O2M_S16, 0, 500.499});
+  add("rounded_bias_s16", {O2M_S16, 0, 1, 1, 5, 1, 1, 3, 3, 0, O2M_S16, 0, 500.499});
 }
 
 }  // namespace o2m

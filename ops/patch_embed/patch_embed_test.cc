@@ -73,7 +73,7 @@ TEST(PatchEmbed, RefusesWhatLiesBeyondTheWorstCases) {
                       node.input(1).data = nullptr;
                     }),
             "the kernel sums 40000 products; at most 30000 would work");
-  for (const char *name : {"deepest_finest", "shallow_finest"})
+  for (const char *name : {"deepest_finest", "shallow_finest", "rounded_bias"})
     EXPECT_NE(RefusalOfFinerOutput("o2m.patch_embed", name).find("is too small for these weights"), std::string::npos);
 }
 

@@ -9,7 +9,8 @@ struct WorstPatch {
   int32_t x_zero;
   int32_t channels, kernel, outputs, piece;  // piece 0: infer() chooses
   o2m_dtype y;
-  double range;  // the largest sum in steps of y; 0: the most that infer() admits
+  double range;     // the largest sum in steps of y; 0: the most that infer() admits
+  double bias = 0;  // in units of the accumulator; 0: the largest
 };
 
 template <class Params>
@@ -20,9 +21,9 @@ void AddWorstPatch(CaseList &list, const std::string &name, const WorstPatch &w)
   std::vector<float> weights, bias;
   for (int32_t o = 0; o < w.outputs; ++o)
     for (int32_t k = 0; k < depth; ++k) weights.push_back(kWeight * EndSign(o, k, depth));
-  for (int32_t o = 0; o < w.outputs; ++o)
-    bias.push_back(static_cast<float>(0.9999 * unit * kLargestChannelBias) * EndSign(o, 0, depth));
-  const double steps = w.range > 0 ? w.range : 1073741824.0 * 0.99999;
+  const auto size = static_cast<float>(unit * (w.bias > 0 ? w.bias : 0.9999 * kLargestChannelBias));
+  for (int32_t o = 0; o < w.outputs; ++o) bias.push_back(size * EndSign(o, 0, depth));
+  const double steps = w.range > 0 ? w.range : std::fmin(1073741824.0, sum * kLargestRoundedFactor) * 0.99999;
   list.Add(name,
            {{w.x, {1, w.channels, w.kernel, 3 * w.kernel}, kScale, w.x_zero},
             {O2M_F32, {w.outputs, w.channels, w.kernel, w.kernel}, 0, 0, weights},
@@ -42,6 +43,7 @@ void WorstPatchCases(CaseList &list) {
   add("deepest_whole_s8", {O2M_S8, -128, 3, 100, 8, 100, O2M_S8, 256});
   add("deepest_finest", {O2M_U8, 0, 3, 100, 8, 100, O2M_S16, 0});
   add("shallow_finest", {O2M_S8, 127, 1, 2, 5, 0, O2M_S16, 0});
+  add("rounded_bias", {O2M_S8, 127, 1, 2, 5, 0, O2M_S16, 0, 500.499});
 }
 
 }  // namespace o2m
