@@ -64,9 +64,10 @@ std::vector<std::string> SourcesIn(const std::vector<GeneratedFile> &files) {
 absl::Status CompileAll(const Compilation &compilation, const std::vector<GeneratedFile> &files,
                         const EmulatorOptions &options, const std::string &folder) {
   const bool riscv = IsRiscv(compilation.target);
+  const std::string quick = options.quick_build ? "-O0" : "-O2";
   std::vector<std::string> network = {
-      "-std=c11", "-O2", "-pipe", "-ffunction-sections", "-fdata-sections", "-include", "boot/harness_mark.h", "-c"};
-  std::vector<std::string> harness = {"-O2", "-pipe", "-I..", "-c", "harness_model.c"};
+      "-std=c11", "-pipe", "-ffunction-sections", "-fdata-sections", "-include", "boot/harness_mark.h", "-c"};
+  std::vector<std::string> harness = {quick, "-pipe", "-I..", "-c", "harness_model.c"};
   if (options.page_guards) harness.insert(harness.begin(), "-DHARNESS_EXACT_SAMPLES=0");
   if (OnHost(compilation)) {
     harness.push_back("harness_host.c");
@@ -81,7 +82,12 @@ absl::Status CompileAll(const Compilation &compilation, const std::vector<Genera
         {"-O2", "-ffunction-sections", "-fno-tree-loop-distribute-patterns", "-isystem", "libc", "-c", "libc/libc.c"}));
   }
   if (riscv) harness.insert(harness.begin(), {"-march=rv32imc_zicsr"});
-  for (const std::string &source : SourcesIn(files)) network.push_back(source);
+  std::vector<std::string> program = network;
+  program.insert(program.end(), {quick, absl::StrCat(compilation.graph.name, ".c")});
+  O2M_RETURN_IF_ERROR(RunCompiler(compilation, folder, program));
+  network.push_back("-O2");
+  for (const std::string &source : SourcesIn(files))
+    if (source != program.back()) network.push_back(source);
   O2M_RETURN_IF_ERROR(RunCompiler(compilation, folder, network));
   return RunCompiler(compilation, folder + "/boot", harness);
 }
