@@ -6,17 +6,14 @@
 
 #include "codegen/fidelity.h"
 #include "codegen/sections.h"
-#include "codegen/target.h"
 #include "codegen/weights.h"
 #include "importer/evaluate.h"
 #include "importer/quant/quantize.h"
 #include "planner/plan.h"
 #include "planner/stream.h"
+#include "planner/target.h"
 
 namespace onnx2mcu {
-
-// What --ram counts for the stack of NAME_run, until it is walked; the emulated run measures it.
-inline constexpr int64_t kStackAllowance = 1024;
 
 struct CompileOptions {
   std::string model;

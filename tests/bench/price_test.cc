@@ -7,10 +7,10 @@
 #include <random>
 
 #include "bench/vit_net.h"
-#include "codegen/target.h"
 #include "importer/copies.h"
 #include "planner/make_plan.h"
 #include "planner/order.h"
+#include "planner/target.h"
 
 namespace onnx2mcu {
 namespace {

@@ -3,10 +3,10 @@
 
 #include <deque>
 
-#include "codegen/target.h"
 #include "importer/passes.h"
 #include "importer/quant/quantize.h"
 #include "planner/plan.h"
+#include "planner/target.h"
 
 namespace onnx2mcu {
 namespace {

@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <random>
 
-#include "codegen/target.h"
 #include "importer/copies.h"
 #include "importer/ir/op_node.h"
 #include "importer/passes.h"
@@ -13,6 +12,7 @@
 #include "planner/order.h"
 #include "planner/plan_cache.h"
 #include "planner/rewrites.h"
+#include "planner/target.h"
 #include "planner/variants.h"
 
 namespace onnx2mcu {

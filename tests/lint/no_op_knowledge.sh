@@ -9,5 +9,5 @@ code=$(for file in $files; do sed -E 's,(^|[[:space:]])//.*,,' "$file" | grep -n
 report "op ids" "$(grep -P 'o2m\.(?![a-z0-9_]+/[0-9])' <<<"$code")"
 report "names of network parts" "$(grep -iP \
   '\b(vit|deit|swin|mlp|qkv|fc1|fc2|patch_?embed|cls_?token|class_?token|attention|softmax|layer_?norm)\b(?!\.onnx)' <<<"$code")"
-report "shape constants" "$(grep -v '^codegen/boards.cc:' <<<"$code" | grep -P '^[^:]*:[0-9]+:.*\b(196|197|577|3136)\b')"
+report "shape constants" "$(grep -v '^planner/boards.cc:' <<<"$code" | grep -P '^[^:]*:[0-9]+:.*\b(196|197|577|3136)\b')"
 verdict

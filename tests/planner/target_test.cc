@@ -1,4 +1,4 @@
-#include "codegen/target.h"
+#include "planner/target.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -2,7 +2,7 @@
 // as one contiguous range are one region here. External flash is memory-mapped; its speed is that of four data lines at
 // the clock named beside it, half a byte per cycle.
 #include "absl/strings/str_cat.h"
-#include "codegen/target.h"
+#include "planner/target.h"
 
 namespace onnx2mcu {
 namespace {

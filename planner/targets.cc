@@ -6,7 +6,7 @@
 #include <algorithm>
 
 #include "absl/strings/str_cat.h"
-#include "codegen/target.h"
+#include "planner/target.h"
 
 namespace onnx2mcu {
 namespace {

@@ -1,4 +1,4 @@
-// codegen/target.h - cores and boards. Adding one is one row in targets.cc (cores) or boards.cc (boards).
+// planner/target.h - cores and boards. Adding one is one row in targets.cc (cores) or boards.cc (boards).
 #pragma once
 #include <cstdint>
 #include <optional>
@@ -10,6 +10,9 @@
 #include "ops/onnx2mcu_op.h"
 
 namespace onnx2mcu {
+
+// What --ram counts for the stack of NAME_run, until it is walked; the emulated run measures it.
+inline constexpr int64_t kStackAllowance = 1024;
 
 struct Region {
   std::string name;
