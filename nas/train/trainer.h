@@ -1,0 +1,93 @@
+// nas/train/trainer.h - training and evaluating vision transformers; libtorch stays behind this header.
+//
+// A supernet holds the weights of every network of a space: a subnet is a slice of each (AutoFormer, section 3.2,
+// "weight entanglement"). All randomness is a function of (seed, step), so equal seeds and equal steps give equal bits
+// on one type of machine. A budget in seconds ends at another step each time; one in steps is reproducible.
+#pragma once
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "importer/ir/status.h"
+#include "nas/space.h"
+#include "nas/train/image_set.h"
+#include "nas/vit.h"
+
+namespace onnx2mcu {
+
+struct TrainOptions {
+  uint64_t seed = 1;
+  int64_t batch = 128;  // images per step, of all shards together
+  // Gradients are computed on so many equal parts of a batch and summed in their order: the most ranks that can share a
+  // step without a change of a bit.
+  int64_t shards = 1;
+  double learning_rate = 2e-3;  // the highest: linear warm-up, then a cosine to 0 (SGDR, eq. 5, one period)
+  double warmup = 0.05;         // share of the budget
+  double weight_decay = 0.05;   // AdamW; of matrices, not of biases, norms, positions
+  double gradient_norm = 1;     // longer gradients are scaled down to it
+  double label_smoothing = 0.1;
+  double ema = 0.998;     // decay of the moving average that is evaluated and exported
+  int64_t shift = 2;      // pixels, of the random shift
+  bool flip = true;       // left to right
+  double mixing = 0;      // share of the steps that blend pairs of images (mixup, alpha = 1)
+  bool sandwich = false;  // a supernet's step trains largest, smallest and random instead of random alone
+  int threads = 1;        // of libtorch
+  bool half = true;       // bfloat16 products where there is a GPU
+};
+
+// What ends a training: the first reached of those that are not 0.
+struct Budget {
+  double seconds = 0;
+  int64_t steps = 0;
+};
+
+struct Progress {
+  int64_t step = 0;
+  double seconds = 0;  // of training, those before a resumption included
+  double share = 0;    // of the budget, 0..1
+  double loss = 0;     // mean of the last steps
+};
+// Called every second or so, and at the end; false stops the training with Cancelled, checkpoint written.
+using OnProgress = std::function<bool(const Progress &)>;
+
+// Where a training saves all it needs to go on (weights, moving average, moments, step): an .npz, written atomically,
+// every minute and at the end. `resume`: go on from it where it exists; FailedPrecondition where it is another run's.
+struct Checkpoint {
+  std::string path;  // empty: none
+  bool resume = false;
+};
+
+// The weights of all networks of a space.
+class Trainer {
+ public:
+  // InvalidArgument: images of another size than the space's, no labels, labels beyond its classes.
+  static absl::StatusOr<Trainer> Create(const Space &space, ImageSet train, const TrainOptions &options);
+  Trainer(Trainer &&) noexcept;
+  Trainer &operator=(Trainer &&) noexcept;
+  ~Trainer();
+
+  absl::Status Train(const Budget &budget, const Checkpoint &checkpoint = {}, const OnProgress &progress = {});
+  // Of the moving average. Precondition: a config of the space, as ConfigOf() gives them.
+  Vit Subnet(const VitConfig &config) const;
+  // Top-1 of the subnet on labelled images, 0..1.
+  absl::StatusOr<double> Accuracy(const VitConfig &config, const ImageSet &images) const;
+
+ private:
+  struct State;
+  explicit Trainer(std::unique_ptr<State> state);
+  std::unique_ptr<State> state_;
+};
+
+// Trains all weights of one network, its low-rank factors included. The targets are, in equal parts where there are
+// both, the labels and the softmax of `parent` (may be null; Hinton et al., "Distilling the knowledge", temperature 1).
+// InvalidArgument: neither labels nor a parent, or images or classes that do not fit.
+absl::StatusOr<Vit> FineTune(const Vit &vit, const ImageSet &train, const Vit *parent, const TrainOptions &options,
+                             const Budget &budget, const Checkpoint &checkpoint = {}, const OnProgress &progress = {});
+
+// What the network computes of each image, [count, classes].
+absl::StatusOr<Matrix> Logits(const Vit &vit, const ImageSet &images, int threads = 1);
+// Share of rows whose greatest element is at labels[row].
+double Top1(const Matrix &logits, const std::vector<int64_t> &labels);
+
+}  // namespace onnx2mcu
