@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "op.hpp"
+#include "weight_grid.hpp"
 
 namespace o2m {
 
@@ -242,6 +243,12 @@ inline float SymmetricScale(const o2m_tensor &constant, o2m_dtype dtype, double 
     largest = std::fmax(largest, std::fabs(static_cast<double>(values[i])));
   }
   return static_cast<float>(largest > 0 ? largest / HighOf(dtype) : fallback);
+}
+// How s16 holds a float constant: as the quantised model that it comes from does, or symmetrically.
+inline OwnQuant WideQuant(const o2m_tensor &constant, double fallback) {
+  OwnQuant own = {SymmetricScale(constant, O2M_S16, fallback), 0};
+  if (Floats(constant)) WideGrid(Floats(constant), ElementCount(constant), &own.scale, &own.zero_point);
+  return own;
 }
 template <class T>
 void Quantise(const float *values, int64_t count, double scale, int32_t zero_point, o2m_dtype dtype, T *out) {

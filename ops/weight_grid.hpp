@@ -69,4 +69,25 @@ inline bool AsymmetricGrid(const float *values, int64_t count, float *scale, int
   return false;
 }
 
+// The same of s16. What a float rounds is at most 1/200 of such a step.
+inline bool WideGrid(const float *values, int64_t count, float *scale, int32_t *zero_point) {
+  double low = 0, high = 0;
+  for (int64_t i = 0; i < count; ++i) {
+    low = std::fmin(low, static_cast<double>(values[i]));
+    high = std::fmax(high, static_cast<double>(values[i]));
+  }
+  const double largest = std::fmax(-low, high);
+  if (!HasEvidence(values, count, 1, largest)) return false;
+  for (auto steps = static_cast<int32_t>(65535 * largest / (high - low)); steps > 16383; --steps) {
+    const double step = largest / steps;
+    if (!OnGrid(values, count, 1, step, step / 50)) continue;
+    *scale = static_cast<float>(step);
+    const auto first = static_cast<int32_t>(std::floor(low / step + 0.5)),
+               last = static_cast<int32_t>(std::floor(high / step + 0.5));
+    *zero_point = last > 32767 ? 32767 - last : first < -32768 ? -32768 - first : 0;
+    return true;
+  }
+  return false;
+}
+
 }  // namespace o2m

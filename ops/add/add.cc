@@ -42,10 +42,11 @@ void ChooseConstant(const o2m_node *node, AddParams &params) {
   const o2m_tensor &b = *node->inputs[1];
   if (!b.is_constant) return;
   params.constant_dtype = node->inputs[0]->dtype == O2M_S16 ? O2M_S16 : node->outputs[0]->dtype;
-  const bool s8 = params.constant_dtype == O2M_S8 && Floats(b);
+  const bool s16 = params.constant_dtype == O2M_S16, s8 = !s16 && Floats(b);
   OwnQuant &own = params.constant;
   if (s8 && AsymmetricGrid(Floats(b), ElementCount(b), &own.scale, &own.zero_point)) return;
-  own = {SymmetricScale(b, params.constant_dtype, ScaleOf(*node->outputs[0])), 0};
+  const double fallback = ScaleOf(*node->outputs[0]);
+  own = s16 ? WideQuant(b, fallback) : OwnQuant{SymmetricScale(b, O2M_S8, fallback), 0};
 }
 
 // With a coarser shift the rounding of a multiplier could move the sum by more than half a step of y: that of an s8

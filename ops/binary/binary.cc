@@ -99,7 +99,7 @@ struct BinaryOp {
     o2m_tensor &y = *node->outputs[0];
     SettleOutput(y, a.dtype, params.y, ScaleOf(a), ZeroPointOf(a));
     if (o2m_status s = CheckQuantised(host, y, "the output", kMaskS8S16)) return s;
-    if (b.is_constant) params.constant = {SymmetricScale(b, O2M_S16, ScaleOf(a)), 0};
+    if (b.is_constant) params.constant = WideQuant(b, ScaleOf(a));
     if (o2m_status s = ChooseFactors(host, node, params)) return s;
     SetConstants(node, {{"operand", O2M_S16, b.is_constant ? ElementCount(b) : 0, nullptr}});
     return O2M_OK;

@@ -184,7 +184,7 @@ struct Matmul {
     o2m_tensor &y = *node->outputs[0];
     for (int i = 0; i < 2 && constant > 0; ++i) {
       const double other = ScaleOf(*node->inputs[1 - i]), fallback = y.quant.count > 0 ? ScaleOf(y) / other / 1024 : 1;
-      if (node->inputs[i]->is_constant) params.constant = {SymmetricScale(*node->inputs[i], O2M_S16, fallback), 0};
+      if (node->inputs[i]->is_constant) params.constant = WideQuant(*node->inputs[i], fallback);
     }
     SettleOutput(y, O2M_S8, params.y,
                  ScaleOf(OperandOf(node, 0)) * ScaleOf(OperandOf(node, 1)) * 128 * std::sqrt(1.0 * Depth(node)), 0);

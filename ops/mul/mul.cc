@@ -83,7 +83,7 @@ struct Mul {
     auto &params = ParamsOf<Params>(node);
     SettleOutput(y, a.dtype, params.y, ScaleOf(a), ZeroPointOf(a));
     if (o2m_status s = CheckQuantised(host, y, "the output", kMaskS8S16)) return s;
-    if (b.is_constant) params.constant = {SymmetricScale(b, O2M_S16, ScaleOf(y) / ScaleOf(a)), 0};
+    if (b.is_constant) params.constant = WideQuant(b, ScaleOf(y) / ScaleOf(a));
     if (o2m_status s = ChooseFactor(host, node, params)) return s;
     SetConstants(node, {{"factors", O2M_S16, b.is_constant ? ElementCount(b) : 0, nullptr}});
     return O2M_OK;
