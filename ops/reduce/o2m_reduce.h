@@ -32,6 +32,12 @@ typedef struct o2m_reduce_params {
 void O2M_SYM(o2m_reduce)(const void *x, void *y, int32_t *state, int32_t rows, int32_t last,
                          const o2m_reduce_params *p);
 
+/* The mean of squares: y = y_zero + floor(sum of (x - x_zero)^2 / 2^acc_shift * multiplier / 2^shift + 1/2), the first
+ * quotient rounded too; its sums are of 64 bits and stay in one call. rows: of kept[0]. kind, edge and offset are not
+ * looked at. */
+void O2M_SYM(o2m_reduce_squares)(const void *x, void *y, int32_t rows, int32_t x_zero, int32_t acc_shift,
+                                 const o2m_reduce_params *p);
+
 #ifdef __cplusplus
 }
 #endif

@@ -1,4 +1,5 @@
-// reduce.cc - "o2m.reduce": ReduceMean, ReduceSum, ReduceMax, ReduceMin over any axes. README.md says more.
+// reduce.cc - "o2m.reduce": ReduceMean, ReduceSum, ReduceMax, ReduceMin and the mean of squares over any axes.
+// README.md says more.
 #include "elementwise.hpp"
 #include "o2m_reduce.h"
 #include "o2m_sources.h"
@@ -8,7 +9,7 @@
 namespace {
 using namespace o2m;
 
-enum Kind : int32_t { kMean = 0, kSum = 1, kMax = 2, kMin = 3 };
+enum Kind : int32_t { kMean = 0, kSum = 1, kMax = 2, kMin = 3, kMeanSquare = 4 };
 constexpr const char *kOpTypes[] = {"ReduceMean", "ReduceSum", "ReduceMax", "ReduceMin"};
 
 struct ReduceParams {
@@ -17,6 +18,7 @@ struct ReduceParams {
   int32_t keepdims;
   int32_t multiplier, shift;
   OwnQuant y;
+  int32_t acc_shift;  // of squares
 };
 
 bool IsReduced(const o2m_node *node, int32_t axis) {
@@ -87,7 +89,24 @@ void SetOutputShape(const o2m_node *node, o2m_tensor &y) {
   }
 }
 
+// Squares are summed in 64 bits and rounded to 30 before they are scaled.
+o2m_status ChooseSquareFactor(const o2m_host *host, const o2m_node *node, ReduceParams &params) {
+  const o2m_tensor &x = *node->inputs[0], &y = *node->outputs[0];
+  const double reach = std::fmax(HighOf(x.dtype) - ZeroPointOf(x), ZeroPointOf(x) - LowOf(x.dtype));
+  const double scale = ScaleOf(x), depth = static_cast<double>(Depth(node)), largest = reach * reach * depth;
+  params.acc_shift = 0;
+  while (std::ldexp(largest, -params.acc_shift) > 1073741824.0) ++params.acc_shift;
+  const double factor = std::ldexp(scale * scale / (ScaleOf(y) * depth), params.acc_shift);
+  if (std::ldexp(largest, -params.acc_shift) * factor > 1073741824.0)
+    return Reject(host, Str("the output's scale, ", ScaleOf(y), ", is too small beside the input's, ", ScaleOf(x)));
+  params.shift = 46;
+  while (params.shift > 1 && std::ldexp(factor, params.shift) > 1073741824.0) --params.shift;
+  params.multiplier = Multiplier(factor, params.shift);
+  return O2M_OK;
+}
+
 o2m_status ChooseFactor(const o2m_host *host, const o2m_node *node, ReduceParams &params) {
+  if (params.kind == kMeanSquare) return ChooseSquareFactor(host, node, params);
   const o2m_tensor &x = *node->inputs[0], &y = *node->outputs[0];
   const double divisor = params.kind == kMean ? static_cast<double>(Depth(node)) : 1.0;
   const double factor = ScaleOf(x) / (ScaleOf(y) * divisor);
@@ -147,6 +166,20 @@ std::string ParamsText(const o2m_reduce_params &p) {
       .text();
 }
 
+bool SameDims(const o2m_tensor &a, const o2m_tensor &b) {
+  return a.rank == b.rank && std::equal(a.dims, a.dims + a.rank, b.dims);
+}
+
+// x where `tensor` is x * x or x^2, of the same shape; else O2M_NONE. *node: what squares it.
+int32_t SquaredBy(const GraphView &g, int32_t tensor, int32_t *node) {
+  float exponent = 0;
+  *node = g.Producer(tensor);
+  const bool pow = g.Is(*node, "Pow") && g.IsScalar(g.Input(*node, 1), &exponent) && exponent == 2;
+  const bool mul = g.Is(*node, "Mul") && g.Input(*node, 0) == g.Input(*node, 1);
+  const int32_t x = pow || mul ? g.Input(*node, 0) : O2M_NONE;
+  return x >= 0 && !g.IsConstant(x) && SameDims(g.Tensor(x), g.Tensor(tensor)) ? x : O2M_NONE;
+}
+
 // Axes as bits, from the attribute or, since opset 18, from a constant input; false where they are not known.
 bool AxesBits(const GraphView &g, int32_t node, uint32_t *bits) {
   std::vector<int64_t> axes = g.Ints(node, "axes");
@@ -179,7 +212,11 @@ struct Reduce {
       params.keepdims = g.Int(root, "keepdims", 1) != 0;
       const bool known = AxesBits(g, root, &params.axes);
       if (!known || (params.axes == 0 && g.Int(root, "noop_with_empty_axes", 0) != 0)) return O2M_NO_MATCH;
-      return Matched(match, {root}, {g.Input(root, 0)});
+      int32_t square = O2M_NONE;
+      const int32_t x = kind == kMean ? SquaredBy(g, g.Input(root, 0), &square) : O2M_NONE;
+      if (x < 0) return Matched(match, {root}, {g.Input(root, 0)});
+      params.kind = kMeanSquare;
+      return Matched(match, {square, root}, {x}, {g.Output(root)});
     }
     return O2M_NO_MATCH;
   }
@@ -193,8 +230,10 @@ struct Reduce {
     if (o2m_status s = CheckAxes(host, node)) return s;
     SetOutputShape(node, y);
     const bool wide = x.dtype == O2M_S16;
-    const double scale = ScaleOf(x) * (params.kind == kSum ? static_cast<double>(Depth(node)) : 1.0);
-    SettleOutput(y, wide ? O2M_S16 : O2M_S8, params.y, scale, ZeroPointOf(x) - (x.dtype == O2M_U8 ? 128 : 0));
+    const bool squares = params.kind == kMeanSquare;
+    const double factor = squares ? 128 * ScaleOf(x) : params.kind == kSum ? static_cast<double>(Depth(node)) : 1.0;
+    SettleOutput(y, wide ? O2M_S16 : O2M_S8, params.y, ScaleOf(x) * factor,
+                 squares ? -128 : ZeroPointOf(x) - (x.dtype == O2M_U8 ? 128 : 0));
     if (o2m_status s = CheckQuantised(host, y, "the output", kMaskS8S16)) return s;
     return ChooseFactor(host, node, params);
   }
@@ -207,7 +246,10 @@ struct Reduce {
     memory->steps = x.dims[axis];
     memory->inputs[0] = {O2M_ANY_STRIDES, axis, 1, 1, 0};
     memory->outputs[0] = AnyStrides();
-    if (IsReduced(node, axis)) {
+    if (IsReduced(node, axis) && ParamsOf<Params>(node).kind == kMeanSquare) {
+      memory->steps = 1;
+      memory->inputs[0] = AnyStrides();
+    } else if (IsReduced(node, axis)) {
       memory->state_bytes = 4 * ElementCount(y);
     } else {
       memory->outputs[0] = {O2M_ANY_STRIDES, OutputAxis(node, axis), 1, 1, 0};
@@ -217,6 +259,9 @@ struct Reduce {
   static void Run(const o2m_node *node, const o2m_call *call) {
     const o2m_reduce_params p = KernelParams(node);
     const o2m_tensor &x = *node->inputs[0];
+    if (ParamsOf<Params>(node).kind == kMeanSquare)
+      return O2M_SYM(o2m_reduce_squares)(call->inputs[0], call->outputs[0], p.rows_reduced ? p.kept[0] : call->rows,
+                                         ZeroPointOf(x), ParamsOf<Params>(node).acc_shift, &p);
     const bool last = !p.rows_reduced || call->first + call->rows == x.dims[OuterAxis(x)];
     O2M_SYM(o2m_reduce)(call->inputs[0], call->outputs[0], static_cast<int32_t *>(call->state), call->rows, last, &p);
   }
@@ -224,6 +269,15 @@ struct Reduce {
   static o2m_status Emit(const o2m_host *host, const o2m_target *, const o2m_node *node, const o2m_emitter *e) {
     const o2m_reduce_params p = KernelParams(node);
     const o2m_tensor &x = *node->inputs[0];
+    const auto &params = ParamsOf<Params>(node);
+    if (params.kind == kMeanSquare) {
+      const std::string rows = p.rows_reduced ? Str(p.kept[0]) : RowsName(e);
+      Line(e,
+           Call("O2M_SYM(o2m_reduce_squares)", {Operand(e, 0), Operand(e, 1), rows, Str(ZeroPointOf(x)),
+                                                Str(params.acc_shift), Object(e, "o2m_reduce_params", ParamsText(p))}));
+      return EmitSources(host, e, o2m_sources, O2M_SOURCE_COUNT,
+                         {"o2m_fixedpoint.h", "o2m_reduce.h", "o2m_reduce_squares.c"});
+    }
     std::string state = "0", last = "1";
     if (p.rows_reduced) {
       state = Str("(int32_t *)", e->state(e));
@@ -236,12 +290,19 @@ struct Reduce {
 
   static void Cost(const o2m_target *, const o2m_node *node, int32_t rows, o2m_cost *cost) {
     const o2m_tensor &x = *node->inputs[0];
+    if (ParamsOf<Params>(node).kind == kMeanSquare) {
+      const bool whole = IsReduced(node, OuterAxis(x));
+      const int64_t squares = whole ? ElementCount(x) : ElementCount(x) / x.dims[OuterAxis(x)] * rows;
+      *cost = {"reduce_squares", 0, squares, ElementCount(*node->outputs[0]), 0, 12 * squares};
+      return;
+    }
     const int64_t values = ElementCount(x) / x.dims[OuterAxis(x)] * rows;
     *cost = {"reduce", 0, values, ElementCount(*node->outputs[0]), 0, -1};
   }
 
   // Sums that are kept from call to call are stored by the last one, which all calls share.
   static void Terms(const o2m_target *, const o2m_node *node, int32_t rows, TermList &list) {
+    if (ParamsOf<Params>(node).kind == kMeanSquare) return;  // until they are counted
     const o2m_reduce_params p = KernelParams(node);
     const int64_t steps = node->inputs[0]->dims[OuterAxis(*node->inputs[0])];
     const int64_t kept = int64_t{p.kept[1]} * p.kept[2] * (p.rows_reduced ? p.kept[0] : rows);
@@ -257,7 +318,7 @@ struct Reduce {
 
   static void QuantRule(const o2m_node *node, o2m_quant_rule *rule) {
     rule->s16_inputs = rule->s16_outputs = 1;
-    rule->same_as_input0 = ParamsOf<Params>(node).kind >= kMax;
+    rule->same_as_input0 = ParamsOf<Params>(node).kind == kMax || ParamsOf<Params>(node).kind == kMin;
   }
 
   static void RandomCase(CaseList &list, Random &random) { RandomReduceCase<Params>(list, random); }
@@ -267,7 +328,7 @@ struct Reduce {
 
 void Reduce::Cases(CaseList &list) {
   const auto params = [](int32_t kind, uint32_t axes, int32_t keepdims) {
-    return ReduceParams{kind, axes, keepdims, 0, 0, {}};
+    return ReduceParams{kind, axes, keepdims, 0, 0, {}, 0};
   };
   const CaseOperand tokens = {O2M_S8, {1, 50, 64}, 0.05f, 3}, s16 = {O2M_S16, {1, 50, 64}, 0.0003f, -7};
   list.Add("mean of tokens", {tokens}, {{O2M_S8, {1, 64}, 0.01f, -5}}, params(kMean, 2, 0));
@@ -287,6 +348,11 @@ void Reduce::Cases(CaseList &list) {
   list.Add("maximum of tokens", {tokens}, {{O2M_S8, {1, 64}, 0.05f, 3}}, params(kMax, 2, 0));
   list.Add("maximum of each token", {s16}, {{O2M_S16, {1, 50}, 0.0003f, -7}}, params(kMax, 4, 0));
   list.Add("minimum, another scale", {tokens}, {{O2M_S8, {1, 64}, 0.06f, 20}}, params(kMin, 2, 0));
+  list.Add("mean square of each token", {tokens}, {{O2M_S8, {1, 50, 1}, 0.05f, -128}}, params(kMeanSquare, 4, 1));
+  list.Add("mean square of s16", {s16}, {{O2M_S8, {1, 50}, 0.4f, -128}}, params(kMeanSquare, 4, 0));
+  list.Add("mean square of tokens", {s16}, {{O2M_S16, {1, 1, 64}, 0.002f, -32768}}, params(kMeanSquare, 2, 1));
+  list.Add("mean square of everything", {{O2M_U8, {3, 4, 5}, 0.01f, 128}}, {{O2M_S8, {1, 1, 1}, 0.01f, -100}},
+           params(kMeanSquare, 0, 1));
   list.Add("own output quant", {tokens}, {{O2M_ANY, {1, 64}}}, params(kMean, 2, 0));
 }
 

@@ -27,8 +27,8 @@ std::vector<double> Naive(const Sample &s) {
   std::vector<double> result;
   for (const auto &[output, values] : groups) {
     double sum = 0;
-    for (const double v : values) sum += v;
-    if (params.kind == 0) sum /= static_cast<double>(values.size());
+    for (const double v : values) sum += params.kind == 4 ? v * v : v;
+    if (params.kind == 0 || params.kind == 4) sum /= static_cast<double>(values.size());
     if (params.kind == 2) sum = *std::max_element(values.begin(), values.end());
     if (params.kind == 3) sum = *std::min_element(values.begin(), values.end());
     result.push_back(sum);

@@ -10,7 +10,7 @@ template <class Params>
 void WorstReduceCases(CaseList &list) {
   const auto add = [&list](const char *name, int32_t kind, o2m_dtype x, int32_t x_zero, std::vector<int32_t> dims,
                            double y_scale, o2m_dtype y = O2M_S16) {
-    const Params p = {kind, dims.size() == 2 ? 1u : 3u, 1, 0, 0, {}};
+    const Params p = {kind, dims.size() == 2 ? 1u : 3u, 1, 0, 0, {}, 0};
     const std::vector<int32_t> to = dims.size() == 2 ? std::vector<int32_t>{1, dims[1]} : std::vector<int32_t>{1, 1, 1};
     list.Add(name, {{x, dims, 1.0f, x_zero}}, {{y, to, static_cast<float>(y_scale), 0}}, p);
   };
@@ -25,6 +25,8 @@ void WorstReduceCases(CaseList &list) {
   add("mean_finest", 0, O2M_S16, -32768, {kMostS16Summed, 1}, least);
   add("maximum_finest", 2, O2M_S16, -32768, {100, 3}, least);
   add("minimum_finest", 3, O2M_S16, 32767, {100, 3}, least);
+  add("mean_square_of_s16", 4, O2M_S16, -32768, {kMostS16Summed, 2}, 65536.0 * 2);
+  add("mean_square_of_u8", 4, O2M_U8, 255, {200000, 1}, 2);
   add("minimum", 3, O2M_S8, 127, {100, 3}, 1.0 / 128);
 }
 
