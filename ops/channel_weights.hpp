@@ -34,8 +34,8 @@ struct Channels {
 inline double LargestBias(const Channels &c) { return c.wide ? kLargestWideBias : kLargestChannelBias; }
 
 // Bits that a sum of `depth` products of an s16 image and a byte gives up to be an s32 accumulator.
-inline int32_t WideAccShift(int64_t depth) {
-  const double most = 32768.0 * 127 * static_cast<double>(depth) + 2 * kLargestWideBias;
+inline int32_t WideAccShift(int64_t depth, int32_t x_zero = 0) {
+  const double most = (32768.0 + std::abs(x_zero)) * 127 * static_cast<double>(depth) + 2 * kLargestWideBias;
   int32_t shift = 0;
   while (most / std::ldexp(1.0, shift) > 1073741824.0) ++shift;
   return shift;
@@ -52,7 +52,7 @@ inline Channels ChannelsOf(const o2m_node *node) {
   c.y_scale = (node->epilogue ? node->epilogue->in : node->outputs[0]->quant).scale[0];
   c.x_zero = ZeroPointOf(x);
   c.wide = x.dtype == O2M_S16;
-  c.acc_shift = c.wide ? WideAccShift(c.depth) : 0;
+  c.acc_shift = c.wide ? WideAccShift(c.depth, c.x_zero) : 0;
   return c;
 }
 
@@ -73,6 +73,17 @@ inline double ScaleOfChannel(const Channels &c, int64_t o) {
   const float *w = c.weights + o * c.depth;
   const double grid = GridStep(w, c.depth, 1);
   return ChannelScale(c, grid > 0 ? 127 * grid : LargestMagnitude(w, c.depth), c.bias ? c.bias[o] : 0);
+}
+
+// The largest bias, zero point of x included, fits s32.
+inline bool BiasesFit(const Channels &c) {
+  for (int64_t o = 0; c.weights && o < c.count; ++o) {
+    double sum = 0;
+    for (int64_t k = 0; k < c.depth; ++k) sum += c.weights[o * c.depth + k];
+    const double steps = std::fabs(sum) / ScaleOfChannel(c, o) + 0.5 * static_cast<double>(c.depth);
+    if (steps * std::abs(c.x_zero) + LargestBias(c) > INT32_MAX) return false;
+  }
+  return true;
 }
 
 // The largest that ScaleOfChannel() can be, quick; and as it is, where that is too large for the finest shift.
@@ -129,8 +140,6 @@ inline o2m_status CheckConvOperands(const o2m_host *host, const o2m_node *node, 
     return Reject(host, "a convolution has an input, weights, maybe a bias, and one output");
   const o2m_tensor &x = *node->inputs[0], &w = *node->inputs[1];
   if (o2m_status s = CheckQuantised(host, x, "the input", dtypes)) return s;
-  if (x.dtype == O2M_S16 && ZeroPointOf(x) != 0)
-    return Reject(host, Str("the input is s16 with zero point ", ZeroPointOf(x), "; zero point 0 would work"));
   if (x.rank != 4 || x.dims[0] != 1) return Reject(host, Str("the input is ", Shape(x), "; [1, C, H, W] would work"));
   if (!w.is_constant || w.dtype != O2M_F32 || w.rank != 4 || ElementCount(w) < 1)
     return Reject(host, "the weights must be a constant f32 of shape [O, C / group, kh, kw]");

@@ -23,11 +23,20 @@ int32_t KernelW(const o2m_node *node) { return node->inputs[1]->dims[3]; }
 int32_t ExtentH(const o2m_node *node) { return ParamsOf<ConvParams>(node).dilation_h * (KernelH(node) - 1) + 1; }
 int32_t ExtentW(const o2m_node *node) { return ParamsOf<ConvParams>(node).dilation_w * (KernelW(node) - 1) + 1; }
 
-// The kernel subtracts the input's zero point pixel by pixel, since padding must count as zero.
+// The kernels of bytes subtract the input's zero point pixel by pixel, since padding must count as zero; that of s16
+// has it in the bias, which padding does not allow.
 Channels ConvChannels(const o2m_node *node) {
   Channels channels = ChannelsOf(node);
-  channels.x_zero = 0;
+  if (!channels.wide) channels.x_zero = 0;
   return channels;
+}
+
+o2m_status CheckWideZero(const o2m_host *host, const o2m_node *node) {
+  const auto &p = ParamsOf<ConvParams>(node);
+  const Channels channels = ConvChannels(node);
+  const bool padded = p.pad_top > 0 || p.pad_left > 0 || p.pad_bottom > 0 || p.pad_right > 0;
+  if (channels.x_zero == 0 || (!padded && BiasesFit(channels))) return O2M_OK;
+  return Reject(host, Str("the input is s16 with zero point ", channels.x_zero, "; zero point 0 would work"));
 }
 
 // The kernel for a target: "o2m_conv2d_dsp"; "o2m_conv2d" where scalar C is all there is; "o2m_conv2d_s16" of s16.
@@ -145,6 +154,7 @@ struct Conv2d {
              {1, w.dims[0], (x.dims[2] + params.pad_top + params.pad_bottom - ExtentH(node)) / params.stride_h + 1,
               (x.dims[3] + params.pad_left + params.pad_right - ExtentW(node)) / params.stride_w + 1});
     if (o2m_status s = SettleConvOutput(host, node, params.y)) return s;
+    if (o2m_status s = CheckWideZero(host, node)) return s;
     if (o2m_status s = ChooseChannelShift(host, ConvChannels(node), &params.shift,
                                           KernelName(target, node) == "o2m_conv2d_dsp" && WantsShift32(target)))
       return s;

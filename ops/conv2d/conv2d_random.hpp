@@ -18,7 +18,8 @@ void RandomConvCase(CaseList &list, Random &r) {
                                      (w + p.pad_left + p.pad_right - ew) / p.stride_w + 1};
   const double steps = y_type == O2M_S8 ? r.Scale(3, 300) : r.Scale(30, 10000);
   CaseOperand x = r.Operand(x_type, {1, groups * in, h, w}, x_scale);
-  if (x_type == O2M_S16) x.zero_point = 0;
+  const bool padded = p.pad_top + p.pad_left + p.pad_bottom + p.pad_right > 0;
+  if (x_type == O2M_S16) x.zero_point = padded || r.OneIn(2) ? 0 : r.Between(-32768, 32767);
   list.Add("random",
            {x, r.Constant({groups * out, in, kh, kw}, largest), r.Constant({groups * out}, static_cast<float>(spread))},
            {r.Operand(y_type, dims, spread / steps)}, p);

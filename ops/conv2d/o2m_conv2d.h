@@ -39,8 +39,8 @@ typedef struct o2m_conv2d_params {
 /* Output rows [first, first + rows). x points at the first image row that these touch, y at output row `first`. */
 void O2M_SYM(o2m_conv2d)(const void *x, void *y, int32_t first, int32_t rows, const o2m_conv2d_params *p);
 
-/* The same for an s16 image whose zero point is 0. acc is of 64 bits and becomes floor(acc / 2^acc_shift + 1/2), which
- * fits 31 bits, before it is multiplied; acc_shift in 0 .. 31. */
+/* The same for an s16 image, whose zero point is in the bias: x_zero is not looked at. acc is of 64 bits and becomes
+ * floor(acc / 2^acc_shift + 1/2), which fits 31 bits, before it is multiplied; acc_shift in 0 .. 31. */
 void O2M_SYM(o2m_conv2d_s16)(const void *x, void *y, int32_t first, int32_t rows, const o2m_conv2d_params *p,
                              int32_t acc_shift);
 

@@ -82,6 +82,17 @@ inline double LargestColumnScale(const LinearLayer &layer, double finest) {
   return most;
 }
 
+// The largest bias, zero point of x included, fits s32.
+inline bool BiasesFit(const LinearLayer &layer) {
+  for (int64_t n = 0; layer.weights && n < layer.columns; ++n) {
+    double sum = 0;
+    for (int64_t k = 0; k < layer.depth; ++k) sum += layer.weights[k * layer.columns + n];
+    const double scale = ColumnScale(layer, n), rounding = 0.5 * static_cast<double>(layer.depth);
+    if ((std::fabs(sum) / scale + rounding) * std::abs(layer.x_zero) + kLargestBias > INT32_MAX) return false;
+  }
+  return true;
+}
+
 // Depends on the largest scale only, so that a part of the columns gets the same bits where the shift is 31 or more.
 inline o2m_status ChooseShifts(const o2m_host *host, const o2m_target *target, const LinearLayer &layer,
                                LinearShifts *shifts) {
@@ -89,13 +100,12 @@ inline o2m_status ChooseShifts(const o2m_host *host, const o2m_target *target, c
   const auto depth = static_cast<double>(layer.depth);
   // Without data, as it was with it: whether a layer can be split hangs on it.
   *shifts = {!layer.weights && shifts->shift > 0 ? shifts->shift : 31, 0};
-  if (s16 && std::fabs(layer.x_zero) * 127.0 * depth > kLargestBias) {
+  if (s16 && layer.x_zero != 0 && !BiasesFit(layer)) {
     return Reject(host, Str("the input is s16 with zero point ", layer.x_zero, "; zero point 0 would work"));
   }
-  // |acc| <= 2^15 * 127 * K + 2^27 must fit 31 bits before the multiplication
-  while (s16 && (depth * 32768 * 127 + 2 * kLargestBias) / std::ldexp(1.0, shifts->acc_shift) > 1073741824.0) {
-    ++shifts->acc_shift;
-  }
+  // |acc| <= (2^15 + |zero|) * 127 * K + 2^27 must fit 31 bits before the multiplication
+  const double reach = (32768 + std::fabs(layer.x_zero)) * 127 * depth + 2 * kLargestBias;
+  while (s16 && reach / std::ldexp(1.0, shifts->acc_shift) > 1073741824.0) ++shifts->acc_shift;
   if (!s16 && layer.depth > kLargestDepth) {
     return Reject(host, Str("the layer sums ", layer.depth, " products; at most ", kLargestDepth, " would work"));
   }
@@ -108,6 +118,10 @@ inline o2m_status ChooseShifts(const o2m_host *host, const o2m_target *target, c
   }
   shifts->shift = ShiftFor(factor * std::ldexp(1.0, shifts->acc_shift));
   const bool wants_32 = WantsShift32(target) && (!s16 || (target->features & O2M_FEATURE_DSP) != 0);
+  // Below 31, kernels count on |acc| < 2^(shift - 1) where that is so with zero point 0.
+  const bool far = s16 && std::fabs(layer.x_zero) * 127 * depth > kLargestBias;
+  if (far && shifts->shift < 31 && std::ldexp(reach, 1 - shifts->shift - shifts->acc_shift) >= 1)
+    return Reject(host, Str("the input is s16 with zero point ", layer.x_zero, "; zero point 0 would work"));
   if (wants_32 && factor * std::ldexp(1.0, shifts->acc_shift) < 0.499) shifts->shift = 32;
   return O2M_OK;
 }

@@ -37,7 +37,7 @@ inline void RandomLinearCase(CaseList &list, Random &r) {
   const float x_scale = r.Scale(1e-4, 1), largest = r.Scale(1e-3, 10);
   const double unit = double{x_scale} * largest / 127, spread = SpreadOf(depth, x_dtype);
   CaseOperand x = r.Operand(x_dtype, dims, x_scale);
-  if (x_dtype == O2M_S16) x.zero_point = r.OneIn(2) ? 0 : r.Between(-1500, 1500);  // 127 |zero point| K <= 2^26
+  if (x_dtype == O2M_S16) x.zero_point = r.OneIn(2) ? 0 : r.Between(-32768, 32767);
   std::vector<CaseOperand> inputs = {x, r.Constant({depth, columns}, largest)};
   const double bias = unit * (r.OneIn(8) ? double{r.Scale(1, 5e7)} : spread);
   if (!r.OneIn(6)) inputs.push_back(r.Constant({r.OneIn(10) ? 1 : columns}, static_cast<float>(bias)));

@@ -172,12 +172,12 @@ TEST(Linear, RefusesWhatLiesBeyondTheWorstCases) {
             "the layer sums 30001 products; at most 30000 would work");
   for (const char *name : {"deepest_s32", "shallowest_s32", "s16_1", "s16_480", "s16_20000"})
     EXPECT_NE(RefusalOfFinerOutput("o2m.linear", name).find("is too small for these weights"), std::string::npos);
-  EXPECT_EQ(testing::Refusal("o2m.linear", "s16_20000",
+  EXPECT_EQ(testing::Refusal("o2m.linear", "s16_to_s16_20000",
                              [](TestNode &node) {
-                               static const int32_t beyond = LargestZero(20000) + 1;
+                               static const int32_t beyond = -FarthestZero(20000) - 1;
                                node.input(0).quant.zero_point = &beyond;
                              }),
-            "the input is s16 with zero point 27; zero point 0 would work");
+            "the input is s16 with zero point -816; zero point 0 would work");
 }
 
 TEST(Linear, WithinHalfAnLsbOfTheRealResult) {

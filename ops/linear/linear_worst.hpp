@@ -45,8 +45,12 @@ inline void AddWorstLayer(CaseList &list, const std::string &name, const WorstLa
            {{layer.y_dtype, {1, kRows, kColumns}, y_scale, y_zero}}, LinearState{});
 }
 
-// The largest |zero point| of an s16 input.
+// The largest |zero point| of an s16 input with weights of 127, whatever the scales; and where the shift is 31: what
+// the bias has room for.
 inline int32_t LargestZero(int32_t depth) { return std::min(32767, static_cast<int32_t>(kLargestBias / 127 / depth)); }
+inline int32_t FarthestZero(int32_t depth) {
+  return static_cast<int32_t>(std::fmin(32767, (INT32_MAX - kLargestBias) / 127.5 / depth));
+}
 
 inline void WorstLinearCases(CaseList &list) {
   const auto most = static_cast<int32_t>(kLargestDepth);
@@ -66,9 +70,9 @@ inline void WorstLinearCases(CaseList &list) {
   // s16: what is summed in 32 bits ends at 480 k with DSP instructions, at 512 in C
   for (const int32_t depth : {1, 225, 226, 480, 481, 512, 513, 20000}) {
     AddWorstLayer(list, Str("s16_", depth), {O2M_S16, depth, LargestZero(depth), O2M_S32});
-    AddWorstLayer(list, Str("s16_to_s16_", depth), {O2M_S16, depth, -LargestZero(depth), O2M_S16, 65536});
+    AddWorstLayer(list, Str("s16_to_s16_", depth), {O2M_S16, depth, -FarthestZero(depth), O2M_S16, 65536});
   }
-  AddWorstLayer(list, "s16_to_s8", {O2M_S16, 4000, LargestZero(4000), O2M_S8, 256});
+  AddWorstLayer(list, "s16_to_s8", {O2M_S16, 4000, FarthestZero(4000), O2M_S8, 256});
   AddWorstLayer(list, "s16_apart", {O2M_S16, 4001, 0, O2M_S16, 65536, 0, {0, 8002, 2}});
 }
 

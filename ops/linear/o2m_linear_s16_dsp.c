@@ -8,10 +8,11 @@
 
 enum { BLOCKS = 120 }; /* s32 holds that many blocks of s16 times [-127, 127], and a bias below 2^27 */
 
-/* Whether the sum fits s32 before it is shifted down, and |acc| stays below 2^(shift - 1). Biases: linear_layer.hpp. */
+/* Whether the sum fits s32 before it is shifted down, and |acc| stays below 2^(shift - 1). acc_shift is the least with
+ * |acc| <= 2^30, zero point of x and bias included: linear_layer.hpp. */
 static int32_t is_narrow(const o2m_linear_params *p) {
   const int64_t most = (int64_t)p->depth * 127 * 32768 + (1 << 27);
-  return p->depth <= 4 * BLOCKS && o2m_floor_shift(most, p->acc_shift) + 1 < (int64_t)1 << (p->shift - 1);
+  return p->acc_shift <= 1 && o2m_floor_shift(most, p->acc_shift) + 1 < (int64_t)1 << (p->shift - 1);
 }
 
 /* sums[4 * row + column] of two rows, without bias; d->weights: a group of constants. */
