@@ -284,7 +284,7 @@ std::vector<uint8_t> QuantizedSample(const InputSet &set, int64_t n, const Tenso
   const long low = wide ? -32768 : is_signed ? -128 : 0, high = wide ? 32767 : is_signed ? 127 : 255;
   std::vector<uint8_t> bytes;
   for (int64_t i = n * size; i < (n + 1) * size; i++) {
-    const long q = std::clamp(std::lround(set.f32[i] / input.quant.scale[0]) + input.quant.zero_point[0], low, high);
+    const long q = std::clamp(std::lrint(set.f32[i] / input.quant.scale[0]) + input.quant.zero_point[0], low, high);
     bytes.push_back(static_cast<uint8_t>(q & 0xFF));
     if (wide) bytes.push_back(static_cast<uint8_t>(q >> 8 & 0xFF));
   }
