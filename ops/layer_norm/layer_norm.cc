@@ -66,6 +66,11 @@ o2m_status ChooseBits(const o2m_host *host, o2m_node *node) {
   while ((std::sqrt(c) + 1.0 / 1024) * std::ldexp(1.0, params.t_bits) >= std::ldexp(1.0, 31)) --params.t_bits;
   const double gamma = LargestMagnitude(*node->inputs[1]),
                beta = HasBeta(node) ? LargestMagnitude(*node->inputs[2]) : 0;
+  // From s16 to s16 the factor of x needs more bits than t does; those t leaves make room, while gain fits 30 bits.
+  const bool wide = node->inputs[0]->dtype == O2M_S16 && node->outputs[0]->dtype == O2M_S16;
+  params.shift = O2M_LAYER_NORM_SHIFT - 4;
+  for (int32_t spare = wide ? 3 : 0; spare > 0 && 2 * gamma * GainUnit(node) < std::ldexp(1.0, 30); --spare)
+    --params.t_bits;
   const double largest = (std::sqrt(c) * gamma + beta) / ScaleOf(*node->outputs[0]) + 65536;
   params.shift = O2M_LAYER_NORM_SHIFT;
   while (params.shift > 0 && (largest * std::ldexp(1.0, params.shift) >= std::ldexp(1.0, 30) ||
