@@ -14,6 +14,7 @@ namespace o2m {
 struct SegmentCount {
   float x_scale, y_scale;
   int32_t x_zero, y_zero, y_dtype, segments;
+  int32_t fine;  // the host's option "lines"
 };
 
 inline bool IsWide(const o2m_node *node) {
@@ -25,14 +26,16 @@ enum WideSlot { kSegmentStart, kSegmentBase, kSegmentSlope, kWideTable = 0 };
 
 // The constants of a wide function; y is settled.
 template <class Function>
-void SetWideConstants(o2m_node *node, SegmentCount &known, const Function &f) {
+void SetWideConstants(const o2m_host *host, o2m_node *node, SegmentCount &known, const Function &f) {
   const o2m_tensor &x = *node->inputs[0], &y = *node->outputs[0];
   if (!HasSegments(node)) return SetConstants(node, {{"table", O2M_S16, 256, nullptr}});
+  const int32_t fine = Option(host, "lines", "coarse") == "fine";
   const bool same = known.segments > 0 && known.x_scale == ScaleOf(x) && known.y_scale == ScaleOf(y) &&
-                    known.x_zero == ZeroPointOf(x) && known.y_zero == ZeroPointOf(y) && known.y_dtype == y.dtype;
+                    known.x_zero == ZeroPointOf(x) && known.y_zero == ZeroPointOf(y) && known.y_dtype == y.dtype &&
+                    known.fine == fine;
   if (!same) {
-    const auto count = static_cast<int32_t>(SegmentsOf(FunctionValues(x, y, f)).size());
-    known = {ScaleOf(x), ScaleOf(y), ZeroPointOf(x), ZeroPointOf(y), y.dtype, count};
+    const auto count = static_cast<int32_t>(SegmentsOf(FunctionValues(x, y, f), y.dtype, fine).size());
+    known = {ScaleOf(x), ScaleOf(y), ZeroPointOf(x), ZeroPointOf(y), y.dtype, count, fine};
   }
   SetConstants(node, {{"segment starts", O2M_S16, known.segments, nullptr},
                       {"segment bases", O2M_S32, known.segments, nullptr},
@@ -40,7 +43,7 @@ void SetWideConstants(o2m_node *node, SegmentCount &known, const Function &f) {
 }
 
 template <class Function>
-void PackWide(o2m_node *node, const Function &f) {
+void PackWide(o2m_node *node, const SegmentCount &known, const Function &f) {
   const std::vector<double> values = FunctionValues(*node->inputs[0], *node->outputs[0], f);
   if (!HasSegments(node)) {
     auto *table = ConstantData<int16_t>(node, kWideTable);
@@ -49,7 +52,7 @@ void PackWide(o2m_node *node, const Function &f) {
   }
   auto *start = ConstantData<int16_t>(node, kSegmentStart);
   auto *base = ConstantData<int32_t>(node, kSegmentBase), *slope = ConstantData<int32_t>(node, kSegmentSlope);
-  for (const Segment &segment : SegmentsOf(values)) {
+  for (const Segment &segment : SegmentsOf(values, node->outputs[0]->dtype, known.fine != 0)) {
     *start++ = static_cast<int16_t>(segment.start);
     *base++ = segment.base;
     *slope++ = segment.slope;

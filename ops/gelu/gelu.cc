@@ -54,7 +54,7 @@ struct Gelu {
     if (y.dtype == O2M_ANY) y.dtype = O2M_S8;
     if (o2m_status s = CheckQuantised(host, y, "the output", kMaskS8S16)) return s;
     SetConstants(node, {{"gelu table", O2M_S8, 256, nullptr}});
-    if (IsWide(node)) SetWideConstants(node, params.segments, function);
+    if (IsWide(node)) SetWideConstants(host, node, params.segments, function);
     return O2M_OK;
   }
 
@@ -70,8 +70,9 @@ struct Gelu {
     return O2M_OK;
   }
   static o2m_status Pack(const o2m_host *, const o2m_target *, o2m_node *node) {
-    const int32_t form = ParamsOf<Params>(node).form;
-    if (IsWide(node)) return PackWide(node, [form](double v) { return GeluOf(v, form); }), O2M_OK;
+    const Params &params = ParamsOf<Params>(node);
+    const auto function = [form = params.form](double v) { return GeluOf(v, form); };
+    if (IsWide(node)) return PackWide(node, params.segments, function), O2M_OK;
     return FillTable(node, ConstantData<int8_t>(node, 0));
   }
 

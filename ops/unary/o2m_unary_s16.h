@@ -9,8 +9,9 @@
 extern "C" {
 #endif
 
-/* f as lines: from start[i] up to the next, y = floor((base[i] + slope[i] * (x - start[i])) / 2^14 + 1/2), saturated.
- * start ascends from -32768. Every base and base + product lies within y's s16 range, give or take a step. */
+/* f as lines: from start[i] up to the next, y = floor((base[i] + slope[i] * (x - start[i])) / 2^14 + 1/2), saturated;
+ * 2^22 where y is s8. start ascends from -32768. Every base and base + product lies within y's range, give or take a
+ * step. */
 typedef struct o2m_unary_s16_params {
   int32_t count;         /* values of a row */
   int32_t x_row, x_step; /* strides in elements: from row to row, from value to value */

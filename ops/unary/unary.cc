@@ -48,7 +48,7 @@ struct Unary {
     if (y.dtype == O2M_ANY) y.dtype = O2M_S8;
     if (o2m_status s = CheckQuantised(host, y, "the output", kMaskS8S16)) return s;
     SetConstants(node, {{"table", O2M_S8, 256, nullptr}});
-    if (IsWide(node)) SetWideConstants(node, params.segments, function);
+    if (IsWide(node)) SetWideConstants(host, node, params.segments, function);
     return O2M_OK;
   }
 
@@ -58,7 +58,7 @@ struct Unary {
 
   static o2m_status Pack(const o2m_host *, const o2m_target *, o2m_node *node) {
     const auto function = [node](double v) { return Value(node, v); };
-    if (IsWide(node)) return PackWide(node, function), O2M_OK;
+    if (IsWide(node)) return PackWide(node, ParamsOf<Params>(node).segments, function), O2M_OK;
     FillUnaryTable(*node->inputs[0], *node->outputs[0], function, ConstantData<int8_t>(node, 0));
     return O2M_OK;
   }
