@@ -10,12 +10,14 @@
 #include "codegen/recompute.h"
 #include "codegen/regions.h"
 #include "codegen/sizes.h"
+#include "importer/coarse.h"
 #include "importer/copies.h"
 #include "importer/data/inputs.h"
 #include "importer/dialect.h"
 #include "importer/ir/op_node.h"
 #include "importer/ir/print.h"
 #include "importer/passes.h"
+#include "importer/quant/given.h"
 #include "planner/cost.h"
 #include "planner/prefetch.h"
 #include "planner/variants.h"
@@ -223,18 +225,14 @@ absl::StatusOr<Graph> ImportFloat(const CompileOptions &options) {
   return Import(options, &preprocessing);
 }
 
-absl::StatusOr<Graph> LowerModel(const CompileOptions &options, const Registry &registry, Host &host,
-                                 Compilation *compilation) {
-  O2M_RETURN_IF_ERROR(ChooseTarget(options, compilation));
-  O2M_RETURN_IF_ERROR(CheckSections(options.sections));
-  compilation->sections = options.sections;
-  const o2m_target target = compilation->target.abi();
+namespace {
 
-  Preprocessing preprocessing;
-  O2M_ASSIGN_OR_RETURN(Graph graph, Import(options, &preprocessing));
-
+// The float half as op nodes on quantised tensors.
+absl::StatusOr<Graph> LowerImported(Graph graph, const CompileOptions &options, const Preprocessing &preprocessing,
+                                    const Registry &registry, Host &host, CoarseTensors *coarse,
+                                    Compilation *compilation) {
   // Ops claim the float half, largest match first; from here on there are op nodes.
-  O2M_RETURN_IF_ERROR(LowerToOps(graph, registry));
+  O2M_RETURN_IF_ERROR(LowerToOps(graph, registry, coarse));
   DumpAfter("lower", graph, options);
 
   // Movement dissolves into base, offset and strides; what strides cannot say is a copy.
@@ -258,12 +256,38 @@ absl::StatusOr<Graph> LowerModel(const CompileOptions &options, const Registry &
   // Ranges from the float evaluator give every tensor its dtype and scale; every op has accepted them.
   O2M_ASSIGN_OR_RETURN(const QuantOptions quant, CalibrationOf(graph, options, preprocessing));
   compilation->calibration_inputs = static_cast<int64_t>(quant.samples.size());
-  O2M_RETURN_IF_ERROR(Quantize(graph, quant, host, target));
+  O2M_RETURN_IF_ERROR(Quantize(graph, quant, host, compilation->target.abi(), coarse));
   for (RaisedTensor &raised : graph.raised) {
     const auto asked = std::find(options.wide.begin(), options.wide.end(), raised.name) - options.wide.begin();
     if (asked < static_cast<int64_t>(options.wide_why.size())) raised.why = options.wide_why[asked];
   }
   DumpAfter("quantize", graph, options);
+  return graph;
+}
+
+}  // namespace
+
+absl::StatusOr<Graph> LowerModel(const CompileOptions &options, const Registry &registry, Host &host,
+                                 Compilation *compilation) {
+  O2M_RETURN_IF_ERROR(ChooseTarget(options, compilation));
+  O2M_RETURN_IF_ERROR(CheckSections(options.sections));
+  compilation->sections = options.sections;
+  const o2m_target target = compilation->target.abi();
+
+  Preprocessing preprocessing;
+  O2M_ASSIGN_OR_RETURN(const Graph imported, Import(options, &preprocessing));
+  const auto lower = [&](CoarseTensors *coarse) {
+    return LowerImported(imported, options, preprocessing, registry, host, coarse, compilation);
+  };
+  host.options.emplace_back("lines", AnyGiven(imported) ? "fine" : "coarse");
+  CoarseTensors coarse;
+  O2M_ASSIGN_OR_RETURN(Graph graph, lower(&coarse));
+
+  // Once more where calibration shows that an op's bytes are too coarse for its operands.
+  if (!coarse.read.empty()) {
+    coarse.inside.clear();
+    O2M_ASSIGN_OR_RETURN(graph, lower(&coarse));
+  }
 
   // Copies around ops that do not take their operands' strides.
   O2M_RETURN_IF_ERROR(LegalizeLayouts(graph, registry, target));

@@ -5,9 +5,11 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "importer/coarse.h"
+#include "importer/fake_quantize.h"
 #include "importer/layout.h"
 #include "importer/match_graph.h"
-#include "importer/passes.h"
+#include "importer/quant/rule.h"
 
 namespace onnx2mcu {
 namespace {
@@ -63,13 +65,55 @@ absl::StatusOr<Claim> TryMatch(const o2m_op *op, const MatchGraph &match_graph, 
   return claim;
 }
 
-// The largest claim on `root`; on a tie the later-loaded op wins, so that a third party can replace a built-in one.
-absl::StatusOr<Claim> BestClaim(const Registry &registry, const MatchGraph &match_graph, NodeId root, Host &host) {
-  Claim best;
+Node NodeOf(const Claim &claim, const std::string &name) {
+  Node node;
+  node.name = name, node.op = claim.op, node.inputs = claim.inputs, node.outputs = claim.outputs;
+  node.params = claim.params, node.float_nodes = claim.nodes;
+  return node;
+}
+
+bool Contains(const std::vector<TensorId> &ids, TensorId id) {
+  return std::find(ids.begin(), ids.end(), id) != ids.end();
+}
+
+// What bytes are too coarse for: `coarse`; in a model that rounds, what it rounds to 16 bits, and what it computes
+// without rounding at all.
+bool IsFine(const MatchGraph &match_graph, const std::vector<TensorId> &coarse, TensorId id, bool rounds) {
+  const Graph &graph = match_graph.graph();
+  for (NodeId producer; (producer = match_graph.ProducerOf(id)) != kNone; id = graph.float_nodes[producer].inputs[0]) {
+    const FloatNode &node = graph.float_nodes[producer];
+    if (Contains(coarse, id) || Contains(coarse, node.outputs[0])) return true;
+    if (IsFakeQuantize(node)) return DTypeOf(GridOf(node)) == DType::kS16;
+    if (!IsMovement(graph, node)) return rounds;
+  }
+  return false;
+}
+
+// The op would take as bytes what they are too coarse for.
+bool IsCoarse(const MatchGraph &match_graph, const std::vector<TensorId> &coarse, const Claim &claim) {
+  const Graph &graph = match_graph.graph();
+  const bool rounds = std::any_of(graph.float_nodes.begin(), graph.float_nodes.end(), IsFakeQuantize);
+  if (!rounds && coarse.empty()) return false;
+  const o2m_quant_rule rule = RuleOf(graph, NodeOf(claim, {}));
+  for (size_t i = 0; i < claim.inputs.size(); i++)
+    if (!(rule.s16_inputs >> i & 1) && IsFine(match_graph, coarse, claim.inputs[i], rounds)) return true;
+  return false;
+}
+
+// The largest claim on `root`, of those that are not coarse if there are any; on a tie the later-loaded op wins, so
+// that a third party can replace a built-in one.
+absl::StatusOr<Claim> BestClaim(const Registry &registry, const MatchGraph &match_graph, NodeId root, Host &host,
+                                CoarseTensors &tensors) {
+  Claim best, coarse;
   for (const o2m_op *op : registry.ops()) {
     O2M_ASSIGN_OR_RETURN(Claim claim, TryMatch(op, match_graph, root, host));
-    if (claim.op && claim.nodes.size() >= best.nodes.size()) best = std::move(claim);
+    if (!claim.op) continue;
+    Claim &other = IsCoarse(match_graph, tensors.read, claim) ? coarse : best;
+    if (claim.nodes.size() >= other.nodes.size()) other = std::move(claim);
   }
+  if (!best.op) return coarse;
+  for (NodeId id : coarse.nodes)
+    for (TensorId out : match_graph.graph().float_nodes[id].outputs) tensors.inside.push_back(out);
   return best;
 }
 
@@ -108,6 +152,7 @@ struct Covering {
   std::vector<bool> needed;  // by TensorId
   std::vector<Node> nodes;   // last first
   std::vector<std::string> refused;
+  CoarseTensors *coarse;
 };
 
 bool AnyNeeded(const Covering &cover, const FloatNode &node) {
@@ -128,7 +173,7 @@ absl::Status CoverNode(const Graph &graph, const Registry &registry, const Match
     Need(cover, graph, node.op_type == "Concat" ? node.inputs : std::vector<TensorId>{node.inputs[0]});
     return absl::OkStatus();
   }
-  O2M_ASSIGN_OR_RETURN(Claim claim, BestClaim(registry, match_graph, id, host));
+  O2M_ASSIGN_OR_RETURN(Claim claim, BestClaim(registry, match_graph, id, host, *cover.coarse));
   if (!claim.op) {
     cover.refused.push_back(Describe(graph, node));
     Need(cover, graph, node.inputs);  // go on, to list every unsupported node at once
@@ -136,16 +181,18 @@ absl::Status CoverNode(const Graph &graph, const Registry &registry, const Match
   }
   Need(cover, graph, claim.inputs);
   for (TensorId out : claim.outputs) cover.needed[out] = false;
-  Node made;
-  made.name = node.name, made.op = claim.op, made.inputs = claim.inputs, made.outputs = claim.outputs;
-  made.params = claim.params, made.float_nodes = claim.nodes;
-  cover.nodes.push_back(std::move(made));
+  cover.nodes.push_back(NodeOf(claim, node.name));
   return absl::OkStatus();
 }
 
 }  // namespace
 
 absl::Status LowerToOps(Graph &graph, const Registry &registry) {
+  CoarseTensors coarse;
+  return LowerToOps(graph, registry, &coarse);
+}
+
+absl::Status LowerToOps(Graph &graph, const Registry &registry, CoarseTensors *coarse) {
   if (registry.ops().empty())
     return absl::FailedPreconditionError(
         absl::StrCat(graph.file,
@@ -153,7 +200,7 @@ absl::Status LowerToOps(Graph &graph, const Registry &registry) {
                      "`plugins` beside the program, others are given by --plugin=FILE.so"));
   const MatchGraph match_graph(graph);
   Host host;
-  Covering cover{std::vector<bool>(graph.tensors.size()), {}, {}};
+  Covering cover{std::vector<bool>(graph.tensors.size()), {}, {}, coarse};
   Need(cover, graph, graph.outputs);
   for (NodeId id = static_cast<NodeId>(graph.float_nodes.size()) - 1; id >= 0; id--)
     O2M_RETURN_IF_ERROR(CoverNode(graph, registry, match_graph, host, id, cover));

@@ -102,15 +102,16 @@ bool MayShare(const Graph &graph, const GroupOf &group_of, const GivenGrids &giv
 }
 
 Grid HeldAs(const Grid &grid, bool takes_s16) {
-  if (DTypeOf(grid) == DType::kS8) return grid;
+  if (takes_s16 || DTypeOf(grid) == DType::kS8) return grid;
   const double low = static_cast<double>(grid.low - grid.zero_point) * grid.scale;
   const double high = static_cast<double>(grid.high - grid.zero_point) * grid.scale;
-  if (takes_s16) {
-    if (grid.zero_point == 0) return grid;
-    return {static_cast<float>(std::max(-low, high) / 32767), 0, -32768, 32767};
-  }
   const double scale = (high - low) / 255;
   return {static_cast<float>(scale), std::lround(-128 - low / scale), -128, 127};
+}
+
+QuantParams Centred(const QuantParams &s16) {
+  const double zero = s16.zero_point[0], reach = std::max(zero + 32768, 32767 - zero);
+  return {{static_cast<float>(reach / 32767 * s16.scale[0])}, {0}, kNone};
 }
 
 }  // namespace onnx2mcu

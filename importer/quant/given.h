@@ -25,8 +25,9 @@ bool Rounds(const Graph &graph, const Node &node);
 // the output is one part of a Concat, whose other parts have no such scale.
 bool MayShare(const Graph &graph, const GroupOf &group_of, const GivenGrids &given, TensorId from, TensorId to);
 
-// A grid as ops can hold it. s8 is kept; s16 becomes symmetric, which costs less than a bit, and s8 over the same range
-// where an op does not take s16.
+// A grid as ops can hold it: itself, or s8 over the same range where an op does not take s16.
 Grid HeldAs(const Grid &grid, bool takes_s16);
+// s16 over no less than the same range with zero point 0, which costs less than a bit.
+QuantParams Centred(const QuantParams &s16);
 
 }  // namespace onnx2mcu

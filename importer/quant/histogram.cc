@@ -74,11 +74,16 @@ double SpreadScale(const std::vector<float> &extremes) {
   return std::sqrt(6 * squares / (n - 1)) / M_PI;
 }
 
-// Few samples show less than the network will meet. The return level of extreme value theory: what kEnoughSamples are
-// expected to reach beyond the range of `samples`. A side on which nothing lies beyond zero stays as it is.
+// Few samples show less than the network will meet. The return level of extreme value theory: how many scales of their
+// tail kEnoughSamples are expected to reach beyond the range of `samples`.
+double Shortage(int64_t samples) {
+  const auto seen = static_cast<double>(std::max<int64_t>(samples, 1));
+  return std::max(0.0, std::log(static_cast<double>(kEnoughSamples) / seen));
+}
+
+// A side on which nothing lies beyond zero stays as it is.
 Range Margin(const Histogram &h, int64_t samples) {
-  const double times =
-      std::log(static_cast<double>(kEnoughSamples) / static_cast<double>(std::max<int64_t>(samples, 1)));
+  const double times = Shortage(samples);
   if (times <= 0) return {};
   return {h.min < 0 ? times * std::max(TailScale(h, false), SpreadScale(h.lows)) : 0,
           h.max > 0 ? times * std::max(TailScale(h, true), SpreadScale(h.highs)) : 0};
@@ -200,19 +205,28 @@ QuantParams RangeS8(const Histogram &h, int64_t samples) {
   return best;
 }
 
-double Spread(const Histogram &h) {
-  std::vector<double> peaks;
-  for (size_t n = 0; n < h.lows.size(); n++) peaks.push_back(std::max(-double{h.lows[n]}, double{h.highs[n]}));
+double Spread(const Histogram &h, int64_t samples) {
+  std::vector<float> peaks;
+  for (size_t n = 0; n < h.lows.size(); n++) peaks.push_back(std::max(-h.lows[n], h.highs[n]));
   if (peaks.size() < 2) return 1;
   std::sort(peaks.begin(), peaks.end());
-  const double middle = peaks[peaks.size() / 2];
-  return middle > 0 ? peaks.back() / middle : 1;
+  const double middle = double{peaks[peaks.size() / 2]}, margin = Shortage(samples) * SpreadScale(peaks);
+  return middle > 0 ? (double{peaks.back()} + margin) / middle : 1;
 }
 
 QuantParams RangeS16(const Histogram &h, int64_t samples) {
   const Range margin = Margin(h, samples);
   const double limit = std::max(std::fabs(double{h.min} - margin.low), std::fabs(double{h.max} + margin.high));
   return {{limit > 0 ? static_cast<float>(kHeadroomS16 * limit / 32767) : 1.0f}, {0}, kNone};
+}
+
+QuantParams RangeFine(const Histogram &h, double step, int64_t samples) {
+  const Range margin = Margin(h, samples), seen = RangeAt(h, 100);
+  const double low = seen.low - margin.low, high = seen.high + margin.high;
+  if (step > 0 && std::max(-low, high) <= 32767 * step) return {{static_cast<float>(step)}, {0}, kNone};
+  if (!(high > low)) return {{1.0f}, {0}, kNone};
+  const auto scale = static_cast<float>((high - low) / 65535);
+  return {{scale}, {static_cast<int32_t>(std::clamp(std::lround(-32768 - low / scale), -32768L, 32767L))}, kNone};
 }
 
 }  // namespace onnx2mcu

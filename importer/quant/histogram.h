@@ -28,10 +28,13 @@ QuantParams RangeS8(const Histogram &histogram, int64_t samples = kEnoughSamples
 // step of the range is worth what f makes of it: what ReLU or GELU flatten needs no range. f: at CentersOf(histogram).
 QuantParams RangeThrough(const Histogram &histogram, const std::vector<float> &f, int64_t samples = kEnoughSamples);
 std::vector<float> CentersOf(const Histogram &histogram);  // of the bins
-// How much larger the sample with the largest magnitude is than the middle one of them; 1 where fewer than two are
-// known.
-double Spread(const Histogram &histogram);
+// How much larger the largest magnitude of kEnoughSamples is, as far as so many samples tell, than the middle one of
+// theirs; 1 where fewer than two are known.
+double Spread(const Histogram &histogram, int64_t samples = kEnoughSamples);
 // Symmetric s16, zero point 0, twice the range: a bit is less than what saturates would cost.
 QuantParams RangeS16(const Histogram &histogram, int64_t samples = kEnoughSamples);
+// s16 of just the range, where what comes in is bounded by roundings of the model's own. On multiples of `step`, not 0,
+// if s16 reaches far enough so.
+QuantParams RangeFine(const Histogram &histogram, double step, int64_t samples = kEnoughSamples);
 
 }  // namespace onnx2mcu

@@ -10,9 +10,12 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "importer/coarse.h"
+#include "importer/quant/exact.h"
 #include "importer/quant/given.h"
 #include "importer/quant/histogram.h"
 #include "importer/quant/integer_types.h"
+#include "importer/quant/rule.h"
 
 namespace onnx2mcu {
 namespace {
@@ -25,15 +28,6 @@ struct Groups {
   }
   void Join(int32_t a, int32_t b) { parent[Find(a)] = Find(b); }
 };
-
-o2m_quant_rule RuleOf(const Graph &graph, const Node &node) {
-  o2m_quant_rule rule{};
-  const auto *quantizer = static_cast<const o2m_quantizer *>(ExtensionOf(node.op, "o2m.quant/1"));
-  if (!quantizer) return rule;
-  const OpNode view(graph, node);
-  quantizer->rule(view.get(), &rule);
-  return rule;
-}
 
 // A node of one output that keeps input 0's scale.
 bool Copies(const Graph &graph, const Node &node, const o2m_quant_rule &rule) {
@@ -141,7 +135,7 @@ std::vector<bool> RefusedGroups(const Graph &graph, Groups &groups, const std::v
   return refused;
 }
 
-constexpr double kWidestSpread = 4;  // the middle input keeps 6 of 8 bits
+constexpr double kWidestSpread = 2.5;  // the middle input keeps 6.7 of 8 bits
 
 // The residual stream: what a sum of two activations writes, and what it reads that others read as well. In a model
 // with scales of its own (`all`) everything it leaves in float: it was made to round nowhere else.
@@ -169,25 +163,33 @@ std::vector<bool> StreamGroups(const Graph &graph, Groups &groups, std::vector<b
 }
 
 // Beside the stream: what is asked for, and where one s8 step would be too coarse for most of the inputs since others
-// are so much larger. Each is told of in graph.raised, by the tensor that is written first.
+// are so much larger, or what lies between such tensors. Each is told of in graph.raised, by the tensor that is written
+// first; in coarse->read, where an op takes bytes only (`refused`). narrow: what stays as it is.
 std::vector<bool> RaisedGroups(Graph &graph, Groups &groups, const std::vector<bool> &refused,
-                               const std::vector<bool> &stream, const std::vector<Histogram> &histograms,
-                               const QuantOptions &options) {
-  std::vector<bool> asked(graph.tensors.size()), raised(graph.tensors.size());
+                               const std::vector<bool> &narrow, const std::vector<bool> &stream,
+                               const std::vector<Histogram> &histograms, const QuantOptions &options,
+                               CoarseTensors *coarse) {
+  std::vector<bool> asked(graph.tensors.size()), apart(graph.tensors.size()), raised(graph.tensors.size());
   for (const TensorId id : options.wide) asked[groups.Find(id)] = true;
+  for (const TensorId id : coarse->inside) apart[groups.Find(id)] = true;
+  coarse->read.clear();
   for (TensorId id : graph.inputs) raised[groups.Find(id)] = true;  // stay bytes
   const std::vector<bool> inputs = raised;
+  // What noise makes of the network says nothing of how inputs differ beyond those.
+  const auto samples = options.samples.empty() ? kEnoughSamples : static_cast<int64_t>(options.samples.size());
   for (const Node &node : graph.nodes)
     for (TensorId id : node.outputs) {
       const int32_t group = groups.Find(id);
-      if (refused[group] || stream[group] || raised[group]) continue;
-      const double spread = Spread(histograms[group]);
+      const double spread = Spread(histograms[group], samples);
       const bool uneven = options.residual != "s8" && spread > kWidestSpread;
-      if (!asked[group] && !uneven) continue;
+      if (refused[group] && uneven) coarse->read.push_back(id);
+      if (narrow[group] || stream[group] || raised[group]) continue;
+      if (!asked[group] && !uneven && !apart[group]) continue;
       raised[group] = true;
       graph.raised.push_back(
-          {graph.tensors[id].name,
-           asked[group] ? "asked for" : absl::StrFormat("largest values differ %.0f-fold between inputs", spread)});
+          {graph.tensors[id].name, asked[group] ? "asked for"
+                                   : uneven ? absl::StrFormat("largest values differ %.0f-fold between inputs", spread)
+                                            : "between tensors whose largest values differ"});
     }
   for (size_t id = 0; id < raised.size(); id++) raised[id] = raised[id] && !inputs[id];
   return raised;
@@ -236,35 +238,47 @@ struct Choice {
   QuantParams quant;
 };
 
+// What an op fixes, 256 times as fine where `wide`.
+Choice Fixed(const o2m_quant_rule &rule, bool wide) {
+  if (wide) return {DType::kS16, {{rule.fixed_scale / 256}, {256 * rule.fixed_zero_point}, kNone}};
+  return {rule.fixed_dtype == O2M_ANY ? DType::kS8 : static_cast<DType>(rule.fixed_dtype),
+          {{rule.fixed_scale}, {rule.fixed_zero_point}, kNone}};
+}
+
 std::vector<Choice> ChooseQuant(Graph &graph, Groups &groups, const std::vector<o2m_quant_rule> &rules,
                                 const std::vector<Histogram> &histograms, const QuantOptions &options,
-                                const GivenGrids &given) {
+                                const GivenGrids &given, CoarseTensors *coarse) {
   std::vector<Choice> choices(graph.tensors.size());
   const std::vector<bool> refused = RefusedGroups(graph, groups, rules);
   std::vector<bool> narrow = CalibratedBytes(graph, [&groups](TensorId id) { return groups.Find(id); });
   for (size_t id = 0; id < narrow.size(); id++) narrow[id] = narrow[id] || refused[id];
   const std::vector<bool> stream = StreamGroups(graph, groups, narrow, AnyGiven(graph), options);
   for (size_t id = 0; id < narrow.size(); id++) narrow[id] = narrow[id] || given[id].has_value();
-  for (size_t n = 0; n < graph.nodes.size(); n++)
-    if (rules[n].fixed_scale > 0) narrow[groups.Find(graph.nodes[n].outputs[0])] = true;
-  const std::vector<bool> raised = RaisedGroups(graph, groups, narrow, stream, histograms, options);
+  for (size_t n = 0; n < graph.nodes.size(); n++) {
+    const TensorId out = graph.nodes[n].outputs[0];
+    const bool apart = std::find(coarse->inside.begin(), coarse->inside.end(), out) != coarse->inside.end();
+    if (rules[n].fixed_scale > 0 && !apart) narrow[groups.Find(out)] = true;
+  }
+  const std::vector<bool> raised = RaisedGroups(graph, groups, refused, narrow, stream, histograms, options, coarse);
   const auto samples = static_cast<int64_t>(options.shapes_only ? kEnoughSamples : options.samples.size());
   const std::vector<NodeId> unary = UnaryReaders(graph, groups);
+  const bool rounds = AnyGiven(graph);
+  const std::vector<double> steps = ExactSteps(
+      graph, [&groups](TensorId id) { return groups.Find(id); }, given);
   for (size_t id = 0; id < choices.size(); id++) {
     if (groups.Find(static_cast<int32_t>(id)) != static_cast<int32_t>(id)) continue;
     const Histogram &h = histograms[id];
     if (stream[id] || raised[id])
-      choices[id] = {DType::kS16, RangeS16(h, samples)};
+      choices[id] = {DType::kS16, rounds ? RangeFine(h, steps[id], samples) : RangeS16(h, samples)};
     else if (unary[id] == kNone)
       choices[id] = {DType::kS8, RangeS8(h, samples)};
     else
       choices[id] = {DType::kS8, RangeThrough(h, FunctionAt(graph, graph.nodes[unary[id]], CentersOf(h)), samples)};
   }
   for (size_t n = 0; n < graph.nodes.size(); n++) {
-    const o2m_quant_rule &rule = rules[n];
-    if (rule.fixed_scale <= 0) continue;
-    const DType dtype = rule.fixed_dtype == O2M_ANY ? DType::kS8 : static_cast<DType>(rule.fixed_dtype);
-    choices[groups.Find(graph.nodes[n].outputs[0])] = {dtype, {{rule.fixed_scale}, {rule.fixed_zero_point}, kNone}};
+    if (rules[n].fixed_scale <= 0) continue;
+    const int32_t group = groups.Find(graph.nodes[n].outputs[0]);
+    choices[group] = Fixed(rules[n], stream[group] || raised[group]);
   }
   for (size_t id = 0; id < choices.size(); id++) {
     if (!given[id]) continue;
@@ -289,6 +303,21 @@ void Apply(Graph &graph, Groups &groups, const std::vector<Choice> &choices) {
     if (!touched[id]) continue;
     const Choice &choice = choices[groups.Find(static_cast<int32_t>(id))];
     graph.tensors[id].dtype = choice.dtype, graph.tensors[id].quant = choice.quant;
+  }
+}
+
+bool IsOffCentre(const Choice &choice) { return choice.dtype == DType::kS16 && choice.quant.zero_point[0] != 0; }
+
+// Where a node does not take the zero point of an s16, 0 takes its place.
+void CentreRefused(Graph &graph, Groups &groups, std::vector<Choice> &choices, Host &host, const o2m_target &target) {
+  for (size_t n = 0; n < graph.nodes.size(); n++) {
+    std::vector<int32_t> off;
+    for (const std::vector<TensorId> *ids : {&graph.nodes[n].inputs, &graph.nodes[n].outputs})
+      for (TensorId id : *ids)
+        if (IsActivation(graph, id) && IsOffCentre(choices[groups.Find(id)])) off.push_back(groups.Find(id));
+    if (off.empty() || InferNode(graph, static_cast<NodeId>(n), host, target).ok()) continue;
+    for (int32_t group : off) choices[group].quant = Centred(choices[group].quant);
+    Apply(graph, groups, choices);
   }
 }
 
@@ -336,6 +365,12 @@ absl::Status ApplyIntegers(Graph &graph, Groups &groups, const QuantOptions &opt
 }  // namespace
 
 absl::Status Quantize(Graph &graph, const QuantOptions &options, Host &host, const o2m_target &target) {
+  CoarseTensors coarse;
+  return Quantize(graph, options, host, target, &coarse);
+}
+
+absl::Status Quantize(Graph &graph, const QuantOptions &options, Host &host, const o2m_target &target,
+                      CoarseTensors *coarse) {
   std::vector<o2m_quant_rule> rules;
   for (const Node &node : graph.nodes) rules.push_back(RuleOf(graph, node));
   Groups groups = GroupTensors(graph, rules);
@@ -346,7 +381,9 @@ absl::Status Quantize(Graph &graph, const QuantOptions &options, Host &host, con
   const GivenGrids given = GivenOf(graph, [&groups](TensorId id) { return groups.Find(id); });
   const bool needed = NeedsRanges(graph, groups, rules, given);
   O2M_ASSIGN_OR_RETURN(const std::vector<Histogram> histograms, Ranges(graph, groups, options, needed));
-  Apply(graph, groups, ChooseQuant(graph, groups, rules, histograms, options, given));
+  std::vector<Choice> choices = ChooseQuant(graph, groups, rules, histograms, options, given, coarse);
+  Apply(graph, groups, choices);
+  CentreRefused(graph, groups, choices, host, target);
   return InferAll(graph, host, target);
 }
 

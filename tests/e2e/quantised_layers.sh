@@ -1,4 +1,4 @@
-# Networks that are integers from end to end, with weights of u8 that s8 does not hold.
+# Networks with integers at both ends: weights of u8 that s8 does not hold, s16, parts in float.
 . "$(dirname "$0")/lib.sh"
 
 mkdir models

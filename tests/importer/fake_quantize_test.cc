@@ -114,11 +114,13 @@ TEST(QOperator, DynamicQuantisationBecomesBytesOfAScaleToBeFound) {
   EXPECT_FLOAT_EQ(FloatData(net.input(1, 1))[7], -1.27f);
 }
 
-TEST(HeldAs, SixteenBitsBecomeSymmetricOrEight) {
+TEST(HeldAs, SixteenBitsStayOrBecomeEight) {
   const Grid s16 = {0.001f, -20000, -32768, 32767};
-  const Grid wide = HeldAs(s16, true), narrow = HeldAs(s16, false);
-  EXPECT_EQ(wide.zero_point, 0);
-  EXPECT_NEAR(wide.scale * 32767, 0.001 * 52767, 1e-3);
+  const Grid narrow = HeldAs(s16, false);
+  EXPECT_EQ(HeldAs(s16, true), s16);
+  const QuantParams centred = Centred(QuantOf(s16));
+  EXPECT_EQ(centred.zero_point[0], 0);
+  EXPECT_NEAR(centred.scale[0] * 32767, 0.001 * 52767, 1e-3);
   EXPECT_EQ(narrow.high, 127);
   EXPECT_NEAR(static_cast<float>(narrow.high - narrow.zero_point) * narrow.scale, 52.767, 0.3);
   const Grid s8 = {0.05f, 7, -128, 127};

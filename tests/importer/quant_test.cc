@@ -3,6 +3,7 @@
 #include <cmath>
 #include <random>
 
+#include "importer/quant/exact.h"
 #include "importer/quant/histogram.h"
 #include "importer/quant/quantize.h"
 
@@ -105,6 +106,18 @@ TEST(Spread, IsOfTheLargestSampleAndTheMiddleOne) {
   EXPECT_EQ(Spread(h), 10);
 }
 
+// Of few samples more are to be expected, by how much these differ.
+TEST(Spread, GrowsWhereSamplesAreFew) {
+  Histogram alike, apart;
+  for (int64_t n = 0; n < 16; n++) {
+    const float peak = 1 + 0.01f * static_cast<float>(n), wide = 1 + 0.1f * static_cast<float>(n % 8);
+    AddSample(alike, n, &peak, 1), AddSample(apart, n, &wide, 1);
+  }
+  EXPECT_NEAR(Spread(alike, 16), Spread(alike), 0.1);
+  EXPECT_GT(Spread(apart, 16), Spread(apart) + 0.2);
+  EXPECT_EQ(Spread(apart, 16 * kEnoughSamples), Spread(apart));
+}
+
 TEST(RangeS8, LeavesNoRoomBeyondABound) {
   std::vector<float> values(1000, 6.0f);
   for (size_t i = 0; i < 500; i++) values[i] = static_cast<float>(i) * 0.01f;  // ReLU6: nothing below 0, a pile at 6
@@ -180,6 +193,47 @@ Preprocessing Normalisation(const std::vector<float> &mean, const std::vector<fl
   Preprocessing p;
   p.mean = mean, p.std = std;
   return p;
+}
+
+TEST(RangeFine, SpendsAllOf16Bits) {
+  const QuantParams q = RangeFine(HistogramOf({-1.0f, 4.0f}), 0);
+  EXPECT_NEAR(q.scale[0], 5.0 / 65535, 1e-9);
+  EXPECT_NEAR(q.zero_point[0], -32768 + 65535 / 5, 1);
+}
+
+TEST(RangeFine, LiesOnTheStepWhereItReachesFarEnough) {
+  const Histogram h = HistogramOf({-1.0f, 4.0f});
+  EXPECT_EQ(RangeFine(h, 0.001).scale[0], 0.001f);
+  EXPECT_EQ(RangeFine(h, 0.001).zero_point[0], 0);
+  EXPECT_LT(RangeFine(h, 0.0001).scale[0], 0.0001f);
+}
+
+// x [4,8] on a grid of 0.5; its mean, and what x is away from that.
+TEST(ExactSteps, OfAMeanAndWhatItIsTakenOff) {
+  Graph graph;
+  for (const int64_t columns : {8, 1, 8, 8}) {
+    Tensor tensor;
+    tensor.dims = {4, columns};
+    graph.tensors.push_back(tensor);
+  }
+  const std::vector<std::pair<const char *, std::vector<TensorId>>> made = {
+      {"ReduceMean", {0}}, {"Sub", {0, 1}}, {"Mul", {2, 1}}};
+  for (const auto &[type, inputs] : made) {
+    FloatNode node;
+    node.op_type = type;
+    graph.float_nodes.push_back(node);
+    Node op;
+    op.inputs = inputs, op.outputs = {static_cast<TensorId>(graph.nodes.size() + 1)};
+    op.float_nodes = {static_cast<NodeId>(graph.nodes.size())};
+    graph.nodes.push_back(op);
+  }
+  GivenGrids given(4);
+  given[0] = Grid{0.5f, 3, -128, 127};
+  const std::vector<double> steps = ExactSteps(
+      graph, [](TensorId id) { return id; }, given);
+  EXPECT_EQ(steps[1], 0.5 / 8);
+  EXPECT_EQ(steps[2], 0.5 / 8);
+  EXPECT_EQ(steps[3], 0);
 }
 
 TEST(Preprocessing, ComesFromMetadataAndOptionsWin) {
