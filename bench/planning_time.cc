@@ -7,9 +7,9 @@
 #include <limits>
 #include <random>
 
-#include "bench/vit_net.h"
 #include "codegen/compiler.h"
 #include "importer/copies.h"
+#include "nas/lowered_vit.h"
 #include "planner/price.h"
 
 namespace onnx2mcu {
@@ -47,10 +47,11 @@ absl::Status Measure(const std::string &model, const Registry &registry) {
 }
 
 // Twelve blocks of a few kinds, in any order.
-VitNet RandomNet(std::mt19937 &random) {
-  constexpr VitBlock kKinds[] = {{3, 768}, {3, 576}, {3, 384}, {2, 768}, {2, 512}};
-  VitNet net;
-  for (VitBlock &block : net.blocks) block = kKinds[random() % std::size(kKinds)];
+VitConfig RandomNet(std::mt19937 &random) {
+  static const BlockConfig kKinds[] = {
+      {3, 64, 768, {}}, {3, 64, 576, {}}, {3, 64, 384, {}}, {2, 64, 768, {}}, {2, 64, 512, {}}};
+  VitConfig net{224, 3, 16, 192, 1000, Pool::kClassToken, {}};
+  for (int i = 0; i < 12; i++) net.blocks.push_back(kKinds[random() % std::size(kKinds)]);
   return net;
 }
 
@@ -69,7 +70,7 @@ absl::StatusOr<Times> MeasureSearch(const Registry &registry) {
   times.lowering = std::numeric_limits<double>::max();
   for (int i = 0; i < kNetworks; i++) {
     const std::clock_t start = std::clock();
-    O2M_ASSIGN_OR_RETURN(Graph graph, LoweredVit(RandomNet(random), registry, host, target));
+    O2M_ASSIGN_OR_RETURN(Graph graph, LoweredVit(RandomNet(random), {.residual = "s8"}, registry, host, target));
     times.lowering = std::min(times.lowering, Milliseconds(start));
     graphs.push_back(std::move(graph));
   }

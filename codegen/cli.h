@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "codegen/compiler.h"
+#include "planner/parse_bytes.h"
 #include "plugins/registry.h"
 
 namespace onnx2mcu {
@@ -32,8 +33,6 @@ absl::StatusOr<ParsedCommandLine> ParseCommandLine(int argc, const char *const *
 
 // "192K+64K": the first into `ram`, the others into `more_ram`; "all": all_ram.
 absl::Status ParseRam(const std::string &text, CompileOptions *options);
-// "320K" -> 327680 bytes (K = 1024, M = 1024 * 1024).
-absl::StatusOr<int64_t> ParseBytes(const std::string &text, const std::string &option);
 
 // Each prints results to stdout and logs to stderr.
 absl::Status CompileVerb(const CommandLine &command, const Registry &registry);

@@ -2,7 +2,6 @@
 #include <CLI/CLI.hpp>
 
 #include "absl/strings/match.h"
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
@@ -27,6 +26,10 @@ constexpr Verb kVerbs[] = {
     {"ops", "every op of every loaded plugin", "onnx2mcu ops --onnx"},
     {"check", "runs the plugin contract against a plugin", "onnx2mcu check my_op.so"},
     {"targets", "cores and boards", "onnx2mcu targets"},
+    {"search", "searches networks that fit (see onnx2mcu search --help)",
+     "onnx2mcu search --space=space.yaml --ram=8K"},
+    {"price", "prices networks of a search space (see onnx2mcu price --help)",
+     "onnx2mcu price --space=space.yaml --board=stm32f427"},
 };
 
 std::vector<std::string> VerbNames() {
@@ -238,20 +241,6 @@ absl::Status Finish(CommandLine &c) {
 }
 
 }  // namespace
-
-absl::StatusOr<int64_t> ParseBytes(const std::string &text, const std::string &option) {
-  double factor = 1;
-  std::string digits = text;
-  if (!text.empty() && std::string("kKmM").find(text.back()) != std::string::npos) {
-    factor = text.back() == 'k' || text.back() == 'K' ? 1024 : 1024 * 1024;
-    digits.pop_back();
-  }
-  double value = 0;
-  if (!absl::SimpleAtod(digits, &value) || !(value > 0) || value * factor > 1e15)
-    return absl::InvalidArgumentError(
-        absl::StrCat(option, ": '", text, "' is not a size; write bytes, or K and M as in 320K"));
-  return static_cast<int64_t>(value * factor);
-}
 
 absl::Status ParseRam(const std::string &text, CompileOptions *options) {
   options->all_ram = text == "all";

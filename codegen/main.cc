@@ -6,6 +6,7 @@
 #include <map>
 
 #include "codegen/cli.h"
+#include "codegen/search_program.h"
 
 namespace onnx2mcu {
 namespace {
@@ -29,6 +30,8 @@ absl::StatusOr<Registry> LoadPlugins(const CommandLine &command) {
 absl::Status RunCommand(const CommandLine &command) {
   if (command.verb == "check") return CheckVerb(command);
   if (command.verb == "targets") return TargetsVerb(command);
+  if (IsSearchVerb(command.verb))
+    return absl::InvalidArgumentError(command.verb + ": is to be the first word, before all options");
   O2M_ASSIGN_OR_RETURN(const Registry registry, LoadPlugins(command));
   using VerbFn = absl::Status (*)(const CommandLine &, const Registry &);
   const std::map<std::string, VerbFn> verbs = {{"compile", CompileVerb},
@@ -54,6 +57,7 @@ void EndOnInterrupt() {
 int main(int argc, char **argv) {
   using namespace onnx2mcu;
   EndOnInterrupt();
+  if (argc > 1 && IsSearchVerb(argv[1])) return ExitCode(BecomeSearchProgram(argv));
   const auto parsed = ParseCommandLine(argc, argv);
   if (!parsed.ok()) return ExitCode(parsed.status());
   if (!parsed->early_text.empty()) return std::fputs(parsed->early_text.c_str(), stdout), 0;

@@ -4,8 +4,6 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "codegen/call_graph.h"
-#include "codegen/elf.h"
 #include "codegen/process.h"
 #include "codegen/regions.h"
 #include "codegen/runtime.h"
@@ -83,6 +81,33 @@ Sizes WithoutCompiler(const Compilation &c) {
 
 }  // namespace
 
+absl::StatusOr<Objects> CompileObjects(const Compilation &c, const std::vector<GeneratedFile> &files,
+                                       const std::string &folder) {
+  Objects objects;
+  std::error_code error;
+  std::filesystem::create_directory(folder + "/libc", error);
+  for (const char *name : {"stdint.h", "string.h"})
+    O2M_RETURN_IF_ERROR(WriteFileBytes(absl::StrCat(folder, "/libc/", name), RuntimeFile(name)));
+  for (const GeneratedFile &file : files)
+    O2M_RETURN_IF_ERROR(WriteFileBytes(absl::StrCat(folder, "/", file.name), file.text));
+  for (const GeneratedFile &file : files) {
+    if (!absl::EndsWith(file.name, ".c") || file.example) continue;
+    if (file.constant_bytes > 0) continue;  // a compiler would take minutes over the text of large ones to say the same
+    O2M_RETURN_IF_ERROR(CompileFile(c, folder, file.name, objects.calls));
+    objects.sources.push_back(file.name);
+  }
+  return objects;
+}
+
+absl::StatusOr<ElfBytes> JoinedBytes(const Compilation &c, const std::string &folder,
+                                     const std::vector<std::string> &sources) {
+  O2M_ASSIGN_OR_RETURN(const std::string objects, JoinObjects(c, folder, sources));
+  O2M_ASSIGN_OR_RETURN(ElfBytes bytes, ElfBytesOf(objects));
+  O2M_ASSIGN_OR_RETURN(const int64_t library, LibraryText(c, folder, objects));
+  bytes.text += library;
+  return bytes;
+}
+
 absl::StatusOr<Sizes> MeasureSizes(const Compilation &c, const std::vector<GeneratedFile> &files) {
   if (c.target.emulator.program.empty()) return WithoutCompiler(c);  // the host: sizes of another machine say nothing
   const SignalGuard guard;
@@ -90,29 +115,14 @@ absl::StatusOr<Sizes> MeasureSizes(const Compilation &c, const std::vector<Gener
   if (folder.path().empty())
     return absl::InvalidArgumentError(absl::StrCat(
         TempPrefix(), ": a temporary folder cannot be made here; set TMPDIR to a folder that can be written"));
+  const absl::StatusOr<Objects> objects = CompileObjects(c, files, folder.path());
+  if (absl::IsNotFound(objects.status())) return WithoutCompiler(c);
+  O2M_RETURN_IF_ERROR(objects.status());
+  O2M_ASSIGN_OR_RETURN(const ElfBytes bytes, JoinedBytes(c, folder.path(), objects->sources));
   Sizes sizes;
-  CallGraph calls;
-  std::error_code error;
-  std::filesystem::create_directory(folder.path() + "/libc", error);
-  for (const char *name : {"stdint.h", "string.h"})
-    O2M_RETURN_IF_ERROR(WriteFileBytes(absl::StrCat(folder.path(), "/libc/", name), RuntimeFile(name)));
-  for (const GeneratedFile &file : files)
-    O2M_RETURN_IF_ERROR(WriteFileBytes(absl::StrCat(folder.path(), "/", file.name), file.text));
-  std::vector<std::string> compiled;
-  for (const GeneratedFile &file : files) {
-    sizes.weights += file.constant_bytes;
-    if (!absl::EndsWith(file.name, ".c") || file.example) continue;
-    if (file.constant_bytes > 0) continue;  // a compiler would take minutes over the text of large ones to say the same
-    const absl::Status status = CompileFile(c, folder.path(), file.name, calls);
-    if (absl::IsNotFound(status)) return WithoutCompiler(c);
-    O2M_RETURN_IF_ERROR(status);
-    compiled.push_back(file.name);
-  }
-  O2M_ASSIGN_OR_RETURN(const std::string objects, JoinObjects(c, folder.path(), compiled));
-  O2M_ASSIGN_OR_RETURN(const ElfBytes bytes, ElfBytesOf(objects));
-  O2M_ASSIGN_OR_RETURN(const int64_t library, LibraryText(c, folder.path(), objects));
-  sizes.text = bytes.text + library, sizes.rodata = bytes.rodata, sizes.data = bytes.data, sizes.bss = bytes.bss;
-  O2M_ASSIGN_OR_RETURN(sizes.stack, DeepestStack(calls, absl::StrCat(c.graph.name, "_run")));
+  for (const GeneratedFile &file : files) sizes.weights += file.constant_bytes;
+  sizes.text = bytes.text, sizes.rodata = bytes.rodata, sizes.data = bytes.data, sizes.bss = bytes.bss;
+  O2M_ASSIGN_OR_RETURN(sizes.stack, DeepestStack(objects->calls, absl::StrCat(c.graph.name, "_run")));
   sizes.measured = true;
   return sizes;
 }

@@ -1,6 +1,8 @@
 // codegen/sizes.h - what the generated C needs on the target, and whether that fits.
 #pragma once
+#include "codegen/call_graph.h"
 #include "codegen/compiler.h"
+#include "codegen/elf.h"
 
 namespace onnx2mcu {
 
@@ -11,6 +13,17 @@ struct Sizes {
   bool measured = false;  // false: no compiler for the target is installed, weights and arena only
 };
 absl::StatusOr<Sizes> MeasureSizes(const Compilation &compilation, const std::vector<GeneratedFile> &files);
+
+// The C files of a program but its weights, compiled in a folder: SOURCE.o lies beside each. NotFound: no compiler.
+struct Objects {
+  std::vector<std::string> sources;
+  CallGraph calls;
+};
+absl::StatusOr<Objects> CompileObjects(const Compilation &compilation, const std::vector<GeneratedFile> &files,
+                                       const std::string &folder);
+// What such files come to when they are joined, with what they call of the libraries.
+absl::StatusOr<ElfBytes> JoinedBytes(const Compilation &compilation, const std::string &folder,
+                                     const std::vector<std::string> &sources);
 
 // Bytes; 0: none. --ram and --flash, else the board's main RAM region and flash. Of several regions the sum.
 struct Budget {

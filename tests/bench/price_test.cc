@@ -6,8 +6,8 @@
 #include <algorithm>
 #include <random>
 
-#include "bench/vit_net.h"
 #include "importer/copies.h"
+#include "nas/lowered_vit.h"
 #include "planner/make_plan.h"
 #include "planner/order.h"
 #include "planner/target.h"
@@ -24,17 +24,15 @@ struct Tools {
   Tools() { registry.LoadFolder(O2M_PLUGIN_DIR); }
 };
 
-VitNet RandomNet(std::mt19937 &random) {
-  constexpr VitBlock kKinds[] = {{2, 48}, {2, 96}, {3, 48}, {3, 96}, {1, 64}};
-  VitNet net;
-  net.image = 32, net.patch = 8, net.dim = 24, net.head_dim = 8, net.classes = 10;
-  net.blocks.resize(1 + random() % 4);
-  for (VitBlock &block : net.blocks) block = kKinds[random() % std::size(kKinds)];
+VitConfig RandomNet(std::mt19937 &random) {
+  static const BlockConfig kKinds[] = {{2, 8, 48, {}}, {2, 8, 96, {}}, {3, 8, 48, {}}, {3, 8, 96, {}}, {1, 8, 64, {}}};
+  VitConfig net{32, 3, 8, 24, 10, Pool::kClassToken, {}};
+  for (size_t i = 1 + random() % 4; i > 0; i--) net.blocks.push_back(kKinds[random() % std::size(kKinds)]);
   return net;
 }
 
-Graph Lowered(Tools &tools, const VitNet &net) {
-  auto graph = LoweredVit(net, tools.registry, tools.host, tools.target);
+Graph Lowered(Tools &tools, const VitConfig &net) {
+  auto graph = LoweredVit(net, {.residual = "s8"}, tools.registry, tools.host, tools.target);
   EXPECT_TRUE(graph.ok()) << graph.status();
   tools.options.copy = *FindCopy(tools.registry, *graph);
   return *std::move(graph);

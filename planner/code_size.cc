@@ -1,0 +1,119 @@
+#include "planner/code_size.h"
+
+#include <algorithm>
+#include <tuple>
+#include <unordered_map>
+#include <utility>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "planner/call_code.h"
+#include "planner/cost.h"
+
+namespace onnx2mcu {
+namespace {
+
+constexpr CodeRow kRows[] = {
+#include "planner/code_table.inc"
+    {"", "", {}},
+};
+
+// What nobody measured is a kernel of middling size, called as most are.
+constexpr int64_t kUsualKernel = 600, kUsualCall = 24000, kUsualObject = 48, kUsualAlign = 4;
+
+using Index = std::unordered_map<std::string, const CodeRow *>;
+const Index &Rows() {
+  static const Index rows = [] {
+    Index index;
+    for (const CodeRow &row : kRows) index[absl::StrCat(row.kind, " ", row.name)] = &row;
+    return index;
+  }();
+  return rows;
+}
+
+int64_t FigureOr(const std::string &kind, const std::string &name, int32_t core, int64_t usual) {
+  const int64_t figure = CodeFigure(kind, name, core);
+  return figure < 0 ? usual : figure;
+}
+
+// What tells a node's struct from all others.
+using ObjectKey = std::tuple<const o2m_op *, std::string, std::vector<TensorId>, std::string, std::string>;
+ObjectKey KeyOf(const Graph &graph, const Node &node, const CallCode::Object &object) {
+  std::vector<TensorId> weights;
+  for (const TensorId id : node.inputs)
+    if (id != kNone && graph.tensors[id].is_constant) weights.push_back(id);
+  return {node.op, node.name, std::move(weights), object.type, object.initializer};
+}
+
+}  // namespace
+
+int64_t CodeFigure(const std::string &kind, const std::string &name, int32_t core) {
+  const auto row = Rows().find(absl::StrCat(kind, " ", name));
+  return row == Rows().end() ? -1 : row->second->values[core];
+}
+
+absl::StatusOr<StageCode> StageCodeOf(const Graph &graph, const std::vector<Stage> &stages, const o2m_target &target,
+                                      Host &host) {
+  StageCode code;
+  std::set<ObjectKey> seen;
+  for (const Stage &stage : stages) {
+    code.counts["stage"]++;
+    if (stage.steps > stage.rows) code.counts[stage.steps % stage.rows == 0 ? "loop" : "loop with rest"]++;
+    for (const NodeId id : stage.nodes) {
+      O2M_ASSIGN_OR_RETURN(const CallCode call, CallCodeOf(graph, graph.nodes[id], target, stage.rows, host));
+      for (const auto &[file, text] : call.sources)
+        if (absl::EndsWith(file, ".c")) code.sources.insert(file);
+      for (const std::string &function : call.functions) code.counts["call " + function]++;
+      for (const CallCode::Object &object : call.objects)
+        if (seen.insert(KeyOf(graph, graph.nodes[id], object)).second) code.objects.push_back(object.type);
+    }
+  }
+  return code;
+}
+
+int64_t CallText(const StageCode &code, int32_t core) {
+  int64_t text = 0;
+  for (const auto &[name, times] : code.counts)
+    text += times * (absl::StartsWith(name, "call ") ? FigureOr("call", name.substr(5), core, kUsualCall)
+                                                     : FigureOr("program", name, core, 0));
+  return text;
+}
+
+std::vector<ConstantBlock> ObjectBlocks(const StageCode &code, int32_t core) {
+  std::vector<ConstantBlock> blocks;
+  for (const std::string &type : code.objects)
+    blocks.push_back({FigureOr("object", type, core, kUsualObject), FigureOr("align", type, core, kUsualAlign)});
+  return blocks;
+}
+
+KernelSize KernelSizeOf(const std::set<std::string> &sources, int32_t core) {
+  KernelSize size;
+  size.text = FigureOr("program", "program", core, 0) / 1000;
+  std::set<std::string> library;
+  for (const std::string &source : sources) {
+    size.text += FigureOr("text", source, core, kUsualKernel);
+    size.rodata.push_back({FigureOr("rodata", source, core, 0), kUsualAlign});
+  }
+  for (const CodeRow &row : kRows) {
+    const std::string kind = row.kind, name = row.name;
+    if (kind != "needs" || row.values[core] <= 0) continue;
+    const size_t space = name.find(' ');
+    if (sources.count(name.substr(0, space))) library.insert(name.substr(space + 1));
+  }
+  for (const std::string &function : library) size.text += FigureOr("library", function, core, 0);
+  return size;
+}
+
+int64_t RodataBytes(const std::vector<const std::vector<ConstantBlock> *> &objects,
+                    const std::vector<ConstantBlock> &kernels) {
+  int64_t end = 0;
+  const auto add = [&end](const ConstantBlock &block) {
+    end = (end + block.align - 1) / block.align * block.align + block.bytes;
+  };
+  for (size_t i = objects.size(); i-- > 0;) std::for_each(objects[i]->rbegin(), objects[i]->rend(), add);
+  for (const ConstantBlock &block : kernels)
+    if (block.bytes > 0) add(block);
+  return end;
+}
+
+}  // namespace onnx2mcu
