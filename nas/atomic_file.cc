@@ -23,19 +23,23 @@ bool Sync(const std::string &path) {
 }
 
 absl::Status Failed(const std::string &path) {
-  return absl::InvalidArgumentError(absl::StrCat(path, ": cannot be written: ", std::strerror(errno)));
+  return absl::InvalidArgumentError(absl::StrCat(path, ": cannot be written (", std::strerror(errno),
+                                                 "); free space on the disk or write to another folder"));
 }
 
 }  // namespace
 
 absl::Status WriteFileAtomically(const std::string &path, const std::string &bytes) {
   const std::string temporary = path + ".tmp";
-  if (absl::Status status = WriteFileBytes(temporary, bytes); !status.ok()) {
-    std::remove(temporary.c_str());
-    return status;
-  }
-  const std::filesystem::path folder = std::filesystem::path(path).parent_path();
+  const absl::Status status = WriteFileBytes(temporary, bytes);
+  if (status.ok()) return PublishFile(temporary, path);
+  std::remove(temporary.c_str());
+  return status;
+}
+
+absl::Status PublishFile(const std::string &temporary, const std::string &path) {
   if (!Sync(temporary) || std::rename(temporary.c_str(), path.c_str()) != 0) return Failed(path);
+  const std::filesystem::path folder = std::filesystem::path(path).parent_path();
   return Sync(folder.empty() ? "." : folder.string()) ? absl::OkStatus() : Failed(path);
 }
 

@@ -8,5 +8,7 @@ namespace onnx2mcu {
 
 // Writes beside `path`, syncs to the disk, renames. On an error (a full disk, no such folder) the old file is intact.
 absl::Status WriteFileAtomically(const std::string &path, const std::string &bytes);
+// The second half of it: syncs a file that was written to `temporary`, in the folder of `path`, and renames it.
+absl::Status PublishFile(const std::string &temporary, const std::string &path);
 
 }  // namespace onnx2mcu
