@@ -56,6 +56,7 @@ using OnProgress = std::function<bool(const Progress &)>;
 struct Checkpoint {
   std::string path;  // empty: none
   bool resume = false;
+  int64_t pause = 0;  // the step to stop before, Cancelled, as if interrupted there; 0: none
 };
 
 // The weights of all networks of a space.

@@ -1,0 +1,179 @@
+#include "nas/train/trainer.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <cstring>
+#include <filesystem>
+
+#include "importer/data/files.h"
+#include "nas/forward.h"
+#include "nas/train/net.h"
+#include "nas/train/random.h"
+#include "nas/train/supernet.h"
+
+namespace onnx2mcu {
+namespace {
+
+// Every kind of gene at once, small enough to train in a second.
+Space SmallSpace(const std::string &pool) {
+  const std::string path = testing::TempDir() + "/space_" + pool + ".yaml";
+  EXPECT_TRUE(WriteFileBytes(
+                  path, "image: [8, 16]\nchannels: 2\nclasses: 3\npool: " + pool +
+                            "\npatch: [2, 4]\ndim: [8, 12]\ndepth: [1, 2, 3]\nrank_ratio: [0.3, 0.6, 1]\n"
+                            "rank_layers: [qkv, proj, fc1, fc2]\nper_block:\n  heads: [2, 4]\n  mlp_ratio: [1, 2.5]\n")
+                  .ok());
+  const absl::StatusOr<Space> space = ReadSpace(path);
+  EXPECT_TRUE(space.ok()) << space.status();
+  return *space;
+}
+
+// Images whose brightest third says their class.
+ImageSet Stripes(int64_t count, int64_t side) {
+  ImageSet set;
+  set.count = count, set.channels = 2, set.side = side, set.mean = {0.4f, 0.5f}, set.std = {0.3f, 0.2f};
+  std::mt19937_64 random = RandomOf(5, Purpose::kHoldOut, count);
+  for (int64_t i = 0; i < count; i++) {
+    set.labels.push_back(Below(random, 3));
+    for (int64_t p = 0; p < 2 * side * side; p++) {
+      const bool bright = p / side % side * 3 / side == set.labels.back();
+      set.pixels.push_back(static_cast<uint8_t>(Below(random, 100) + (bright ? 150 : 0)));
+    }
+  }
+  return set;
+}
+
+Matrix Normalized(const ImageSet &set) {
+  Matrix x(set.count, set.ImageSize());
+  for (int64_t i = 0; i < x.size(); i++) {
+    const int64_t channel = i % set.ImageSize() / (set.side * set.side);
+    x.data()[i] = (static_cast<float>(set.pixels[i]) / 255 - set.mean[channel]) / set.std[channel];
+  }
+  return x;
+}
+
+TrainOptions FastOptions() {
+  TrainOptions options;
+  options.batch = 16, options.shards = 2, options.shift = 1, options.flip = false, options.mixing = 0.2;
+  options.learning_rate = 5e-3;
+  return options;
+}
+
+double GreatestDifference(const Matrix &a, const Matrix &b) { return (a - b).cwiseAbs().maxCoeff(); }
+
+TEST(TrainerTest, SubnetsComputeWhatTheirWeightsSay) {
+  for (const char *pool : {"class_token", "mean"}) {
+    const Space space = SmallSpace(pool);
+    const Trainer trainer = *Trainer::Create(space, Stripes(8, 16), FastOptions());
+    const uint64_t seed = 11;
+    std::mt19937_64 random = RandomOf(seed, Purpose::kSubnet, 0);
+    for (int trial = 0; trial < 50; trial++) {
+      const VitConfig config = ConfigOf(space, RandomGenes(space, random));
+      const Vit vit = trainer.Subnet(config);
+      EXPECT_EQ(vit.config, config);
+      const ImageSet images = Stripes(5, config.image);
+      const absl::StatusOr<Matrix> logits = Logits(vit, images);
+      ASSERT_TRUE(logits.ok()) << logits.status();
+      EXPECT_LT(GreatestDifference(*logits, Logits(vit, Normalized(images))), 1e-5) << "seed " << seed << " " << trial;
+    }
+  }
+}
+
+TEST(TrainerTest, SubnetsShareTheFirstOfEverything) {
+  const Space space = SmallSpace("class_token");
+  const Supernet supernet = MakeSupernet(space, 3);
+  Genes genes(space.genes.size());
+  for (size_t i = 0; i < genes.size(); i++) genes[i] = static_cast<int32_t>(space.genes[i].values.size()) - 1;
+  const Vit all = VitOf(Subnet(supernet, ConfigOf(space, genes)));
+  for (size_t i = 0; i < genes.size(); i++)
+    if (space.genes[i].name == "dim") genes[i] = 0;
+  VitConfig config = ConfigOf(space, genes);
+  const Vit some = VitOf(Subnet(supernet, config));
+  EXPECT_LT(GreatestDifference(some.weights.patch, all.weights.patch.topRows(8)), 1e-6);
+  EXPECT_LT(GreatestDifference(some.weights.positions, all.weights.positions.leftCols(8)), 1e-6);
+  EXPECT_EQ(some.weights.head.v, all.weights.head.v.leftCols(8));
+  EXPECT_EQ(some.weights.blocks[0].norm1.gain, all.weights.blocks[0].norm1.gain.head(8));
+  const BlockConfig &block = config.blocks[0], &most = all.config.blocks[0];
+  for (int part = 0; part < 3; part++)  // q, k and v, head by head
+    for (int64_t head = 0; head < block.heads; head++) {
+      const auto rows =
+          some.weights.blocks[0].qkv.v.middleRows((part * block.heads + head) * block.head_dim, block.head_dim);
+      const auto from =
+          all.weights.blocks[0].qkv.v.middleRows((part * most.heads + head) * most.head_dim, block.head_dim);
+      EXPECT_LT((rows - from.leftCols(8)).cwiseAbs().maxCoeff(), 1e-6);
+    }
+}
+
+// 0.6 of 100 images is 5.7 deviations above a guess among three classes.
+TEST(TrainerTest, LearnsAndRepeatsItself) {
+  const Space space = SmallSpace("mean");
+  const ImageSet held_out = Stripes(100, 16);
+  Matrix heads[2];
+  for (Matrix &head : heads) {
+    Trainer trainer = *Trainer::Create(space, Stripes(300, 16), FastOptions());
+    ASSERT_TRUE(trainer.Train({0, 200}).ok());
+    const VitConfig config = ConfigOf(space, Genes(space.genes.size()));
+    head = trainer.Subnet(config).weights.head.v;
+    EXPECT_GT(*trainer.Accuracy(config, held_out), 0.6);
+    EXPECT_GT(*trainer.Accuracy(space.base, held_out), 0.6);
+  }
+  EXPECT_EQ(heads[0], heads[1]);
+}
+
+// Stops after `first` steps as if killed, goes on in another trainer; the file is the one of an unbroken run.
+TEST(TrainerTest, ResumesToTheSameBytes) {
+  const Space space = SmallSpace("class_token");
+  TrainOptions options = FastOptions();
+  options.sandwich = true;
+  const std::string whole = testing::TempDir() + "/whole.npz", broken = testing::TempDir() + "/broken.npz";
+  std::filesystem::remove(broken);
+  const Budget budget{0, 24};
+  Trainer unbroken = *Trainer::Create(space, Stripes(40, 16), options);
+  ASSERT_TRUE(unbroken.Train(budget, {whole, false}).ok());
+  for (const int64_t stop : {7, 20, 24}) {
+    Trainer trainer = *Trainer::Create(space, Stripes(40, 16), options);
+    const absl::Status status = trainer.Train(budget, {broken, true, stop});
+    EXPECT_EQ(status.code(), stop < 24 ? absl::StatusCode::kCancelled : absl::StatusCode::kOk) << status;
+  }
+  EXPECT_EQ(*ReadFileBytes(whole), *ReadFileBytes(broken));
+  options.seed = 2;
+  Trainer other = *Trainer::Create(space, Stripes(40, 16), options);
+  EXPECT_EQ(other.Train(budget, {broken, true}).code(), absl::StatusCode::kFailedPrecondition);
+}
+
+TEST(TrainerTest, SaysWhatIsWrong) {
+  const Space space = SmallSpace("mean");
+  ImageSet images = Stripes(10, 16);
+  images.labels[3] = 3;
+  EXPECT_EQ(Trainer::Create(space, images, FastOptions()).status().message(),
+            "a label is 3, but the network has 3 classes, from 0");
+  images.labels.clear();
+  EXPECT_EQ(Trainer::Create(space, images, FastOptions()).status().code(), absl::StatusCode::kInvalidArgument);
+  Trainer trainer = *Trainer::Create(space, Stripes(10, 16), FastOptions());
+  EXPECT_EQ(trainer.Train({}).code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(trainer.Train({0, 2}, {"/nowhere/at/all.npz", false}).code(), absl::StatusCode::kInvalidArgument);
+}
+
+TEST(FineTuneTest, LearnsFromAParentWithoutLabels) {
+  const Space space = SmallSpace("mean");
+  ImageSet images = Stripes(300, 16);
+  const ImageSet held_out = Stripes(100, 16);
+  Trainer trainer = *Trainer::Create(space, images, FastOptions());
+  ASSERT_TRUE(trainer.Train({0, 150}).ok());
+  const Vit parent = trainer.Subnet(space.base);
+  VitConfig config = ConfigOf(space, Genes(space.genes.size()));
+  ASSERT_GT(config.blocks[0].ranks.fc1, 0);
+  TrainOptions other = FastOptions();
+  other.seed = 9;
+  const Vit fresh = Trainer::Create(space, images, other)->Subnet(config);
+  images.labels.clear();
+  const absl::StatusOr<Vit> child = FineTune(fresh, images, &parent, FastOptions(), {0, 150});
+  ASSERT_TRUE(child.ok()) << child.status();
+  EXPECT_EQ(child->config, config);
+  EXPECT_LT(Top1(*Logits(fresh, held_out), held_out.labels), 0.5);
+  EXPECT_GT(Top1(*Logits(*child, held_out), held_out.labels), 0.6);
+  EXPECT_FALSE(FineTune(fresh, images, nullptr, FastOptions(), {0, 1}).ok());
+}
+
+}  // namespace
+}  // namespace onnx2mcu
