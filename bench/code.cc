@@ -118,7 +118,7 @@ absl::StatusOr<Sample> Measure(Table &table, int32_t core, const Compilation &c,
                                const std::vector<GeneratedFile> &files, Host &host) {
   const TempFolder folder(TempPrefix());
   Sample sample;
-  O2M_ASSIGN_OR_RETURN(sample.code, StageCodeOf(c.graph, c.plan.stages, c.target.abi(), host));
+  O2M_ASSIGN_OR_RETURN(sample.code, StageCodeOf(c.graph, c.plan.stages, c.target.abi(), nullptr, host));
   O2M_ASSIGN_OR_RETURN(const Objects objects, CompileObjects(c, files, folder.path()));
   for (const std::string &source : objects.sources) {
     if (source != c.graph.name + ".c") {

@@ -49,7 +49,8 @@ absl::Status Learn(Pricer &pricer, Learnt &learnt, const VitConfig &frame, const
   config.blocks = {block, block};
   const o2m_target target = learnt.target.abi();
   O2M_ASSIGN_OR_RETURN(const Graph graph, LoweredVit(config, pricer.options, pricer.registry, pricer.host, target));
-  const PlanOptions options = PlanOptionsOf(pricer, FindCopy(pricer.registry, graph).value_or(nullptr));
+  learnt.copy = FindCopy(pricer.registry, graph).value_or(nullptr);
+  const PlanOptions options = PlanOptionsOf(pricer, learnt.copy);
   O2M_RETURN_IF_ERROR(KindsOf(learnt.cache, graph, pricer.host, target, options).status());
   O2M_ASSIGN_OR_RETURN(const Layout layout, LayOut(learnt.cache, graph, {pricer.host, target, options.copy}));
   KindsOfFrame &known = learnt.frames[frame];
@@ -106,7 +107,7 @@ absl::StatusOr<const CodeOfOption *> CodeOf(Pricer &pricer, Learnt &learnt, Segm
   if (known != learnt.code.end()) return &known->second;
   const Option &option = learnt.cache.kinds[kind].options[pick];
   O2M_ASSIGN_OR_RETURN(const StageCode stages,
-                       StageCodeOf(option.graph, option.stages, learnt.target.abi(), pricer.host));
+                       StageCodeOf(option.graph, option.stages, learnt.target.abi(), learnt.copy, pricer.host));
   const int32_t core = CostCoreOf(learnt.target.id);
   CodeOfOption code{{}, ObjectBlocks(stages, core), CallText(stages, core), ConstantBytes(option.graph)};
   for (const std::string &source : stages.sources)

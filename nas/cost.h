@@ -61,6 +61,7 @@ struct CodeOfOption {
 // All that was learnt, for one price of reading flash (Target::flash_wait).
 struct Learnt {
   Target target;
+  const o2m_op *copy = nullptr;  // PlanOptions::copy
   PlanCache cache;
   std::map<VitConfig, KindsOfFrame> frames;                    // by config without blocks
   std::map<std::pair<SegmentId, int32_t>, CodeOfOption> code;  // by kind and position among its options

@@ -53,7 +53,7 @@ int64_t CodeFigure(const std::string &kind, const std::string &name, int32_t cor
 }
 
 absl::StatusOr<StageCode> StageCodeOf(const Graph &graph, const std::vector<Stage> &stages, const o2m_target &target,
-                                      Host &host) {
+                                      const o2m_op *copy, Host &host) {
   StageCode code;
   std::set<ObjectKey> seen;
   for (const Stage &stage : stages) {
@@ -64,8 +64,10 @@ absl::StatusOr<StageCode> StageCodeOf(const Graph &graph, const std::vector<Stag
       for (const auto &[file, text] : call.sources)
         if (absl::EndsWith(file, ".c")) code.sources.insert(file);
       for (const std::string &function : call.functions) code.counts["call " + function]++;
+      const bool shared = graph.nodes[id].op == copy;
       for (const CallCode::Object &object : call.objects)
-        if (seen.insert(KeyOf(graph, graph.nodes[id], object)).second) code.objects.push_back(object.type);
+        if (seen.insert(KeyOf(graph, graph.nodes[id], object)).second)
+          code.objects.push_back({object.type, shared ? absl::StrCat(object.type, " ", object.initializer) : ""});
     }
   }
   return code;
@@ -81,8 +83,9 @@ int64_t CallText(const StageCode &code, int32_t core) {
 
 std::vector<ConstantBlock> ObjectBlocks(const StageCode &code, int32_t core) {
   std::vector<ConstantBlock> blocks;
-  for (const std::string &type : code.objects)
-    blocks.push_back({FigureOr("object", type, core, kUsualObject), FigureOr("align", type, core, kUsualAlign)});
+  for (const StageCode::Object &object : code.objects)
+    blocks.push_back({FigureOr("object", object.type, core, kUsualObject),
+                      FigureOr("align", object.type, core, kUsualAlign), object.shared});
   return blocks;
 }
 
@@ -92,7 +95,7 @@ KernelSize KernelSizeOf(const std::set<std::string> &sources, int32_t core) {
   std::set<std::string> library;
   for (const std::string &source : sources) {
     size.text += FigureOr("text", source, core, kUsualKernel);
-    size.rodata.push_back({FigureOr("rodata", source, core, 0), kUsualAlign});
+    size.rodata.push_back({FigureOr("rodata", source, core, 0), kUsualAlign, ""});
   }
   for (const CodeRow &row : kRows) {
     const std::string kind = row.kind, name = row.name;
@@ -106,11 +109,16 @@ KernelSize KernelSizeOf(const std::set<std::string> &sources, int32_t core) {
 
 int64_t RodataBytes(const std::vector<const std::vector<ConstantBlock> *> &objects,
                     const std::vector<ConstantBlock> &kernels) {
+  std::vector<const ConstantBlock *> declared;
+  std::set<std::string> seen;
+  for (const std::vector<ConstantBlock> *list : objects)
+    for (const ConstantBlock &block : *list)
+      if (block.shared.empty() || seen.insert(block.shared).second) declared.push_back(&block);
   int64_t end = 0;
   const auto add = [&end](const ConstantBlock &block) {
     end = (end + block.align - 1) / block.align * block.align + block.bytes;
   };
-  for (size_t i = objects.size(); i-- > 0;) std::for_each(objects[i]->rbegin(), objects[i]->rend(), add);
+  for (size_t i = declared.size(); i-- > 0;) add(*declared[i]);
   for (const ConstantBlock &block : kernels)
     if (block.bytes > 0) add(block);
   return end;

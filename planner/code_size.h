@@ -19,18 +19,24 @@ namespace onnx2mcu {
 // the structs of a node that is done once more.
 struct StageCode {
   std::map<std::string, int64_t> counts;  // "stage", "loop", "loop with rest", "call o2m_add_s8"
-  std::vector<std::string> objects;       // C types of constant structs, in the order in which they are declared
-  std::set<std::string> sources;          // C files of kernels
+  struct Object {
+    std::string type;    // in C, of a constant struct
+    std::string shared;  // not empty: equal ones are one, whatever nodes they are of
+  };
+  std::vector<Object> objects;    // in the order in which they are declared
+  std::set<std::string> sources;  // C files of kernels
 };
-// Errors of an op's emit().
+// `copy`: PlanOptions::copy. What it moves has one scale on both sides, so its structs say nothing but shapes. Errors
+// of an op's emit().
 absl::StatusOr<StageCode> StageCodeOf(const Graph &graph, const std::vector<Stage> &stages, const o2m_target &target,
-                                      Host &host);
+                                      const o2m_op *copy, Host &host);
 
 // Text of such stages without their kernels, in thousandths of a byte. Sums add up.
 int64_t CallText(const StageCode &code, int32_t core);
 
 struct ConstantBlock {
   int64_t bytes = 0, align = 1;
+  std::string shared = {};
 };
 std::vector<ConstantBlock> ObjectBlocks(const StageCode &code, int32_t core);
 

@@ -88,6 +88,21 @@ TEST(Cost, OfPixelsIsWhatCompilationComesTo) {
   ExpectPricesOf("fmnist_small", {.metadata = {{"onnx2mcu.mean", "0.286"}, {"onnx2mcu.std", "0.353"}}}, 2);
 }
 
+TEST(Cost, OfTwelveBlocksThatDifferIsWhatCompilationComesTo) {
+  Prices prices;
+  VitConfig config{16, 1, 4, 16, 10, Pool::kClassToken, {}};
+  for (int i = 0; i < 12; i++)
+    config.blocks.push_back({1 + i % 2, 8, 16 + 16 * (i % 3), {0, 0, i % 4 == 3 ? 4 : 0, 0}});
+  const PriceOptions options{.board = "stm32f427"};
+  const auto pricer = MakePricer(prices.registry, options);
+  ASSERT_TRUE(pricer.ok()) << pricer.status();
+  const auto cost = PriceVit(**pricer, config);
+  ASSERT_TRUE(cost.ok()) << cost.status();
+  const auto compiled = CompileWhole(config, options, prices.registry, testing::TempDir() + "twelve_blocks.onnx");
+  ASSERT_TRUE(compiled.ok()) << compiled.status();
+  ExpectAsCompiled(*cost, *compiled);
+}
+
 TEST(Cost, WithoutAScheduleThatFitsTheSmallestIsPriced) {
   Prices prices;
   const VitConfig config{28, 1, 4, 64, 10, Pool::kClassToken, {{4, 16, 128, {}}}};
