@@ -1,6 +1,6 @@
-// build/bin/supernet SPACE IMAGES LABELS TEST-IMAGES TEST-LABELS STEPS [SEED]: trains a supernet on one thread, then
-// prints images per second of processor time, the accuracies of 60 random subnets with inherited weights, and three of
-// them after a tenth of the steps of fine-tuning.
+// build/bin/supernet SPACE IMAGES LABELS TEST-IMAGES TEST-LABELS STEPS [SEED [HELD-OUT]]: trains a supernet on one
+// thread, then prints images per second of processor time, the accuracies of 60 random subnets with inherited weights,
+// and three of them after a tenth of the steps of fine-tuning.
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
@@ -16,7 +16,6 @@ namespace {
 double Now() { return static_cast<double>(std::clock()) / CLOCKS_PER_SEC; }
 
 constexpr int kSubnets = 60, kTuned = 3;
-constexpr int64_t kHeldOut = 5000;
 
 struct Spread {
   double mean = 0, deviation = 0;
@@ -32,12 +31,12 @@ Spread SpreadOf(const std::vector<double> &values) {
 struct Data {
   ImageSet train, held_out, test;
 };
-absl::StatusOr<Data> ReadData(char **files, const VitConfig &config, uint64_t seed) {
+absl::StatusOr<Data> ReadData(char **files, const VitConfig &config, int64_t held, uint64_t seed) {
   O2M_ASSIGN_OR_RETURN(ImageSet all, ReadImageSet(files[0], files[1], config));
   O2M_ASSIGN_OR_RETURN(ImageSet test, ReadImageSet(files[2], files[3], config));
   NormalizeByItself(all);
   test.mean = all.mean, test.std = all.std;
-  auto [train, held_out] = HoldOut(all, kHeldOut, seed);
+  auto [train, held_out] = HoldOut(all, held, seed);
   return Data{std::move(train), std::move(held_out), std::move(test)};
 }
 
@@ -53,6 +52,7 @@ absl::Status Evaluate(const Trainer &trainer, const std::vector<VitConfig> &conf
   const Spread spread = SpreadOf(accuracies);
   std::printf("%d subnets inherit: mean %.2f sd %.2f on %ld held-out images; %.0f images/s\n",
               static_cast<int>(configs.size()), spread.mean, spread.deviation, static_cast<long>(images.count), rate);
+  std::fflush(stdout);
   return absl::OkStatus();
 }
 
@@ -68,9 +68,9 @@ absl::Status Tune(const Vit &vit, const Data &data, const TrainOptions &options,
   return absl::OkStatus();
 }
 
-absl::Status Run(char **arguments, int64_t steps, uint64_t seed) {
+absl::Status Run(char **arguments, int64_t steps, uint64_t seed, int64_t held) {
   O2M_ASSIGN_OR_RETURN(const Space space, ReadSpace(arguments[0]));
-  O2M_ASSIGN_OR_RETURN(const Data data, ReadData(arguments + 1, space.base, seed));
+  O2M_ASSIGN_OR_RETURN(const Data data, ReadData(arguments + 1, space.base, held, seed));
   TrainOptions options;
   options.seed = seed;
   O2M_ASSIGN_OR_RETURN(Trainer trainer, Trainer::Create(space, data.train, options));
@@ -93,9 +93,12 @@ absl::Status Run(char **arguments, int64_t steps, uint64_t seed) {
 
 int main(int count, char **arguments) {
   if (count < 7)
-    return std::fprintf(stderr, "usage: supernet SPACE IMAGES LABELS TEST-IMAGES TEST-LABELS STEPS [SEED]\n"), 1;
+    return std::fprintf(stderr,
+                        "usage: supernet SPACE IMAGES LABELS TEST-IMAGES TEST-LABELS STEPS [SEED [HELD-OUT]]\n"),
+           1;
   const uint64_t seed = count > 7 ? std::strtoull(arguments[7], nullptr, 10) : 1;
-  const absl::Status status = onnx2mcu::Run(arguments + 1, std::atoll(arguments[6]), seed);
+  const int64_t held = count > 8 ? std::atoll(arguments[8]) : 5000;
+  const absl::Status status = onnx2mcu::Run(arguments + 1, std::atoll(arguments[6]), seed, held);
   if (!status.ok()) std::fprintf(stderr, "%s\n", std::string(status.message()).c_str());
   return status.ok() ? 0 : 1;
 }
