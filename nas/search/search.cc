@@ -33,6 +33,7 @@ absl::StatusOr<std::vector<double>> OneAfterTheOther(size_t count, const Task &t
 
 absl::StatusOr<History> Search(const SearchProblem &problem, const Strategy &strategy, const SearchOptions &options) {
   O2M_ASSIGN_OR_RETURN(History history, StartOrResume(options.checkpoint, options.identity, options.resume));
+  options.observe(history);
   Prices prices;
   while (!history.exhausted && !strategy.done(history)) {
     Sampler sampler(problem, options.seed, options.tries, history, &prices);
@@ -42,7 +43,7 @@ absl::StatusOr<History> Search(const SearchProblem &problem, const Strategy &str
       O2M_RETURN_IF_ERROR(sampler.AddOne(legal));
     }
     O2M_RETURN_IF_ERROR(Evaluate(options.spread, sampler, &history));
-    O2M_RETURN_IF_ERROR(WriteCheckpoint(options.checkpoint, options.identity, history));
+    if (options.writes) O2M_RETURN_IF_ERROR(WriteCheckpoint(options.checkpoint, options.identity, history));
     options.observe(history);
   }
   return history;

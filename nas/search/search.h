@@ -21,8 +21,9 @@ struct SearchOptions {
   std::string checkpoint;  // file, written after every generation; "": none
   std::string identity;    // what the checkpoint is of; another one's is refused
   bool resume = false;     // go on from the checkpoint
+  bool writes = true;      // the checkpoint; false on all ranks but one
   Spread spread = OneAfterTheOther;
-  std::function<void(const History &)> observe = [](const History &) {};  // after every generation
+  std::function<void(const History &)> observe = [](const History &) {};  // at the start and after every generation
 };
 
 // ResourceExhausted: nothing in the space is legal (ReachLegal). InvalidArgument: the checkpoint cannot be read, is
