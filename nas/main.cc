@@ -3,15 +3,27 @@
 #include <cstdio>
 #include <map>
 
+#include "nas/verb_search.h"
 #include "nas/verbs.h"
+#if O2M_TRAIN
+#include "nas/train/predictor.h"
+#endif
 
 namespace onnx2mcu {
 namespace {
 
+absl::Status TrainAndSearch(const Words &words) {
+#if O2M_TRAIN
+  return SearchVerb(words, TrainedSupernet());
+#else
+  return SearchVerb(words, NoSupernet());
+#endif
+}
+
 using VerbFn = absl::Status (*)(const Words &);
 
 const std::map<std::string, VerbFn> &Verbs() {
-  static const std::map<std::string, VerbFn> verbs = {{"price", PriceVerb}};
+  static const std::map<std::string, VerbFn> verbs = {{"price", PriceVerb}, {"search", TrainAndSearch}};
   return verbs;
 }
 

@@ -2,7 +2,7 @@
 . "$(dirname "$0")/lib.sh"
 
 tool --help >top.txt
-for verb in compile inspect run validate ops check targets price; do
+for verb in compile inspect run validate ops check targets price search; do
   grep -qE "^ +$verb " top.txt || fail "onnx2mcu --help does not list $verb"
   for help in --help -h; do
     tool "$verb" "$help" >verb.txt 2>errors.txt || fail "$verb $help: exit code $?"

@@ -1,0 +1,53 @@
+#include "nas/search/record.h"
+
+#include "nas/search/checkpoint.h"
+
+namespace onnx2mcu {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+Json JsonOf(const Limits &limits) {
+  return {{"ram_bytes", limits.ram_bytes}, {"flash_bytes", limits.flash_bytes}, {"instructions", limits.instructions}};
+}
+
+Json JsonOf(const Binding &binding) {
+  return {{"limit", binding.limit},
+          {"neighbours", binding.neighbours},
+          {"refused_by_ram", binding.refused[0]},
+          {"refused_by_flash", binding.refused[1]},
+          {"refused_by_instructions", binding.refused[2]}};
+}
+
+Json JsonOf(const std::vector<Gene> &genes) {
+  Json all = Json::array();
+  for (const Gene &gene : genes) all.push_back({{"name", gene.name}, {"values", gene.values}});
+  return all;
+}
+
+}  // namespace
+
+Json JsonOf(const SearchRecord &record, const Objective &objective) {
+  Json evaluations = Json::array();
+  for (const Evaluation &evaluation : record.history.evaluations) evaluations.push_back(JsonOf(evaluation));
+  return {{"schema_version", 1},
+          {"space", record.space},
+          {"space_sha256", record.space_sha256},
+          {"board", record.board},
+          {"target", record.target},
+          {"strategy", record.strategy},
+          {"accuracy_of", record.source},
+          {"seed", record.seed},
+          {"limits", JsonOf(record.limits)},
+          {"genes", JsonOf(objective.genes)},
+          {"refused_of_uniform_draws", JsonOf(record.sampled)},
+          {"refused_of_candidates", JsonOf(record.history.refusals)},
+          {"generations", record.history.generations},
+          {"exhausted", record.history.exhausted},
+          {"best", record.best},
+          {"binds_best", JsonOf(record.binding)},
+          {"frontier", record.frontier},
+          {"evaluations", evaluations}};
+}
+
+}  // namespace onnx2mcu

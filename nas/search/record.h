@@ -1,0 +1,32 @@
+// nas/search/record.h - what a search leaves behind: search.json, and report.html that shows it.
+#pragma once
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "nas/search/reach.h"
+#include "nas/vit.h"
+
+namespace onnx2mcu {
+
+struct SearchRecord {
+  std::string space, space_sha256;  // name, hash of the file
+  std::string board, target;        // either may be empty
+  std::string strategy, source;     // of accuracies
+  uint64_t seed = 0;
+  Limits limits;
+  Refusals sampled;  // of uniform draws, before the search: the share of the space that is legal
+  History history;
+  std::vector<size_t> frontier;  // indices of evaluations, most accurate first
+  size_t best = 0;
+  VitConfig winner;
+  Binding binding;  // of the winner
+};
+
+// schema_version 1. Keys: nothing is renamed, others may join.
+nlohmann::ordered_json JsonOf(const SearchRecord &record, const Objective &objective);
+
+// One self-contained page: winner, frontier, generations, blocks, memory, refusals. No date, no script, no link.
+std::string HtmlOf(const SearchRecord &record, const Objective &objective);
+
+}  // namespace onnx2mcu
