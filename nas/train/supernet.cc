@@ -152,12 +152,12 @@ BlockTensors Cut(const BlockTensors &b, const BlockConfig &config, int64_t dim) 
 
 }  // namespace
 
-Supernet MakeSupernet(const Space &space, uint64_t seed) {
+SharedWeights MakeSupernet(const Space &space, uint64_t seed) {
   VitConfig config = Envelope(space);
   const std::vector<int64_t> patches = ValuesOf(space, "patch"), images = ValuesOf(space, "image");
   VitConfig finest = config;  // the most patches along a side
   finest.patch = *std::min_element(patches.begin(), patches.end());
-  Supernet supernet;
+  SharedWeights supernet;
   std::mt19937_64 random = RandomOf(seed, Purpose::kWeights, 0);
   supernet.net = MakeNet(config, TokensOf(finest), random);
   for (const int64_t patch : patches) supernet.kernels[patch] = KernelMap(config.patch, patch);
@@ -171,7 +171,7 @@ Supernet MakeSupernet(const Space &space, uint64_t seed) {
   return supernet;
 }
 
-Net Subnet(const Supernet &supernet, const VitConfig &config) {
+Net Subnet(const SharedWeights &supernet, const VitConfig &config) {
   const Net &all = supernet.net;
   Net net;
   net.config = config, net.epsilon = all.epsilon;

@@ -17,7 +17,7 @@
 
 namespace onnx2mcu {
 
-struct Supernet {
+struct SharedWeights {
   // At the largest sizes, its image and patch those of the finest grid. patch: [dim, channels, largest patch^2];
   // qkv.v: [3, heads, head_dim, in or rank], its bias [3, heads, head_dim]; the input of proj: [heads, head_dim].
   Net net;
@@ -26,9 +26,9 @@ struct Supernet {
 };
 
 // Random weights, a function of the seed.
-Supernet MakeSupernet(const Space &space, uint64_t seed);
+SharedWeights MakeSupernet(const Space &space, uint64_t seed);
 
 // Views of the supernet's weights, through which gradients flow back. Precondition: a config of its space.
-Net Subnet(const Supernet &supernet, const VitConfig &config);
+Net Subnet(const SharedWeights &supernet, const VitConfig &config);
 
 }  // namespace onnx2mcu

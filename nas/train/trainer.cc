@@ -82,7 +82,7 @@ struct Trainer::State {
   Space space;
   ImageSet images;
   TrainOptions options;
-  Supernet supernet;
+  SharedWeights supernet;
   Weights weights;
 };
 
@@ -107,7 +107,7 @@ absl::Status Trainer::Train(const Budget &budget, const Checkpoint &checkpoint, 
   task.passes = s.options.sandwich ? 3 : 1;
   task.identity = "supernet " + TextOf(s.space);
   task.loss = [&](const Net &net, int64_t step, int pass, const Shard &shard) {
-    const Supernet supernet{net, s.supernet.kernels, s.supernet.grids};
+    const SharedWeights supernet{net, s.supernet.kernels, s.supernet.grids};
     return CrossEntropy(Forward(onnx2mcu::Subnet(supernet, ConfigAt(s.space, s.options, step, pass)), shard.images),
                         shard.targets);
   };
@@ -116,8 +116,8 @@ absl::Status Trainer::Train(const Budget &budget, const Checkpoint &checkpoint, 
 
 Vit Trainer::Subnet(const VitConfig &config) const {
   const at::NoGradGuard no_gradients;
-  const Supernet average{Bind(state_->supernet.net, state_->weights.average), state_->supernet.kernels,
-                         state_->supernet.grids};
+  const SharedWeights average{Bind(state_->supernet.net, state_->weights.average), state_->supernet.kernels,
+                              state_->supernet.grids};
   return VitOf(onnx2mcu::Subnet(average, config));
 }
 

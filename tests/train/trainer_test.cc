@@ -81,7 +81,7 @@ TEST(TrainerTest, SubnetsComputeWhatTheirWeightsSay) {
 
 TEST(TrainerTest, SubnetsShareTheFirstOfEverything) {
   const Space space = SmallSpace("class_token");
-  const Supernet supernet = MakeSupernet(space, 3);
+  const SharedWeights supernet = MakeSupernet(space, 3);
   Genes genes(space.genes.size());
   for (size_t i = 0; i < genes.size(); i++) genes[i] = static_cast<int32_t>(space.genes[i].values.size()) - 1;
   const Vit all = VitOf(Subnet(supernet, ConfigOf(space, genes)));
