@@ -1,0 +1,37 @@
+# A search from images to ONNX, small: a supernet is trained for some steps, two generations are searched. The winner's file
+# is what was searched: compiling it comes to the arena, weights and constants that the search counted, within the limits.
+# A second search with the same seed, broken off and resumed, writes the same files.
+. "$(dirname "$0")/lib.sh"
+program=$(dirname "$ONNX2MCU")/onnx2mcu-search
+[ -x "$program" ] || fail "onnx2mcu-search is not built"
+[ -e "$O2M_BUILD/tests/test_train" ] || { echo "built without libtorch"; exit 77; }
+
+search() {
+  local folder=$1
+  shift
+  tool search --space="$O2M_SOURCE/nas/spaces/fmnist_small.yaml" --inputs="$training" \
+    --labels="$mnist/train-labels-idx1-ubyte.gz" --target=cortex-m4 --ram=8K --flash=96K --train-steps=40 --held-out=500 \
+    --population=8 --generations=2 --seed=3 -q -o "$folder" "$@"
+}
+search found >found.txt || fail "search: $(cat found.txt)"
+search again --generations=1 >/dev/null || fail "search of one generation"
+search again --resume >/dev/null || fail "search --resume"
+for file in best.onnx search.json; do
+  cmp "found/$file" "again/$file" || fail "$file depends on where the search was broken off"
+done
+
+tool compile found/best.onnx --target=cortex-m4 --ram=8K --flash=96K --calibrate="$training" -q -o best >best.txt || fail "compile"
+"$python" - found/search.json best/report.json <<'PY' || fail "the winner is not what the search counted"
+import json
+import sys
+found, report = (json.load(open(path)) for path in sys.argv[1:])
+best = found["evaluations"][found["best"]]
+flash = report["flash"]
+print(best)
+print(report["arena_bytes"], flash)
+assert report["arena_bytes"] == best["arena_bytes"]
+assert flash["weights"] == best["weight_bytes"] and flash["constants"] == best["constant_bytes"]
+assert abs(flash["code"] / best["code_bytes"] - 1) <= 0.02
+assert len(found["evaluations"]) == 16 and best["accuracy"] > 0.2
+assert all(e["ram_bytes"] <= 8192 and e["flash_bytes"] <= 98304 for e in found["evaluations"])
+PY
