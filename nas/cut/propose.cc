@@ -34,14 +34,16 @@ int64_t WidestMlp(const VitConfig &config) {
   return widest;
 }
 
-// The widest MLP, in steps, with which `shrunk` fits; 0 where none does. Whatever fits, fits with a narrower one.
+// The widest MLP, in steps, with which `shrunk` fits; 0 where none does. Whatever fits, fits with a narrower one. First
+// asked is `guess`, as fits a size nearby.
 absl::StatusOr<int64_t> WidestThatFits(const std::function<VitConfig(int64_t mlp_dim)> &shrunk, int64_t widest,
-                                       const Fits &fits) {
-  int64_t least = 0, most = (widest + kMlpStep - 1) / kMlpStep;
-  while (least < most) {
-    const int64_t middle = (least + most + 1) / 2;
-    O2M_ASSIGN_OR_RETURN(const bool fit, fits(shrunk(middle * kMlpStep)));
-    (fit ? least : most) = fit ? middle : middle - 1;
+                                       int64_t guess, const Fits &fits) {
+  int64_t least = 0, most = (widest + kMlpStep - 1) / kMlpStep, asked = std::max<int64_t>(1, guess / kMlpStep);
+  for (int64_t stride = 1; least < most; stride *= 2) {
+    O2M_ASSIGN_OR_RETURN(const bool fit, fits(shrunk(asked * kMlpStep)));
+    (fit ? least : most) = fit ? asked : asked - 1;
+    asked = std::min(asked + stride, (least + most + 1) / 2);
+    if (!fit) stride = most;  // what is left is halved
   }
   return least * kMlpStep;
 }
@@ -51,12 +53,14 @@ absl::StatusOr<std::vector<VitConfig>> Sizes(const VitConfig &parent, const Fits
   std::vector<VitConfig> sizes;
   const size_t depth = parent.blocks.size();
   for (size_t blocks = depth; blocks > 0 && blocks + 1 >= depth; blocks--)
-    for (int64_t dim = parent.dim; dim >= std::max<int64_t>(2, parent.dim / 2); dim -= kDimStep)
-      for (int64_t quarters = 4; quarters >= 2; quarters--) {
-        const auto shrunk = [&](int64_t mlp_dim) { return Shrunk(parent, dim, quarters, blocks, mlp_dim); };
-        O2M_ASSIGN_OR_RETURN(const int64_t mlp_dim, WidestThatFits(shrunk, WidestMlp(parent), fits));
+    for (int64_t quarters = 4; quarters >= 2; quarters--) {
+      int64_t mlp_dim = 0;
+      for (int64_t dim = parent.dim; dim >= std::max<int64_t>(2, parent.dim / 2); dim -= kDimStep) {
+        const auto shrunk = [&](int64_t mlp) { return Shrunk(parent, dim, quarters, blocks, mlp); };
+        O2M_ASSIGN_OR_RETURN(mlp_dim, WidestThatFits(shrunk, WidestMlp(parent), mlp_dim, fits));
         if (mlp_dim > 0) sizes.push_back(shrunk(mlp_dim));
       }
+    }
   return sizes;
 }
 
