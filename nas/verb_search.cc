@@ -10,12 +10,13 @@
 #include "importer/data/files.h"
 #include "importer/sha256.h"
 #include "nas/atomic_file.h"
-#include "nas/cost.h"
 #include "nas/search/pareto.h"
 #include "nas/search/progress.h"
 #include "nas/search/ranks.h"
 #include "nas/search/record.h"
 #include "nas/search/search.h"
+#include "nas/search_command.h"
+#include "nas/verb_search_model.h"
 #include "nas/vit_onnx.h"
 #include "planner/parse_bytes.h"
 
@@ -24,21 +25,29 @@ namespace {
 
 constexpr int64_t kSamples = 1000;  // uniform draws that tell which share of a space is legal
 
-struct SearchCommand {
-  std::string space, ram, flash, accuracies, strategy = "evolution", folder = "search";
-  std::vector<std::string> plugins;
-  PriceOptions price;
-  int64_t instructions = 0;
-  StrategyOptions strategy_options;
-  PredictorOptions predictor;
-  uint64_t seed = 1;
-  bool resume = false, quiet = false, verbose = false, json = false;
-  std::string help;  // not empty: print it, and that is all
-};
+void AddModelOptions(CLI::App &app, SearchCommand &c) {
+  const char *group = "With MODEL.onnx";
+  app.add_option("--mean", c.mean, "pixel mean in units of pixel/255, instead of the model's metadata")->group(group);
+  app.add_option("--std", c.std, "pixel standard deviation, likewise")->group(group);
+  app.add_option("--calibration", c.calibration, "images that cuts are fitted to and ordered by, half each")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str()
+      ->group(group);
+  app.add_option("--finalists", c.finalists, "cuts that are compared on the images held out")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str()
+      ->group(group);
+  app.add_option("--finetune-steps", c.finetuning.steps,
+                 "of training each of them, from the model's answers and labels")
+      ->group(group);
+  app.add_option("--finetune-seconds", c.finetuning.seconds, "instead of steps")->group(group);
+}
 
 void AddOptions(CLI::App &app, SearchCommand &c) {
-  app.add_option("--space", c.space, "the search space: a YAML file, see docs/nas.md")->required()->type_name("FILE");
-  app.add_option("--inputs", c.predictor.inputs, "images to train the supernet on")->type_name("FILE");
+  app.add_option("model", c.model, "an exported ViT to cut to the limits, instead of --space")->type_name("MODEL.onnx");
+  app.add_option("--space", c.space, "the search space: a YAML file, see docs/nas.md")->type_name("FILE");
+  app.add_option("--inputs", c.predictor.inputs, "images to train the supernet on, or to fit cuts of a model to")
+      ->type_name("FILE");
   app.add_option("--labels", c.predictor.labels, "their classes")->type_name("FILE");
   app.add_option("--accuracies", c.accuracies,
                  "accuracies of all networks, instead of training; weights are random then")
@@ -56,8 +65,10 @@ void AddOptions(CLI::App &app, SearchCommand &c) {
   app.add_option("--seed", c.seed, "of training and search")->capture_default_str();
   app.add_option("--train-steps", c.predictor.train_steps, "of the supernet");
   app.add_option("--train-seconds", c.predictor.train_seconds, "of the supernet, instead of steps");
-  app.add_option("--held-out", c.predictor.held_out, "images not trained on, that accuracies are of")
+  app.add_option("--held-out", c.predictor.held_out,
+                 "images not trained on, that accuracies are of; with a model at most a quarter")
       ->capture_default_str();
+  AddModelOptions(app, c);
   app.add_flag("--resume", c.resume, "go on from the folder's checkpoint");
   app.add_option("-o", c.folder, "folder of the results")->type_name("DIR")->capture_default_str();
   app.add_flag("--json", c.json, "print search.json instead of the winner");
@@ -71,11 +82,14 @@ void AddOptions(CLI::App &app, SearchCommand &c) {
 
 absl::StatusOr<SearchCommand> Parse(const std::vector<std::string> &words) {
   SearchCommand c;
-  CLI::App app("Searches a space of vision transformers for the most accurate one within limits; writes ONNX files.",
-               "onnx2mcu search");
+  CLI::App app(
+      "Searches a space of vision transformers, or cuts of a trained one, for the most accurate within limits; writes "
+      "ONNX files.",
+      "onnx2mcu search");
   app.footer(
       "example: onnx2mcu search --space=nas/spaces/fmnist.yaml --inputs=train-images.gz --labels=train-labels.gz "
-      "--ram=8K --flash=96K --train-steps=20000 -o found");
+      "--ram=8K --flash=96K --train-steps=20000 -o found\n"
+      "example: onnx2mcu search vit.onnx --inputs=images.npy --ram=8K --flash=96K -o found");
   AddOptions(app, c);
   std::vector<std::string> reversed(words.rbegin(), words.rend());
   try {
@@ -86,6 +100,10 @@ absl::StatusOr<SearchCommand> Parse(const std::vector<std::string> &words) {
   } catch (const CLI::ParseError &error) {
     return absl::InvalidArgumentError(absl::StrCat("search: ", error.what(), "; see onnx2mcu search --help"));
   }
+  if (c.model.empty() == c.space.empty())
+    return absl::InvalidArgumentError(absl::StrCat("search: what is searched ",
+                                                   c.model.empty() ? "is missing" : "is two",
+                                                   "; give --space=FILE or MODEL.onnx; see onnx2mcu search --help"));
   if (!c.ram.empty()) {
     O2M_ASSIGN_OR_RETURN(c.price.ram, ParseBytes(c.ram, "--ram"));
   }
@@ -98,14 +116,10 @@ absl::StatusOr<SearchCommand> Parse(const std::vector<std::string> &words) {
   c.strategy_options.parents = std::max<size_t>(c.strategy_options.population / 5, 2);
   c.predictor.seed = c.seed;
   c.predictor.resume = c.resume;
+  c.finetuning.seed = c.seed;
+  c.finetuning.resume = c.resume;
   c.predictor.checkpoint = absl::StrCat(c.folder, "/supernet.npz");
   return c;
-}
-
-Limits LimitsOf(const Pricer &pricer, int64_t instructions) {
-  int64_t flash = 0;
-  for (const Region &region : pricer.board.flash) flash += region.bytes;
-  return {MainRam(pricer.board).bytes, flash, instructions};
 }
 
 // Without accuracies: those come after training.
@@ -271,7 +285,8 @@ absl::Status SearchVerb(const std::vector<std::string> &words, const Supernet &s
   for (const std::string &folder : DefaultPluginFolders()) registry.LoadFolder(folder);
   for (const std::string &path : command.plugins) O2M_RETURN_IF_ERROR(registry.Load(path));
   StartRanks();
-  O2M_RETURN_IF_ERROR(SearchSpace(command, registry, supernet));
+  O2M_RETURN_IF_ERROR(command.model.empty() ? SearchSpace(command, registry, supernet)
+                                            : SearchModel(command, registry, supernet));
   EndRanks();
   return absl::OkStatus();
 }

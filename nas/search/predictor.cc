@@ -13,9 +13,11 @@ namespace onnx2mcu {
 Supernet NoSupernet() {
   const absl::Status missing = absl::InvalidArgumentError(
       "search: this build cannot train, libtorch was not there when it was made; run `scripts/setup train` and build "
-      "again, or give accuracies with --accuracies=FILE.csv");
+      "again; without it, spaces need --accuracies=FILE.csv, and models are cut without --finetune-steps");
   return {[=](const Space &, const PredictorOptions &) -> absl::StatusOr<FileMetadata> { return missing; },
-          [=](const Space &, const PredictorOptions &) -> absl::StatusOr<Predictor> { return missing; }};
+          [=](const Space &, const PredictorOptions &) -> absl::StatusOr<Predictor> { return missing; },
+          [=](const Vit &, const Vit &, const InputSet &, const Preprocessing &,
+              const FineTuning &) -> absl::StatusOr<Vit> { return missing; }};
 }
 
 // Keyed by config, since that is all a predictor sees: rows of the same network agree, the last one counts.

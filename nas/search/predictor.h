@@ -4,6 +4,7 @@
 #include <map>
 #include <string>
 
+#include "importer/data/inputs.h"
 #include "importer/ir/status.h"
 #include "nas/space.h"
 #include "nas/vit.h"
@@ -30,11 +31,25 @@ struct PredictorOptions {
 
 using FileMetadata = std::map<std::string, std::string>;
 
+// Of one network, from its parent's answers and from labels where there are some.
+struct FineTuning {
+  int64_t steps = 0;  // reproducible
+  double seconds = 0;
+  uint64_t seed = 1;
+  std::string checkpoint;  // "": none
+  bool resume = false;
+  bool wanted() const { return steps > 0 || seconds > 0; }
+};
+
 // What a build can train. The metadata are known before: they decide whether a network is fed pixels, which its price
 // counts.
 struct Supernet {
   std::function<absl::StatusOr<FileMetadata>(const Space &, const PredictorOptions &)> metadata;  // of the files
   std::function<absl::StatusOr<Predictor>(const Space &, const PredictorOptions &)> train;        // or goes on
+  // pixels are fed as `preprocessing` says; images.labels may be empty
+  std::function<absl::StatusOr<Vit>(const Vit &vit, const Vit &parent, const InputSet &images,
+                                    const Preprocessing &preprocessing, const FineTuning &)>
+      finetune;
 };
 
 // Of a build without libtorch: InvalidArgument, what to install.

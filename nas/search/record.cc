@@ -7,10 +7,6 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-Json JsonOf(const Limits &limits) {
-  return {{"ram_bytes", limits.ram_bytes}, {"flash_bytes", limits.flash_bytes}, {"instructions", limits.instructions}};
-}
-
 Json JsonOf(const Binding &binding) {
   return {{"limit", binding.limit},
           {"neighbours", binding.neighbours},
@@ -26,6 +22,10 @@ Json JsonOf(const std::vector<Gene> &genes) {
 }
 
 }  // namespace
+
+Json JsonOf(const Limits &limits) {
+  return {{"ram_bytes", limits.ram_bytes}, {"flash_bytes", limits.flash_bytes}, {"instructions", limits.instructions}};
+}
 
 Json JsonOf(const SearchRecord &record, const Objective &objective) {
   Json evaluations = Json::array();

@@ -23,6 +23,8 @@ struct SearchRecord {
   Binding binding;  // of the winner
 };
 
+nlohmann::ordered_json JsonOf(const Limits &limits);
+
 // schema_version 1. Keys: nothing is renamed, others may join.
 nlohmann::ordered_json JsonOf(const SearchRecord &record, const Objective &objective);
 

@@ -50,8 +50,24 @@ absl::StatusOr<Predictor> Train(const Space &space, const PredictorOptions &opti
   return Predictor{absl::StrCat("supernet after ", budget, ", on ", held->count, " images"), accuracy, subnet};
 }
 
+ImageSet ImageSetOf(const VitConfig &config, const InputSet &images, const Preprocessing &preprocessing) {
+  ImageSet set;
+  set.count = images.count, set.channels = config.channels, set.side = config.image;
+  set.pixels = images.u8, set.floats = images.f32, set.labels = images.labels;
+  if (preprocessing.known()) set.mean = preprocessing.mean, set.std = preprocessing.std;
+  return set;
+}
+
+absl::StatusOr<Vit> FineTuned(const Vit &vit, const Vit &parent, const InputSet &images,
+                              const Preprocessing &preprocessing, const FineTuning &finetuning) {
+  TrainOptions options;
+  options.seed = finetuning.seed;
+  return FineTune(vit, ImageSetOf(vit.config, images, preprocessing), &parent, options,
+                  {finetuning.seconds, finetuning.steps}, {finetuning.checkpoint, finetuning.resume});
+}
+
 }  // namespace
 
-Supernet TrainedSupernet() { return {MetadataOfImages, Train}; }
+Supernet TrainedSupernet() { return {MetadataOfImages, Train, FineTuned}; }
 
 }  // namespace onnx2mcu

@@ -1,0 +1,37 @@
+// nas/search_command.h - what the command line of `onnx2mcu search` says.
+#pragma once
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "nas/cost.h"
+#include "nas/search/predictor.h"
+#include "nas/search/strategy.h"
+
+namespace onnx2mcu {
+
+struct SearchCommand {
+  std::string model;  // to cut; empty: a space is searched
+  std::string space, ram, flash, accuracies, strategy = "evolution", folder = "search";
+  std::vector<std::string> plugins;
+  PriceOptions price;
+  int64_t instructions = 0;
+  StrategyOptions strategy_options;
+  PredictorOptions predictor;
+  std::string mean, std;       // of a model that states none
+  int64_t calibration = 2000;  // images that cuts are fitted to and ordered by, half each
+  int64_t finalists = 8;       // cuts that are compared on what is held out
+  FineTuning finetuning;       // of each of them
+  uint64_t seed = 1;
+  bool resume = false, quiet = false, verbose = false, json = false;
+  std::string help;  // not empty: print it, and that is all
+};
+
+// Those of the board, or what the command line has instead.
+inline Limits LimitsOf(const Pricer &pricer, int64_t instructions) {
+  int64_t flash = 0;
+  for (const Region &region : pricer.board.flash) flash += region.bytes;
+  return {MainRam(pricer.board).bytes, flash, instructions};
+}
+
+}  // namespace onnx2mcu
