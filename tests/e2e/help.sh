@@ -16,6 +16,9 @@ done
 for option in target board ram flash calibrate optimize rows residual gelu dump pareto example selftest; do
   tool compile --help | grep -q -- "--$option" || fail "compile --help: no --$option"
 done
+for option in space inputs labels ram flash board target seed mean std finalists finetune-steps finetune-seconds; do
+  tool search --help | grep -q -- "--$option" || fail "search --help: no --$option"
+done
 tool | diff - top.txt || fail "without arguments the help is shown"
 tool --version >version.txt
 pattern='^onnx2mcu [0-9]+\.[0-9]+\.[0-9]+, plugin ABI [0-9]+\.[0-9]+, onnx [0-9]+\.[0-9]+\.[0-9]+, revision [0-9a-f]{7,}'
