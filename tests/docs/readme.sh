@@ -6,7 +6,7 @@ trap 'rm -rf "$work"' EXIT
 cd "$work"
 mkdir -p build
 ln -s "$(dirname "$ONNX2MCU")" build/bin
-ln -s "$O2M_SOURCE/models" models
+ln -s "$O2M_SOURCE/models" "$O2M_SOURCE/nas" .
 sed -n '/^```sh$/,/^```$/p' "$O2M_SOURCE/README.md" | grep '^build/bin/onnx2mcu' >commands
 [ "$(wc -l <commands)" -ge 5 ] || { echo "FAILED: the README shows fewer commands than that"; exit 1; }
 while read -r command; do
