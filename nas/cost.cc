@@ -163,6 +163,12 @@ absl::StatusOr<std::unique_ptr<Pricer>> MakePricer(const Registry &registry, con
                                                  kStackAllowance, " B); give --ram more than that"));
 }
 
+Limits LimitsOf(const Pricer &pricer, int64_t instructions) {
+  int64_t flash = 0;
+  for (const Region &region : pricer.board.flash) flash += region.bytes;
+  return {MainRam(pricer.board).bytes, flash, instructions};
+}
+
 // Weights that do not fit the core's own flash are read from a slower one, and schedules are chosen for that.
 absl::StatusOr<Cost> PriceVit(Pricer &pricer, const VitConfig &config) {
   if (config.blocks.empty()) return absl::InvalidArgumentError("a network without blocks has no price here");

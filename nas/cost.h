@@ -83,6 +83,9 @@ struct Pricer {
 // NotFound: no such board or target. InvalidArgument: a budget of RAM that the stack alone would take.
 absl::StatusOr<std::unique_ptr<Pricer>> MakePricer(const Registry &registry, const PriceOptions &options);
 
+// RAM and flash of the pricer's board, 0 where it has none.
+Limits LimitsOf(const Pricer &pricer, int64_t instructions = 0);
+
 // Precondition: at least one block. Errors of ops that refuse a shape.
 absl::StatusOr<Cost> PriceVit(Pricer &pricer, const VitConfig &config);
 

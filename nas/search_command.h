@@ -27,11 +27,4 @@ struct SearchCommand {
   std::string help;  // not empty: print it, and that is all
 };
 
-// Those of the board, or what the command line has instead.
-inline Limits LimitsOf(const Pricer &pricer, int64_t instructions) {
-  int64_t flash = 0;
-  for (const Region &region : pricer.board.flash) flash += region.bytes;
-  return {MainRam(pricer.board).bytes, flash, instructions};
-}
-
 }  // namespace onnx2mcu

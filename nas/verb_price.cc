@@ -10,7 +10,6 @@
 #include "nas/cost.h"
 #include "nas/space.h"
 #include "nas/verbs.h"
-#include "planner/parse_bytes.h"
 
 namespace onnx2mcu {
 namespace {
@@ -60,21 +59,8 @@ absl::StatusOr<PriceCommand> Parse(const Words &words) {
                "onnx2mcu price");
   app.footer("example: onnx2mcu price --space=nas/spaces/fmnist.yaml --board=stm32f427 --samples=1000 --seed=1");
   AddOptions(app, c);
-  std::vector<std::string> reversed(words.rbegin(), words.rend());
-  try {
-    app.parse(reversed);
-  } catch (const CLI::CallForHelp &) {
-    c.help = app.help();
-    return c;
-  } catch (const CLI::ParseError &error) {
-    return absl::InvalidArgumentError(absl::StrCat("price: ", error.what(), "; see onnx2mcu price --help"));
-  }
-  if (!c.ram.empty()) {
-    O2M_ASSIGN_OR_RETURN(c.options.ram, ParseBytes(c.ram, "--ram"));
-  }
-  if (!c.flash.empty()) {
-    O2M_ASSIGN_OR_RETURN(c.options.flash, ParseBytes(c.flash, "--flash"));
-  }
+  O2M_ASSIGN_OR_RETURN(c.help, ParseWords(app, words));
+  O2M_RETURN_IF_ERROR(ReadBudgets(c.ram, c.flash, c.options));
   if (!c.mean.empty()) c.options.metadata["onnx2mcu.mean"] = c.mean;
   if (!c.std.empty()) c.options.metadata["onnx2mcu.std"] = c.std;
   return c;
@@ -135,12 +121,6 @@ void PrintRow(const PriceCommand &c, const Space &space, const Genes &genes, con
   std::printf("%s%s\n", line.c_str(), c.json ? "}" : "");
 }
 
-Limits LimitsOf(const Pricer &pricer) {
-  int64_t flash = 0;
-  for (const Region &region : pricer.board.flash) flash += region.bytes;
-  return {MainRam(pricer.board).bytes, flash, 0};
-}
-
 // What fits, and how long it took.
 void PrintSummary(const Pricer &pricer, size_t fitting, size_t networks, double seconds) {
   const Limits limits = LimitsOf(pricer);
@@ -172,9 +152,7 @@ absl::Status PriceAll(const PriceCommand &c, const Space &space, const std::vect
 absl::Status PriceVerb(const Words &words) {
   O2M_ASSIGN_OR_RETURN(const PriceCommand command, Parse(words));
   if (!command.help.empty()) return std::fputs(command.help.c_str(), stdout), absl::OkStatus();
-  Registry registry;
-  for (const std::string &folder : DefaultPluginFolders()) registry.LoadFolder(folder);
-  for (const std::string &path : command.plugins) O2M_RETURN_IF_ERROR(registry.Load(path));
+  O2M_ASSIGN_OR_RETURN(const Registry registry, LoadPlugins(command.plugins));
   O2M_ASSIGN_OR_RETURN(const Space space, ReadSpace(command.space));
   O2M_ASSIGN_OR_RETURN(const std::vector<Genes> rows, Candidates(command, space));
   O2M_ASSIGN_OR_RETURN(const std::unique_ptr<Pricer> pricer, MakePricer(registry, command.options));

@@ -17,8 +17,8 @@
 #include "nas/search/search.h"
 #include "nas/search_command.h"
 #include "nas/verb_search_model.h"
+#include "nas/verbs.h"
 #include "nas/vit_onnx.h"
-#include "planner/parse_bytes.h"
 
 namespace onnx2mcu {
 namespace {
@@ -80,7 +80,7 @@ void AddOptions(CLI::App &app, SearchCommand &c) {
       ->allow_extra_args(false);
 }
 
-absl::StatusOr<SearchCommand> Parse(const std::vector<std::string> &words) {
+absl::StatusOr<SearchCommand> Parse(const Words &words) {
   SearchCommand c;
   CLI::App app(
       "Searches a space of vision transformers, or cuts of a trained one, for the most accurate within limits; writes "
@@ -91,25 +91,13 @@ absl::StatusOr<SearchCommand> Parse(const std::vector<std::string> &words) {
       "--ram=8K --flash=96K --train-steps=20000 -o found\n"
       "example: onnx2mcu search vit.onnx --inputs=images.npy --ram=8K --flash=96K -o found");
   AddOptions(app, c);
-  std::vector<std::string> reversed(words.rbegin(), words.rend());
-  try {
-    app.parse(reversed);
-  } catch (const CLI::CallForHelp &) {
-    c.help = app.help();
-    return c;
-  } catch (const CLI::ParseError &error) {
-    return absl::InvalidArgumentError(absl::StrCat("search: ", error.what(), "; see onnx2mcu search --help"));
-  }
+  O2M_ASSIGN_OR_RETURN(c.help, ParseWords(app, words));
+  if (!c.help.empty()) return c;
   if (c.model.empty() == c.space.empty())
     return absl::InvalidArgumentError(absl::StrCat("search: what is searched ",
                                                    c.model.empty() ? "is missing" : "is two",
                                                    "; give --space=FILE or MODEL.onnx; see onnx2mcu search --help"));
-  if (!c.ram.empty()) {
-    O2M_ASSIGN_OR_RETURN(c.price.ram, ParseBytes(c.ram, "--ram"));
-  }
-  if (!c.flash.empty()) {
-    O2M_ASSIGN_OR_RETURN(c.price.flash, ParseBytes(c.flash, "--flash"));
-  }
+  O2M_RETURN_IF_ERROR(ReadBudgets(c.ram, c.flash, c.price));
   // the paper's halves and fifth, of any population
   c.strategy_options.crossovers = c.strategy_options.population / 2;
   c.strategy_options.mutations = c.strategy_options.population - c.strategy_options.crossovers;
@@ -278,12 +266,10 @@ absl::Status SearchSpace(SearchCommand c, const Registry &registry, const Supern
 
 }  // namespace
 
-absl::Status SearchVerb(const std::vector<std::string> &words, const Supernet &supernet) {
+absl::Status SearchVerb(const Words &words, const Supernet &supernet) {
   O2M_ASSIGN_OR_RETURN(const SearchCommand command, Parse(words));
   if (!command.help.empty()) return std::fputs(command.help.c_str(), stdout), absl::OkStatus();
-  Registry registry;
-  for (const std::string &folder : DefaultPluginFolders()) registry.LoadFolder(folder);
-  for (const std::string &path : command.plugins) O2M_RETURN_IF_ERROR(registry.Load(path));
+  O2M_ASSIGN_OR_RETURN(const Registry registry, LoadPlugins(command.plugins));
   StartRanks();
   O2M_RETURN_IF_ERROR(command.model.empty() ? SearchSpace(command, registry, supernet)
                                             : SearchModel(command, registry, supernet));
