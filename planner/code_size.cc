@@ -22,7 +22,7 @@ constexpr CodeRow kRows[] = {
 constexpr int64_t kUsualKernel = 600, kUsualCall = 24000, kUsualObject = 48, kUsualAlign = 4;
 
 using Index = std::unordered_map<std::string, const CodeRow *>;
-const Index &Rows() {
+const Index &TableRows() {
   static const Index rows = [] {
     Index index;
     for (const CodeRow &row : kRows) index[absl::StrCat(row.kind, " ", row.name)] = &row;
@@ -36,20 +36,21 @@ int64_t FigureOr(const std::string &kind, const std::string &name, int32_t core,
   return figure < 0 ? usual : figure;
 }
 
-// What tells a node's struct from all others.
-using ObjectKey = std::tuple<const o2m_op *, std::string, std::vector<TensorId>, std::string, std::string>;
+// What tells a node's struct from all others. Parts of a node, and a node that is done once more, are of the same float
+// nodes: their structs are one where they say the same.
+using ObjectKey = std::tuple<const o2m_op *, std::vector<NodeId>, std::vector<TensorId>, std::string, std::string>;
 ObjectKey KeyOf(const Graph &graph, const Node &node, const CallCode::Object &object) {
   std::vector<TensorId> weights;
   for (const TensorId id : node.inputs)
     if (id != kNone && graph.tensors[id].is_constant) weights.push_back(id);
-  return {node.op, node.name, std::move(weights), object.type, object.initializer};
+  return {node.op, node.float_nodes, std::move(weights), object.type, object.initializer};
 }
 
 }  // namespace
 
 int64_t CodeFigure(const std::string &kind, const std::string &name, int32_t core) {
-  const auto row = Rows().find(absl::StrCat(kind, " ", name));
-  return row == Rows().end() ? -1 : row->second->values[core];
+  const auto row = TableRows().find(absl::StrCat(kind, " ", name));
+  return row == TableRows().end() ? -1 : row->second->values[core];
 }
 
 absl::StatusOr<StageCode> StageCodeOf(const Graph &graph, const std::vector<Stage> &stages, const o2m_target &target,

@@ -16,7 +16,7 @@ namespace {
 
 using testing::HasSubstr;
 
-const std::string kSpaces = O2M_SOURCE_DIR "/nas/spaces/";
+const std::string kSpaceFolder = O2M_SOURCE_DIR "/nas/spaces/";
 
 // Compiled as `onnx2mcu compile FILE --board=.. --ram=..` compiles it, calibrated on noise.
 struct Compiled {
@@ -38,9 +38,9 @@ absl::StatusOr<Compiled> CompileWhole(const VitConfig &config, const PriceOption
   return Compiled{std::move(compilation), sizes};
 }
 
-struct Prices {
+struct Pricing {
   Registry registry;
-  Prices() { registry.LoadFolder(O2M_PLUGIN_DIR); }
+  Pricing() { registry.LoadFolder(O2M_PLUGIN_DIR); }
 };
 
 void ExpectAsCompiled(const Cost &cost, const Compiled &compiled) {
@@ -58,8 +58,8 @@ void ExpectAsCompiled(const Cost &cost, const Compiled &compiled) {
 
 // Candidates of a space; as many as O2M_CANDIDATES says (tests/sweep/price.sh). The files and their prices stay.
 void ExpectPricesOf(const std::string &space_name, const PriceOptions &options, int count) {
-  Prices prices;
-  const auto space = ReadSpace(kSpaces + space_name + ".yaml");
+  Pricing prices;
+  const auto space = ReadSpace(kSpaceFolder + space_name + ".yaml");
   ASSERT_TRUE(space.ok()) << space.status();
   const auto pricer = MakePricer(prices.registry, options);
   ASSERT_TRUE(pricer.ok()) << pricer.status();
@@ -89,7 +89,7 @@ TEST(Cost, OfPixelsIsWhatCompilationComesTo) {
 }
 
 TEST(Cost, OfTwelveBlocksThatDifferIsWhatCompilationComesTo) {
-  Prices prices;
+  Pricing prices;
   VitConfig config{16, 1, 4, 16, 10, Pool::kClassToken, {}};
   for (int i = 0; i < 12; i++)
     config.blocks.push_back({1 + i % 2, 8, 16 + 16 * (i % 3), {0, 0, i % 4 == 3 ? 4 : 0, 0}});
@@ -103,8 +103,22 @@ TEST(Cost, OfTwelveBlocksThatDifferIsWhatCompilationComesTo) {
   ExpectAsCompiled(*cost, *compiled);
 }
 
+// Attention head by head: parts of one node, whose structs may be equal.
+TEST(Cost, HeadByHeadIsWhatCompilationComesTo) {
+  Pricing prices;
+  const VitConfig config{28, 1, 4, 40, 10, Pool::kClassToken, std::vector<BlockConfig>(2, {4, 12, 56, {}})};
+  const PriceOptions options{.ram = 8931};
+  const auto pricer = MakePricer(prices.registry, options);
+  ASSERT_TRUE(pricer.ok()) << pricer.status();
+  const auto cost = PriceVit(**pricer, config);
+  ASSERT_TRUE(cost.ok()) << cost.status();
+  const auto compiled = CompileWhole(config, options, prices.registry, testing::TempDir() + "head_by_head.onnx");
+  ASSERT_TRUE(compiled.ok()) << compiled.status();
+  ExpectAsCompiled(*cost, *compiled);
+}
+
 TEST(Cost, WithoutAScheduleThatFitsTheSmallestIsPriced) {
-  Prices prices;
+  Pricing prices;
   const VitConfig config{28, 1, 4, 64, 10, Pool::kClassToken, {{4, 16, 128, {}}}};
   const auto tight = MakePricer(prices.registry, {.ram = 2048});
   const auto least = MakePricer(prices.registry, {.optimize = "ram"});
@@ -117,7 +131,7 @@ TEST(Cost, WithoutAScheduleThatFitsTheSmallestIsPriced) {
 }
 
 TEST(Cost, WrongBoardsAndBudgetsAreRefused) {
-  Prices prices;
+  Pricing prices;
   EXPECT_TRUE(absl::IsNotFound(MakePricer(prices.registry, {.board = "stm32f999"}).status()));
   EXPECT_THAT(std::string(MakePricer(prices.registry, {.ram = 1000}).status().message()), HasSubstr("--ram"));
 }
