@@ -20,7 +20,7 @@
 namespace onnx2mcu {
 namespace {
 
-constexpr char kHead[] = "row,instructions,cycles,ram,flash";
+constexpr char kTableHead[] = "row,instructions,cycles,ram,flash";
 
 struct Figure {
   const char *name, *unit;
@@ -119,7 +119,7 @@ absl::StatusOr<Counts> ReadCounts(const std::string &path) {
 }
 
 absl::Status WriteCounts(const std::string &path, const Counts &counts) {
-  std::string text = absl::StrCat(kHead, "\n");
+  std::string text = absl::StrCat(kTableHead, "\n");
   for (const auto &[name, row] : counts) {
     text += name;
     for (const Figure &figure : kFigures) absl::StrAppend(&text, ",", row.*figure.value);

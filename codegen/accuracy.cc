@@ -17,7 +17,7 @@ constexpr int32_t kHoldOut = 4;
 constexpr int64_t kInputs = 256;  // of the calibration's, half of which it takes itself at most
 constexpr int64_t kNoiseInputs = 16;
 
-struct Candidate {
+struct RaiseCandidate {
   std::string name;
   double harm = 0;  // noise of s8 beside the signal
   int64_t bytes = 0;
@@ -45,22 +45,22 @@ absl::StatusOr<Graph> Lowered(CompileOptions options, const Registry &registry, 
 }
 
 // Tensors that are s8 and could be s16, by the name that `wide` takes.
-absl::StatusOr<std::vector<Candidate>> Raisable(CompileOptions options, const Graph &graph, const Registry &registry,
-                                                Host &host) {
+absl::StatusOr<std::vector<RaiseCandidate>> Raisable(CompileOptions options, const Graph &graph,
+                                                     const Registry &registry, Host &host) {
   options.shapes_only = true, options.wide.clear();
   for (const Tensor &tensor : graph.tensors)
     if (!tensor.is_constant && tensor.dtype == DType::kS8) options.wide.push_back(tensor.name);
   O2M_ASSIGN_OR_RETURN(const Graph all, Lowered(options, registry, host));
-  std::vector<Candidate> candidates;
+  std::vector<RaiseCandidate> candidates;
   for (const RaisedTensor &raised : all.raised) candidates.push_back({raised.name});
   return candidates;
 }
 
 // Measures each, most harm per byte first; ties as they are written.
-absl::Status Order(const Graph &graph, const std::vector<InputSet> &sets, std::vector<Candidate> &candidates) {
+absl::Status Order(const Graph &graph, const std::vector<InputSet> &sets, std::vector<RaiseCandidate> &candidates) {
   std::map<std::string, Noise> noise;
   std::map<std::string, int64_t> bytes;
-  for (const Candidate &candidate : candidates) noise[candidate.name] = {};
+  for (const RaiseCandidate &candidate : candidates) noise[candidate.name] = {};
   const auto visit = [&](TensorId id, const Value &value) {
     const Tensor &tensor = graph.tensors[id];
     const auto found = noise.find(tensor.name);
@@ -71,13 +71,13 @@ absl::Status Order(const Graph &graph, const std::vector<InputSet> &sets, std::v
   const Evaluator evaluator(graph);
   for (int64_t n = 0; n < std::min(sets[0].count, kNoiseInputs); n++)
     O2M_RETURN_IF_ERROR(evaluator.Run(SampleOf(sets, n), visit).status());
-  for (Candidate &candidate : candidates) {
+  for (RaiseCandidate &candidate : candidates) {
     const Noise &n = noise[candidate.name];
     candidate.harm = n.signal > 0 ? n.error / n.signal : 0;
     candidate.bytes = std::max<int64_t>(bytes[candidate.name], 1);
   }
   std::stable_sort(candidates.begin(), candidates.end(),
-                   [](const Candidate &a, const Candidate &b) { return a.order() > b.order(); });
+                   [](const RaiseCandidate &a, const RaiseCandidate &b) { return a.order() > b.order(); });
   return absl::OkStatus();
 }
 
@@ -110,7 +110,7 @@ double Drop(const EngineRun &real, const EngineRun &run, const std::vector<int64
   return 100 * static_cast<double>(lost) / static_cast<double>(real.outputs.size());
 }
 
-CompileOptions WithFirst(const CompileOptions &options, const std::vector<Candidate> &candidates, int64_t count) {
+CompileOptions WithFirst(const CompileOptions &options, const std::vector<RaiseCandidate> &candidates, int64_t count) {
   CompileOptions with = options;
   with.wide_why.resize(with.wide.size(), "asked for");
   for (int64_t i = 0; i < count; i++) {
@@ -149,7 +149,7 @@ absl::StatusOr<Raised> RaiseForAccuracy(const CompileOptions &options, const Reg
     return absl::InvalidArgumentError(absl::StrCat("--accuracy-drop: ", sets[0].count,
                                                    " calibration inputs are too few to hold some out; give ",
                                                    2 * kHoldOut, " or more"));
-  O2M_ASSIGN_OR_RETURN(std::vector<Candidate> candidates, Raisable(held, graph, registry, host));
+  O2M_ASSIGN_OR_RETURN(std::vector<RaiseCandidate> candidates, Raisable(held, graph, registry, host));
   O2M_RETURN_IF_ERROR(Order(graph, sets, candidates));
   KeepHeldOut(sets);
   O2M_ASSIGN_OR_RETURN(const EngineRun real, RunFloat(graph, sets, sets[0].count));

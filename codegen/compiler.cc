@@ -42,7 +42,7 @@ void DumpAfter(const std::string &pass, const Graph &graph, const CompileOptions
   std::fprintf(stderr, "== after %s ==\n%s", pass.c_str(), PrintGraph(graph).c_str());
 }
 
-absl::Status CheckOptions(const CompileOptions &options) {
+absl::Status CheckCompileOptions(const CompileOptions &options) {
   const std::vector<std::string> &passes = PassNames();
   if (options.dump.empty() || options.dump == "all" ||
       std::find(passes.begin(), passes.end(), options.dump) != passes.end()) {
@@ -55,7 +55,7 @@ absl::Status CheckOptions(const CompileOptions &options) {
 
 // Read .. canonical: the float half, and the preprocessing folded into it.
 absl::StatusOr<Graph> Import(const CompileOptions &options, Preprocessing *preprocessing) {
-  O2M_RETURN_IF_ERROR(CheckOptions(options));
+  O2M_RETURN_IF_ERROR(CheckCompileOptions(options));
 
   // The ONNX file, checked; batch 1.
   O2M_ASSIGN_OR_RETURN(Graph graph, ReadOnnx(options.model));

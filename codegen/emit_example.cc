@@ -12,12 +12,6 @@ namespace {
 
 constexpr int kGoldenCases = 2;
 
-// Without the line's end.
-std::string OneLine(const std::string &text) {
-  const std::string line = Statement(text, 0);
-  return line.substr(0, line.size() - 1);
-}
-
 // ---- --example
 
 // Where the example reads an input, and hands it over.
@@ -306,8 +300,8 @@ $calls$  return 0;
        {"arrays", text.arrays},
        {"hashes", hashes},
        {"arenas", ArenaParameters(compilation.plan)},
-       {"check", OneLine(absl::StrCat("static int check(", ArenaParameters(compilation.plan), ", ",
-                                      absl::StrJoin(text.parameters, ", "), ")"))},
+       {"check", StatementWithoutEnd(absl::StrCat("static int check(", ArenaParameters(compilation.plan), ", ",
+                                                  absl::StrJoin(text.parameters, ", "), ")"))},
        {"outputs", absl::StrJoin(text.outputs, "")},
        {"inputs", text.inputs},
        {"arguments", absl::StrJoin(text.arguments, ", ")},

@@ -78,12 +78,6 @@ std::string OutputParameters(const Graph &graph) {
   return text;
 }
 
-// Without the line's end.
-std::string OneLine(const std::string &text) {
-  const std::string line = Statement(text, 0);
-  return line.substr(0, line.size() - 1);
-}
-
 // Where the caller writes an input that lies in the arena.
 void AppendImageOffset(const Compilation &compilation, std::vector<Macro> *macros) {
   const Graph &graph = compilation.graph;
@@ -192,7 +186,7 @@ std::string RunPrototype(const Graph &graph, const Plan &plan) {
     absl::StrAppend(&inputs, ", const ", CType(graph.tensors[graph.inputs[i]].dtype), " *",
                     InputName(graph, static_cast<int>(i)));
   }
-  return OneLine(
+  return StatementWithoutEnd(
       absl::StrCat("void ", graph.name, "_run(", ArenaParameters(plan), inputs, OutputParameters(graph), ")"));
 }
 
@@ -202,12 +196,13 @@ std::string BeginPrototype(const Graph &graph, const Plan &plan) {
 
 std::string PushPrototype(const Graph &graph, const Plan &plan) {
   const std::string type = CType(graph.tensors[graph.inputs[0]].dtype);
-  return OneLine(
+  return StatementWithoutEnd(
       absl::StrCat("int ", graph.name, "_push_rows(", ArenaParameters(plan), ", const ", type, " *rows, int count)"));
 }
 
 std::string EndPrototype(const Graph &graph, const Plan &plan) {
-  return OneLine(absl::StrCat("int ", graph.name, "_end(", ArenaParameters(plan), OutputParameters(graph), ")"));
+  return StatementWithoutEnd(
+      absl::StrCat("int ", graph.name, "_end(", ArenaParameters(plan), OutputParameters(graph), ")"));
 }
 
 std::string EmitHeader(const Compilation &compilation, const CompileOptions &options) {

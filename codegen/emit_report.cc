@@ -114,7 +114,7 @@ Json AccuracyJson(const AccuracyReached &accuracy, const CompileOptions &options
           {"raisable", accuracy.of}};
 }
 
-Json Raised(const Graph &graph) {
+Json RaisedJson(const Graph &graph) {
   Json list = Json::array();
   for (const RaisedTensor &raised : graph.raised) list.push_back({{"name", raised.name}, {"why", raised.why}});
   return list;
@@ -165,7 +165,7 @@ std::string EmitReport(const ProgramText &program, const Compilation &compilatio
   report["quantization"] = {{"method", graph.integerised ? "as exported" : "ptq_mse"},
                             {"inputs", compilation.calibration_inputs},
                             {"residual", options.residual},
-                            {"raised_to_s16", Raised(graph)}};
+                            {"raised_to_s16", RaisedJson(graph)}};
   if (compilation.accuracy) report["quantization"]["accuracy_drop"] = AccuracyJson(*compilation.accuracy, options);
   report["prefetch"] = Prefetched(compilation);
   const Sections &sections = compilation.sections;

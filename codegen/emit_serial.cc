@@ -11,15 +11,15 @@
 namespace onnx2mcu {
 namespace {
 
-struct OperandText {
+struct WrittenOperands {
   std::string buffers, input = "input", arguments, sends;
   int64_t input_bytes = 0, output_bytes = 0;
 };
 
 // All inputs are one block, as they come; an input of the arena's is received there.
-OperandText WriteOperands(const Compilation &compilation) {
+WrittenOperands WriteOperands(const Compilation &compilation) {
   const Graph &graph = compilation.graph;
-  OperandText text;
+  WrittenOperands text;
   for (size_t i = 0; i < graph.inputs.size(); i++) {
     const Tensor &tensor = graph.tensors[graph.inputs[i]];
     const int64_t at = AlignedTo16(text.input_bytes);
@@ -90,7 +90,7 @@ ArenaText WriteArenas(const Compilation &compilation) {
 
 std::string SerialSource(const Compilation &compilation, const CompileOptions &options) {
   const Graph &graph = compilation.graph;
-  const OperandText operands = WriteOperands(compilation);
+  const WrittenOperands operands = WriteOperands(compilation);
   const ArenaText arenas = WriteArenas(compilation);
   const ProbeText probes = WriteProbes(compilation);
   const std::string upper = UpperCase(graph.name);

@@ -27,7 +27,7 @@ int64_t PowerOfTwoFrom(int64_t bytes) {
 struct Allocator {
   uint64_t base, top;
   bool full = false;
-  Span Take(int64_t bytes) {  // a power of two, aligned to itself; no page of the emulator holds two blocks
+  AddressSpan Take(int64_t bytes) {  // a power of two, aligned to itself; no page of the emulator holds two blocks
     const uint64_t size = static_cast<uint64_t>(std::max(bytes, kPageBytes));
     if (top - base < 2 * size) full = true;
     if (full) return {base, 0};
@@ -111,7 +111,7 @@ absl::Status PlaceRam(const Compilation &compilation, Allocator &memory, Emulato
   if (rest < kStackAllowance) return DoesNotFit(compilation, layout.ram, layout.beside_stack);
   // an eighth of a power of two, so that one region has exactly this bottom
   const int64_t most = std::min(rest, kStackWindow), window = PowerOfTwoFrom(most);
-  const Span block = memory.Take(window);
+  const AddressSpan block = memory.Take(window);
   layout.stack.bytes = most / (window / 8) * (window / 8);
   layout.stack.base = block.end() - static_cast<uint64_t>(layout.stack.bytes);
   return absl::OkStatus();
@@ -121,12 +121,12 @@ absl::Status PlaceRam(const Compilation &compilation, Allocator &memory, Emulato
 void PlaceInputs(const Graph &graph, Allocator &memory, EmulatorLayout &layout) {
   const int64_t inputs = Offsets(graph, graph.inputs, &layout.input_offsets);
   const int64_t eighth = PowerOfTwoFrom(std::max((inputs + 5) / 6, kPageBytes));
-  const Span block = memory.Take(8 * eighth);
+  const AddressSpan block = memory.Take(8 * eighth);
   layout.inputs = {block.base, inputs};
   layout.call = {block.end() - static_cast<uint64_t>(block.bytes / 8), block.bytes / 8};
 }
 
-std::vector<GuardRegisters> GuardPmsav7(int regions, const EmulatorLayout &layout, std::vector<Span> *painted) {
+std::vector<GuardRegisters> GuardPmsav7(int regions, const EmulatorLayout &layout, std::vector<AddressSpan> *painted) {
   std::vector<Pmsav7Region> chosen = {
       RegionAround({{layout.flash.base, layout.flash.bytes + layout.external.bytes}}, Access::kExecute),
       RegionAround({layout.inputs, layout.call}, Access::kExecute), RegionAround({layout.outputs}, Access::kWrite),
@@ -134,7 +134,7 @@ std::vector<GuardRegisters> GuardPmsav7(int regions, const EmulatorLayout &layou
   const int spare = regions - static_cast<int>(chosen.size()), arenas = static_cast<int>(layout.arenas.size());
   for (int i = 0; i < arenas; i++) {
     if (layout.arenas[i].span.bytes == 0) continue;
-    Span exposed;
+    AddressSpan exposed;
     const int share = spare / arenas + (i < spare % arenas ? 1 : 0);
     for (const Pmsav7Region &region : RegionsOver(layout.arenas[i].span, share, &exposed)) chosen.push_back(region);
     if (exposed.bytes > 0) painted->push_back(exposed);
@@ -146,12 +146,12 @@ std::vector<GuardRegisters> GuardPmsav7(int regions, const EmulatorLayout &layou
 
 // One entry, or one pair, for each: either kind has enough.
 std::vector<GuardRegisters> GuardEach(Protection protection, const EmulatorLayout &layout) {
-  const Span flash{layout.flash.base, layout.flash.bytes + layout.external.bytes};
-  std::vector<std::pair<Span, Access>> spans = {{flash, Access::kExecute},
-                                                {layout.call, Access::kExecute},
-                                                {layout.inputs, Access::kRead},
-                                                {layout.outputs, Access::kWrite},
-                                                {layout.stack, Access::kWrite}};
+  const AddressSpan flash{layout.flash.base, layout.flash.bytes + layout.external.bytes};
+  std::vector<std::pair<AddressSpan, Access>> spans = {{flash, Access::kExecute},
+                                                       {layout.call, Access::kExecute},
+                                                       {layout.inputs, Access::kRead},
+                                                       {layout.outputs, Access::kWrite},
+                                                       {layout.stack, Access::kWrite}};
   for (const ArenaSlot &arena : layout.arenas) spans.emplace_back(arena.span, Access::kWrite);
   std::vector<GuardRegisters> guards;
   for (const auto &[span, access] : spans) {
@@ -164,7 +164,7 @@ std::vector<GuardRegisters> GuardEach(Protection protection, const EmulatorLayou
 }
 
 std::vector<GuardRegisters> GuardsOf(const Emulator &machine, const EmulatorLayout &layout,
-                                     std::vector<Span> *painted) {
+                                     std::vector<AddressSpan> *painted) {
   if (machine.protection == Protection::kAbsent) return {};
   if (machine.protection == Protection::kPmsav7) return GuardPmsav7(machine.protection_regions, layout, painted);
   return GuardEach(machine.protection, layout);
@@ -173,12 +173,12 @@ std::vector<GuardRegisters> GuardsOf(const Emulator &machine, const EmulatorLayo
 // Exact, and with every end of what may be written moved to the next page; what that adds is painted.
 void Guard(const Emulator &machine, EmulatorLayout &layout) {
   EmulatorLayout rounded = layout;
-  const auto paint = [&](const Span &exact, const Span &more) {
+  const auto paint = [&](const AddressSpan &exact, const AddressSpan &more) {
     if (more.bytes > exact.bytes) layout.painted.push_back({exact.end(), more.bytes - exact.bytes});
   };
-  std::vector<Span *> spans = {&rounded.inputs, &rounded.outputs};
+  std::vector<AddressSpan *> spans = {&rounded.inputs, &rounded.outputs};
   for (ArenaSlot &arena : rounded.arenas) spans.push_back(&arena.span);
-  for (Span *span : spans) span->bytes = RoundUp(span->bytes, kPageBytes);
+  for (AddressSpan *span : spans) span->bytes = RoundUp(span->bytes, kPageBytes);
   paint(layout.outputs, rounded.outputs);
   for (size_t i = 0; i < layout.arenas.size(); i++) paint(layout.arenas[i].span, rounded.arenas[i].span);
   layout.guards = GuardsOf(machine, layout, &layout.painted);

@@ -24,24 +24,25 @@ struct ArenaGap {
 // An arena and its region. The region's address is the emulated machine's.
 struct ArenaSlot {
   Region region;
-  Span span;  // `bytes`, rounded up to kGuardGrain
+  AddressSpan span;  // `bytes`, rounded up to kGuardGrain
   int64_t bytes = 0;
   std::vector<ArenaGap> unused;  // painted and checked as well
 };
 
 struct EmulatorLayout {
-  Region flash, external;    // the board's; external.bytes 0: none
-  Region ram;                // the first region: what the stack is in, and mostly an arena
-  Span harness;              // data and stack of the harness
-  Span call;                 // the harness's code that calls the network, the only one of it that may run then
-  Span inputs, outputs;      // read by the network; written
-  Span stack;                // .data, .bss and stack
-  int64_t beside_stack = 0;  // bytes of the arena in the first region
+  Region flash, external;       // the board's; external.bytes 0: none
+  Region ram;                   // the first region: what the stack is in, and mostly an arena
+  AddressSpan harness;          // data and stack of the harness
+  AddressSpan call;             // the harness's code that calls the network, the only one of it that may run then
+  AddressSpan inputs, outputs;  // read by the network; written
+  AddressSpan stack;            // .data, .bss and stack
+  int64_t beside_stack = 0;     // bytes of the arena in the first region
   std::vector<ArenaSlot> arenas;
   std::vector<int64_t> input_offsets, output_offsets;
   std::vector<GuardRegisters> guards;       // empty: the core has no memory protection
   std::vector<GuardRegisters> page_guards;  // as many, rounded up to pages of the emulator
-  std::vector<Span> painted;  // writable in either case, but not the network's: what was painted there is checked
+  std::vector<AddressSpan>
+      painted;  // writable in either case, but not the network's: what was painted there is checked
 };
 
 // ResourceExhausted where the arena leaves too little RAM for a stack, or inputs exceed the machine's memory.

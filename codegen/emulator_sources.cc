@@ -13,7 +13,7 @@
 namespace onnx2mcu {
 namespace {
 
-std::string HexNumber(uint64_t value) { return absl::StrCat("0x", absl::Hex(value), "u"); }
+std::string HexLiteral(uint64_t value) { return absl::StrCat("0x", absl::Hex(value), "u"); }
 
 std::string Array(const std::string &type, const std::string &name, const std::string &elements) {
   return absl::StrCat("static const ", type, " ", name, "[] = {", elements, "};\n");
@@ -37,14 +37,14 @@ std::string Operands(const Graph &graph, const std::vector<TensorId> &tensors, c
 std::string Table(const std::string &name, const std::vector<GuardRegisters> &guards) {
   std::string rows;
   for (const auto &[base, attributes] : guards)
-    absl::StrAppend(&rows, "{", HexNumber(base), ", ", HexNumber(attributes), "}, ");
+    absl::StrAppend(&rows, "{", HexLiteral(base), ", ", HexLiteral(attributes), "}, ");
   return absl::StrCat("static const uint32_t ", name, "[16][2] = {", rows.empty() ? "{0, 0}" : rows, "};\n");
 }
 
 std::string Guards(const EmulatorLayout &layout) {
   std::string painted;
-  for (const Span &span : layout.painted)
-    absl::StrAppend(&painted, "{(void *)", HexNumber(span.base), ", ", span.bytes, "}, ");
+  for (const AddressSpan &span : layout.painted)
+    absl::StrAppend(&painted, "{(void *)", HexLiteral(span.base), ", ", span.bytes, "}, ");
   return Array("harness_block", "painted", painted + "{0, 0}") + Table("guards", layout.guards) +
          Table("page_guards", layout.page_guards);
 }

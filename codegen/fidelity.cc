@@ -9,7 +9,7 @@
 namespace onnx2mcu {
 namespace {
 
-constexpr int64_t kInputs = 64;
+constexpr int64_t kMostInputs = 64;
 
 Accuracy Compare(const EngineRun &reference, const EngineRun &run) {
   Accuracy accuracy;
@@ -31,7 +31,7 @@ absl::StatusOr<std::optional<RoundingChange>> MeasureRounding(const Compilation 
   if (options.calibrate.empty()) return std::nullopt;
   O2M_ASSIGN_OR_RETURN(const Preprocessing preprocessing, PreprocessingOf(exact.graph, options.pixels));
   O2M_ASSIGN_OR_RETURN(const std::vector<InputSet> sets,
-                       ReadAllInputs(options.calibrate, exact.graph, preprocessing, kInputs));
+                       ReadAllInputs(options.calibrate, exact.graph, preprocessing, kMostInputs));
   O2M_ASSIGN_OR_RETURN(const EngineRun real, RunFloat(exact.graph, sets, sets[0].count));
   const EngineRun as_written = RunInteger(exact, sets, sets[0].count),
                   otherwise = RunInteger(numeric, sets, sets[0].count);

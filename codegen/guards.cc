@@ -11,7 +11,7 @@ uint64_t Bytes(int log2_bytes) { return uint64_t{1} << log2_bytes; }
 uint64_t AlignDown(uint64_t address, uint64_t alignment) { return address / alignment * alignment; }
 
 // Of the eight parts of [base, base + 2^log2_bytes), those that `span` touches.
-uint8_t EighthsOf(const Span &span, uint64_t base, int log2_bytes) {
+uint8_t EighthsOf(const AddressSpan &span, uint64_t base, int log2_bytes) {
   uint8_t eighths = 0;
   for (int i = 0; i < 8; i++) {
     const uint64_t part = base + i * Bytes(log2_bytes - 3);
@@ -22,7 +22,7 @@ uint8_t EighthsOf(const Span &span, uint64_t base, int log2_bytes) {
 
 // The block with subregions that starts where `span` does, or a 256-byte one around it. No block is smaller: eight
 // subregions of 32 bytes make any multiple of that.
-int BlockOver(const Span &span) {
+int BlockOver(const AddressSpan &span) {
   int log2_bytes = kLeastWithSubregions;
   while (AlignDown(span.base, Bytes(log2_bytes)) + Bytes(log2_bytes) < span.end()) log2_bytes++;
   return log2_bytes;
@@ -38,26 +38,26 @@ Pmsav7Region GuardAt(uint64_t end) {
 
 }  // namespace
 
-Pmsav7Region RegionAround(const std::vector<Span> &spans, Access access) {
-  Span all = spans[0];
-  for (const Span &span : spans) {
+Pmsav7Region RegionAround(const std::vector<AddressSpan> &spans, Access access) {
+  AddressSpan all = spans[0];
+  for (const AddressSpan &span : spans) {
     const uint64_t end = std::max(all.end(), span.end());
     all.base = std::min(all.base, span.base);
     all.bytes = static_cast<int64_t>(end - all.base);
   }
   Pmsav7Region region{0, BlockOver(all), 0, access};
   region.base = AlignDown(all.base, Bytes(region.log2_bytes));
-  for (const Span &span : spans) region.eighths |= EighthsOf(span, region.base, region.log2_bytes);
+  for (const AddressSpan &span : spans) region.eighths |= EighthsOf(span, region.base, region.log2_bytes);
   return region;
 }
 
-std::vector<Pmsav7Region> RegionsOver(const Span &span, int count, Span *exposed) {
+std::vector<Pmsav7Region> RegionsOver(const AddressSpan &span, int count, AddressSpan *exposed) {
   std::vector<Pmsav7Region> regions;
-  Span rest = span;
+  AddressSpan rest = span;
   while (rest.bytes > 0 && static_cast<int>(regions.size()) < count) {
     const int log2_bytes = BlockOver(rest);
     const uint64_t grain = Bytes(log2_bytes - 3), base = AlignDown(rest.base, Bytes(log2_bytes));
-    const Span whole{rest.base, rest.bytes / static_cast<int64_t>(grain) * static_cast<int64_t>(grain)};
+    const AddressSpan whole{rest.base, rest.bytes / static_cast<int64_t>(grain) * static_cast<int64_t>(grain)};
     regions.push_back({base, log2_bytes, EighthsOf(whole, base, log2_bytes), Access::kWrite});
     rest = {whole.end(), rest.bytes - whole.bytes};
   }
@@ -90,7 +90,7 @@ GuardRegisters Pmsav7Registers(const Pmsav7Region &region) {
 }
 
 // RBAR: address, AP 2:1 (01: write, 11: read only, privileged or not), XN 0. RLAR: last 32 bytes, attributes 0, EN 0.
-GuardRegisters Pmsav8Registers(const Span &span, Access access) {
+GuardRegisters Pmsav8Registers(const AddressSpan &span, Access access) {
   const auto grain = static_cast<uint64_t>(kGuardGrain);
   const uint64_t base = AlignDown(span.base, grain), last = AlignDown(span.end() - 1, grain);
   const uint32_t permission = access == Access::kWrite ? 1 : 3;
@@ -99,7 +99,7 @@ GuardRegisters Pmsav8Registers(const Span &span, Access access) {
 }
 
 // pmpcfg: R 0, W 1, X 2, A 4:3 (0: off, an address alone; 1: top of range, from the entry before).
-std::vector<GuardRegisters> PmpRegisters(const Span &span, Access access) {
+std::vector<GuardRegisters> PmpRegisters(const AddressSpan &span, Access access) {
   const uint32_t permission = access == Access::kWrite ? 3 : access == Access::kExecute ? 5 : 1;
   return {{static_cast<uint32_t>(span.base / 4), 0},
           {static_cast<uint32_t>((span.end() + 3) / 4), permission | 1u << 3}};

@@ -12,7 +12,7 @@
 
 namespace onnx2mcu {
 
-struct Span {
+struct AddressSpan {
   uint64_t base = 0;
   int64_t bytes = 0;
   uint64_t end() const { return base + static_cast<uint64_t>(bytes); }
@@ -30,19 +30,19 @@ struct Pmsav7Region {
 };
 
 // The least region that holds all spans, with the subregions that any of them touches.
-Pmsav7Region RegionAround(const std::vector<Span> &spans, Access access);
+Pmsav7Region RegionAround(const std::vector<AddressSpan> &spans, Access access);
 
 // At most `count` regions that let exactly `span` be written; its base is a multiple of the power of two above its
 // bytes, its bytes a multiple of kGuardGrain. Where `count` is too small for that, the last region is a guard of 32
 // bytes or more directly behind the span, and `exposed` is what can be touched behind that guard; else 0 bytes. One
 // region is none to spare for a guard: what its last subregion adds is exposed.
-std::vector<Pmsav7Region> RegionsOver(const Span &span, int count, Span *exposed);
+std::vector<Pmsav7Region> RegionsOver(const AddressSpan &span, int count, AddressSpan *exposed);
 
 // RBAR and RASR, or RBAR and RLAR.
 using GuardRegisters = std::pair<uint32_t, uint32_t>;
 GuardRegisters Pmsav7Registers(const Pmsav7Region &region);
-GuardRegisters Pmsav8Registers(const Span &span, Access access);
+GuardRegisters Pmsav8Registers(const AddressSpan &span, Access access);
 // pmpaddr and pmpcfg of two entries: where the range starts, then where it ends and what it allows.
-std::vector<GuardRegisters> PmpRegisters(const Span &span, Access access);
+std::vector<GuardRegisters> PmpRegisters(const AddressSpan &span, Access access);
 
 }  // namespace onnx2mcu

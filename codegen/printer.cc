@@ -82,6 +82,12 @@ std::string Statement(const std::string &text, size_t indent) {
   return result + line + "\n";
 }
 
+std::string StatementWithoutEnd(const std::string &text) {
+  std::string lines = Statement(text, 0);
+  lines.pop_back();
+  return lines;
+}
+
 std::string Comment(const std::string &text, size_t indent) {
   std::istringstream lines(text);
   std::string line, result;

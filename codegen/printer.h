@@ -14,6 +14,7 @@ std::string Fill(const std::string &pattern, const std::vector<std::pair<std::st
 // One C statement at `indent` spaces, broken at the commas of its outermost argument list where it exceeds the line,
 // as clang-format's Google style does. Lines that are statements of several lines already only get the indent.
 std::string Statement(const std::string &text, size_t indent);
+std::string StatementWithoutEnd(const std::string &text);  // not indented; without the last line's end
 
 // "// " before every line; lines that exceed the width are cut short with "..".
 std::string Comment(const std::string &text, size_t indent = 0);

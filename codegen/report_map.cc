@@ -11,14 +11,14 @@
 namespace onnx2mcu {
 namespace {
 
-constexpr double kWidth = 1120, kLeft = 62, kRight = 12;  // of a drawing; pixels
-constexpr double kLetter = 6.3, kLine = 12;               // of a label
-constexpr double kSmallLetter = 4.6, kSmallLine = 7.5;    // of a label in a flat box
+constexpr double kMapWidth = 1120, kMapLeft = 62, kMapRight = 12;  // of a drawing; pixels
+constexpr double kLetter = 6.3, kLine = 12;                        // of a label
+constexpr double kSmallLetter = 4.6, kSmallLine = 7.5;             // of a label in a flat box
 constexpr double kTickApart = 34;
 constexpr double kNarrowest = 26, kWidest = 96;  // columns of a segment's map
 
 // The least of 1, 2 and 5 times a power of ten whose ticks are far enough apart.
-int64_t TickStep(const Frame &frame) {
+int64_t TickStep(const ChartFrame &frame) {
   const double least = static_cast<double>(frame.bytes) * kTickApart / frame.height;
   for (int64_t power = 1;; power *= 10)
     for (const int64_t factor : {1, 2, 5})
@@ -34,11 +34,11 @@ std::string TickText(int64_t bytes) {
 struct Box {
   double x = 0, y = 0, width = 0, height = 0;
 };
-Box BoxOf(const Frame &frame, int32_t first, int32_t last, int64_t low, int64_t high) {
+Box BoxOf(const ChartFrame &frame, int32_t first, int32_t last, int64_t low, int64_t high) {
   const double x = frame.X(std::max(first, frame.begin)), end = frame.X(std::min(last, frame.end - 1) + 1);
   return {x, frame.Y(high), end - x, frame.Y(low) - frame.Y(high)};
 }
-bool Within(const ReportBuffer &b, const Frame &frame) { return b.last >= frame.begin && b.first < frame.end; }
+bool Within(const ReportBuffer &b, const ChartFrame &frame) { return b.last >= frame.begin && b.first < frame.end; }
 
 std::string Description(const ReportBuffer &b) {
   const std::string stages = b.first_stage == b.last_stage
@@ -54,7 +54,7 @@ std::string Text(const char *kind, double x, double y, bool upright, const std::
 }
 
 // The label in the part of the box where the buffer is alone: along it, upright, small, or not at all.
-std::string Label(const ReportBuffer &b, const Frame &frame) {
+std::string Label(const ReportBuffer &b, const ChartFrame &frame) {
   const bool cut = b.alone_last < frame.begin || b.alone_first >= frame.end;
   const Box box = cut ? BoxOf(frame, b.first, b.last, b.offset, b.offset + b.bytes)
                       : BoxOf(frame, b.alone_first, b.alone_last, b.offset, b.offset + b.bytes);
@@ -73,7 +73,7 @@ std::string Label(const ReportBuffer &b, const Frame &frame) {
 }
 
 // Where rows of one buffer replace rows of another.
-std::string Hatching(const ReportModel &model, const Frame &frame) {
+std::string Hatching(const ReportModel &model, const ChartFrame &frame) {
   std::string svg;
   for (const auto &[x, y] : model.overwrites) {
     const ReportBuffer &a = model.buffers[x], &b = model.buffers[y];
@@ -88,7 +88,7 @@ std::string Hatching(const ReportModel &model, const Frame &frame) {
 }
 
 // Loops and calls under a segment's map.
-std::string CallNames(const ReportModel &model, const Frame &frame, double bottom) {
+std::string CallNames(const ReportModel &model, const ChartFrame &frame, double bottom) {
   std::string svg;
   for (int32_t t = frame.begin; t < frame.end; t++) {
     const ReportCall &call = model.calls[static_cast<size_t>(t)];
@@ -113,7 +113,7 @@ std::string CallNames(const ReportModel &model, const Frame &frame, double botto
 }
 
 // Names of the segments above the overview, and lines between them.
-std::string SegmentBands(const ReportModel &model, const Frame &frame, double bottom) {
+std::string SegmentBands(const ReportModel &model, const ChartFrame &frame, double bottom) {
   std::string svg;
   for (const ReportSegment &segment : model.segments) {
     const double x = frame.X(segment.begin), width = frame.X(segment.end) - x;
@@ -125,7 +125,7 @@ std::string SegmentBands(const ReportModel &model, const Frame &frame, double bo
   return svg;
 }
 
-std::string Level(const Frame &frame, int64_t bytes, const std::string &name, bool above) {
+std::string Level(const ChartFrame &frame, int64_t bytes, const std::string &name, bool above) {
   const double right = frame.left + frame.width, y = frame.Y(bytes);
   return absl::StrFormat(
       "<path class=\"level %s\" d=\"M%.1f %.1fH%.1f\"/>\n<text class=\"level\" x=\"%.1f\" y=\"%.1f\">%s %s</text>\n",
@@ -133,7 +133,7 @@ std::string Level(const Frame &frame, int64_t bytes, const std::string &name, bo
 }
 
 // Where one region of RAM ends and the next begins.
-std::string RegionLines(const ReportModel &model, const Frame &frame) {
+std::string RegionLines(const ReportModel &model, const ChartFrame &frame) {
   std::string svg;
   for (size_t i = 1; i < model.regions.size(); i++)
     absl::StrAppend(&svg, Level(frame, model.regions[i].first, model.regions[i].second + " above", true));
@@ -141,7 +141,7 @@ std::string RegionLines(const ReportModel &model, const Frame &frame) {
 }
 
 // Live bytes call by call: a staircase.
-std::string LiveCurve(const ReportModel &model, const Frame &frame) {
+std::string LiveCurve(const ReportModel &model, const ChartFrame &frame) {
   std::string d = absl::StrFormat("M%.1f %.1f", frame.left, frame.Y(0));
   for (int32_t t = frame.begin; t < frame.end; t++)
     absl::StrAppendFormat(&d, "V%.1fH%.1f", frame.Y(model.calls[static_cast<size_t>(t)].live_bytes), frame.X(t + 1));
@@ -202,7 +202,7 @@ std::string Short(int64_t count) {
   return absl::StrCat(count);
 }
 
-std::string BytesAxis(const Frame &frame) {
+std::string BytesAxis(const ChartFrame &frame) {
   std::string svg;
   const int64_t step = TickStep(frame);
   for (int64_t at = 0; at <= frame.bytes; at += step) {
@@ -213,7 +213,7 @@ std::string BytesAxis(const Frame &frame) {
   return svg;
 }
 
-std::string BufferRects(const ReportModel &model, const Frame &frame) {
+std::string BufferRects(const ReportModel &model, const ChartFrame &frame) {
   std::string svg, labels;
   for (size_t i = 0; i < model.buffers.size(); i++) {
     const ReportBuffer &b = model.buffers[i];
@@ -230,14 +230,15 @@ std::string BufferRects(const ReportModel &model, const Frame &frame) {
 
 std::string OverviewSvg(const ReportModel &model) {
   const auto count = static_cast<int32_t>(model.calls.size());
-  const Frame map{kLeft, 26, kWidth - kLeft - kRight, 360, 0, count, std::max<int64_t>(model.arena_bytes, 1)};
-  Frame curve = map;
+  const ChartFrame map{kMapLeft, 26,    kMapWidth - kMapLeft - kMapRight,       360,
+                       0,        count, std::max<int64_t>(model.arena_bytes, 1)};
+  ChartFrame curve = map;
   curve.top = map.top + map.height + 24, curve.height = 130, curve.bytes = CurveTop(model);
   const double bottom = curve.top + curve.height;
   return absl::StrCat(
       absl::StrFormat("<svg id=\"map\" viewBox=\"0 0 %.0f %.0f\" role=\"img\" aria-label=\"memory map and live bytes\" "
                       "data-left=\"%.1f\" data-width=\"%.1f\" data-calls=\"%d\">\n",
-                      kWidth, bottom + 26, map.left, map.width, count),
+                      kMapWidth, bottom + 26, map.left, map.width, count),
       "<defs><pattern id=\"hatch\" width=\"6\" height=\"6\" patternUnits=\"userSpaceOnUse\" "
       "patternTransform=\"rotate(45)\"><path class=\"hatch\" d=\"M0 0V6\"/></pattern></defs>\n",
       BytesAxis(map), BufferRects(model, map), RegionLines(model, map), BytesAxis(curve), LiveCurve(model, curve),
@@ -252,14 +253,14 @@ std::string OverviewSvg(const ReportModel &model) {
 
 std::string SegmentSvg(const ReportModel &model, const ReportSegment &segment) {
   const double columns = segment.end - segment.begin;
-  const double column = std::clamp((kWidth - kLeft - kRight) / columns, kNarrowest, kWidest);
-  const Frame map{
-      kLeft, 10, column * columns, 330, segment.begin, segment.end, std::max<int64_t>(model.arena_bytes, 1)};
+  const double column = std::clamp((kMapWidth - kMapLeft - kMapRight) / columns, kNarrowest, kWidest);
+  const ChartFrame map{
+      kMapLeft, 10, column * columns, 330, segment.begin, segment.end, std::max<int64_t>(model.arena_bytes, 1)};
   size_t longest = 0;
   for (int32_t t = segment.begin; t < segment.end; t++)
     longest = std::max(longest, model.calls[static_cast<size_t>(t)].label.size());
   const double bottom = map.top + map.height + 16 + kLetter * static_cast<double>(longest);
-  const double width = map.left + map.width + kRight;
+  const double width = map.left + map.width + kMapRight;
   return absl::StrCat(absl::StrFormat("<svg class=\"detail\" width=\"%.0f\" viewBox=\"0 0 %.0f %.0f\" role=\"img\" "
                                       "aria-label=\"memory map of %s\">\n",
                                       width, width, bottom + 26, HtmlText(segment.name)),

@@ -13,7 +13,7 @@ std::string Kilobytes(int64_t bytes);               // "97.1 kB", 1 kB = 1000 B;
 std::string Short(int64_t count);                   // "1.26 G", "83.4 M", "5.1 k"
 
 // Times [begin, end) from left to right, bytes [0, bytes] from bottom to top, in pixels.
-struct Frame {
+struct ChartFrame {
   double left = 0, top = 0, width = 0, height = 0;
   int32_t begin = 0, end = 0;
   int64_t bytes = 0;
@@ -29,7 +29,7 @@ std::string SegmentSvg(const ReportModel &model, const ReportSegment &segment);
 std::string FrontierSvg(const ReportModel &model);
 
 // Shared by the drawings: lines and labels of the bytes axis; the buffers alive within the frame's times.
-std::string BytesAxis(const Frame &frame);
-std::string BufferRects(const ReportModel &model, const Frame &frame);
+std::string BytesAxis(const ChartFrame &frame);
+std::string BufferRects(const ReportModel &model, const ChartFrame &frame);
 
 }  // namespace onnx2mcu

@@ -57,7 +57,7 @@ struct Declaration {
   }
 };
 
-std::string Rewrite(const std::string &attribute, const std::string &source, bool in_macro);
+std::string WithAttribute(const std::string &attribute, const std::string &source, bool in_macro);
 
 // The body of a macro may define functions.
 std::string RewriteDirective(const std::string &attribute, const std::string &line) {
@@ -65,10 +65,10 @@ std::string RewriteDirective(const std::string &attribute, const std::string &li
   const size_t name = line.find_first_of("( \n", sizeof("#define ") - 1);
   const size_t body = name != std::string::npos && line[name] == '(' ? line.find(')', name) : name;
   if (body == std::string::npos) return line;
-  return line.substr(0, body + 1) + Rewrite(attribute, line.substr(body + 1), true);
+  return line.substr(0, body + 1) + WithAttribute(attribute, line.substr(body + 1), true);
 }
 
-std::string Rewrite(const std::string &attribute, const std::string &source, bool in_macro) {
+std::string WithAttribute(const std::string &attribute, const std::string &source, bool in_macro) {
   std::string result;
   Declaration declaration;
   size_t written = 0;
@@ -120,7 +120,7 @@ std::string SectionAttribute(const std::string &name) {
 }
 
 std::string WithCodeIn(const std::string &section, const std::string &source) {
-  return section.empty() ? source : Rewrite(SectionAttribute(section), source, false);
+  return section.empty() ? source : WithAttribute(SectionAttribute(section), source, false);
 }
 
 }  // namespace onnx2mcu

@@ -12,21 +12,21 @@
 namespace onnx2mcu {
 namespace {
 
-constexpr double kTimeoutSeconds = 3600;
+constexpr double kSizeTimeoutSeconds = 3600;
 
 std::string Stem(const std::string &file) { return file.substr(0, file.size() - 2); }
 
 // One call of the target's compiler, on `what`.
 absl::Status RunCompiler(const Compilation &c, const std::string &folder, const std::string &what,
                          const std::vector<std::string> &arguments) {
-  Process process{{c.target.compiler}, folder, kTimeoutSeconds};
+  Process process{{c.target.compiler}, folder, kSizeTimeoutSeconds};
   process.arguments.insert(process.arguments.end(), c.target.flags.begin(), c.target.flags.end());
   process.arguments.insert(process.arguments.end(), arguments.begin(), arguments.end());
   O2M_ASSIGN_OR_RETURN(const ProcessResult result, RunProcess(process));
   if (result.exit_code == 0) return absl::OkStatus();
   if (result.timed_out)
     return absl::InternalError(
-        absl::StrCat(what, ": ", c.target.compiler, " still runs after ", kTimeoutSeconds, " s"));
+        absl::StrCat(what, ": ", c.target.compiler, " still runs after ", kSizeTimeoutSeconds, " s"));
   return absl::InternalError(
       absl::StrCat(what, ": the generated C does not compile for ", c.target.id, ": ", result.output.substr(0, 400)));
 }

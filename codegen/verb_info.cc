@@ -51,7 +51,7 @@ Json RegionsJson(const std::vector<Region> &regions) {
   return json;
 }
 
-std::string RegionsText(const std::vector<Region> &regions) {
+std::string NamedRegionsText(const std::vector<Region> &regions) {
   std::string text;
   for (const Region &region : regions)
     absl::StrAppend(&text, text.empty() ? "" : " + ", region.name, " ", region.bytes / 1024, " KiB");
@@ -116,8 +116,8 @@ absl::Status TargetsVerb(const CommandLine &command) {
                               {"clock_hz", board.clock_hz}});
     if (!command.json)
       std::printf("  %-12s %-12s %4lld MHz  %-32s  RAM %s  (%s)\n", board.id.c_str(), board.target.c_str(),
-                  static_cast<long long>(board.clock_hz / 1000000), RegionsText(board.flash).c_str(),
-                  RegionsText(board.ram).c_str(), board.description.c_str());
+                  static_cast<long long>(board.clock_hz / 1000000), NamedRegionsText(board.flash).c_str(),
+                  NamedRegionsText(board.ram).c_str(), board.description.c_str());
   }
   if (command.json) std::printf("%s\n", json.dump(2).c_str());
   return absl::OkStatus();

@@ -115,7 +115,7 @@ bool RightAttributes(const FloatNode &node) {
   return std::abs(AttrFloat(node, "alpha", 0.2f) - 1.0f / 6) < 1e-6f && AttrFloat(node, "beta", 0.5f) == 0.5f;
 }
 
-bool WrittenOut(Rewriter &r, NodeId id) {
+bool WrittenOutActivation(Rewriter &r, NodeId id) {
   static const std::vector<Spelling> spellings = Spellings();
   for (const Spelling &s : spellings) {
     if (!r.Is(id, s.op_type) || !RightAttributes(r.node(id)) || r.node(id).inputs.size() != 1) continue;
@@ -150,6 +150,6 @@ bool Mish(Rewriter &r, NodeId id) {
 
 }  // namespace
 
-std::vector<Rewrite> ActivationRewrites() { return {{"written out", WrittenOut}, {"mish", Mish}}; }
+std::vector<Rewrite> ActivationRewrites() { return {{"written out", WrittenOutActivation}, {"mish", Mish}}; }
 
 }  // namespace onnx2mcu

@@ -5,10 +5,6 @@
 namespace onnx2mcu {
 namespace {
 
-constexpr char kMs[] = "com.microsoft";
-
-bool Has(const FloatNode &node, size_t i) { return i < node.inputs.size() && node.inputs[i] != kNone; }
-
 // activation(Conv(X, W, B) + Z)
 bool FusedConv(Rewriter &r, NodeId id) {
   if (!r.Is(id, "FusedConv", kMs)) return false;
@@ -70,7 +66,7 @@ TensorId Rotated(Rewriter &r, NodeId id, TensorId x, TensorId cos, TensorId sin,
   return parts.size() == 1 ? parts[0] : r.Emit(id, "Concat", parts, {{"axis", int64_t{3}}});
 }
 
-bool Rotary(Rewriter &r, NodeId id) {
+bool RotaryEmbedding(Rewriter &r, NodeId id) {
   const bool ms = r.Is(id, "RotaryEmbedding", kMs);
   if (!ms && !r.Is(id, "RotaryEmbedding")) return false;
   const FloatNode node = r.node(id);
@@ -95,6 +91,8 @@ bool Rotary(Rewriter &r, NodeId id) {
 
 }  // namespace
 
-std::vector<Rewrite> ContribRewrites() { return {{"fused convolution", FusedConv}, {"rotary embedding", Rotary}}; }
+std::vector<Rewrite> ContribRewrites() {
+  return {{"fused convolution", FusedConv}, {"rotary embedding", RotaryEmbedding}};
+}
 
 }  // namespace onnx2mcu

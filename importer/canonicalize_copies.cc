@@ -202,7 +202,7 @@ std::optional<Dims> PadAmounts(const Rewriter &r, const FloatNode &node) {
 }
 
 // Padding of all axes by a constant operand, as opset 11 has it.
-bool ExplicitPads(Rewriter &r, NodeId id) {
+bool PadsAsOperand(Rewriter &r, NodeId id) {
   const FloatNode &node = r.node(id);
   if (!r.Is(id, "Pad") || (node.inputs.size() < 4 && !node.attrs.count("pads"))) return false;
   const std::optional<Dims> amounts = PadAmounts(r, node);
@@ -250,7 +250,7 @@ bool PadToConcat(Rewriter &r, NodeId id) {
 
 std::vector<Rewrite> CopyRewrites() {
   return {{"blocks to transpose", BlocksToTranspose},
-          {"explicit pads", ExplicitPads},
+          {"explicit pads", PadsAsOperand},
           {"gather indices", GatherIndices},
           {"copy to gather", CopyToGather}};
 }

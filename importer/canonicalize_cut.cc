@@ -10,15 +10,15 @@
 namespace onnx2mcu {
 namespace {
 
-struct Columns {
+struct ColumnRange {
   int64_t start = 0, end = 0;
-  bool operator<(const Columns &o) const { return start != o.start ? start < o.start : end < o.end; }
+  bool operator<(const ColumnRange &o) const { return start != o.start ? start < o.start : end < o.end; }
 };
 
 // A Slice in normal form with step 1: its axis and window.
 struct Cut {
   int64_t axis = kNone;
-  Columns columns;
+  ColumnRange columns;
 };
 
 Cut CutOf(Rewriter &r, NodeId id) {
@@ -46,8 +46,8 @@ std::string RoleOf(Rewriter &r, NodeId slice) {
 }
 
 // The windows that `y` is read in; empty unless all its readers are Slices of `axis` that do not overlap.
-std::set<Columns> WindowsOf(Rewriter &r, TensorId y, int64_t axis) {
-  std::set<Columns> windows;
+std::set<ColumnRange> WindowsOf(Rewriter &r, TensorId y, int64_t axis) {
+  std::set<ColumnRange> windows;
   if (r.IsOutput(y)) return {};
   for (NodeId reader : r.Readers(y)) {
     const Cut cut = CutOf(r, reader);
@@ -55,7 +55,7 @@ std::set<Columns> WindowsOf(Rewriter &r, TensorId y, int64_t axis) {
     windows.insert(cut.columns);
   }
   int64_t end = 0;
-  for (const Columns &w : windows) {
+  for (const ColumnRange &w : windows) {
     if (w.start < end) return {};
     end = w.end;
   }
@@ -74,11 +74,11 @@ bool CutLinear(Rewriter &r, NodeId id) {
   const TensorId y = r.node(id).outputs[0];
   const Linear linear = LinearOf(r, y);
   if (linear.matmul == kNone) return false;
-  const std::set<Columns> windows = WindowsOf(r, y, r.Rank(y) - 1);
+  const std::set<ColumnRange> windows = WindowsOf(r, y, r.Rank(y) - 1);
   if (windows.empty() || SameRoles(r, y)) return false;
   const std::vector<NodeId> readers = r.Readers(y);
   for (NodeId reader : readers) {
-    const Columns c = CutOf(r, reader).columns;
+    const ColumnRange c = CutOf(r, reader).columns;
     TensorId part =
         r.Emit(linear.matmul, "MatMul", {linear.x, r.Slice(linear.matmul, linear.weight, 1, c.start, c.end)});
     if (linear.bias != kNone)
@@ -90,9 +90,9 @@ bool CutLinear(Rewriter &r, NodeId id) {
 }
 
 // The largest width that all windows of an axis are multiples of.
-int64_t WidthOf(const std::set<Columns> &windows, int64_t size) {
+int64_t WidthOf(const std::set<ColumnRange> &windows, int64_t size) {
   int64_t width = size;
-  for (const Columns &w : windows) width = std::gcd(width, std::gcd(w.start, w.end));
+  for (const ColumnRange &w : windows) width = std::gcd(width, std::gcd(w.start, w.end));
   return width;
 }
 
@@ -138,7 +138,7 @@ bool OrderColumns(Rewriter &r, NodeId id) {
   const int64_t axis = CutOf(r, r.Readers(node.outputs[0])[0]).axis - static_cast<int64_t>(first);
   if (axis <= 0 || ElementCount(order.dims) != r.LastDim(linear.y)) return false;
   if (ElementCount(Dims(order.dims.begin(), order.dims.begin() + axis)) == 1) return false;
-  const std::set<Columns> windows = WindowsOf(r, node.outputs[0], axis + static_cast<int64_t>(first));
+  const std::set<ColumnRange> windows = WindowsOf(r, node.outputs[0], axis + static_cast<int64_t>(first));
   if (windows.empty()) return false;
   const int64_t width = WidthOf(windows, order.dims[axis]);
   order.dims[axis] /= width;

@@ -13,10 +13,6 @@
 namespace onnx2mcu {
 namespace {
 
-constexpr char kMs[] = "com.microsoft";
-
-bool Has(const FloatNode &node, size_t i) { return i < node.inputs.size() && node.inputs[i] != kNone; }
-
 bool OnlyFirstOutput(const Rewriter &r, const FloatNode &node) {
   for (size_t i = 1; i < node.outputs.size(); i++)
     if (node.outputs[i] != kNone && !r.Unread(node.outputs[i])) return false;
@@ -181,16 +177,16 @@ bool MultiHeadAttention(Rewriter &r, NodeId id) {
 
 // ---- Einsum of two operands ----
 
-struct Equation {
+struct AttentionEquation {
   std::string a, b, out;
 };
 
-std::optional<Equation> ParseEquation(std::string text) {
+std::optional<AttentionEquation> ParseEquation(std::string text) {
   text.erase(std::remove(text.begin(), text.end(), ' '), text.end());
   const size_t comma = text.find(','), arrow = text.find("->");
   if (comma == std::string::npos || arrow == std::string::npos || text.find('.') != std::string::npos)
     return std::nullopt;
-  Equation e{text.substr(0, comma), text.substr(comma + 1, arrow - comma - 1), text.substr(arrow + 2)};
+  AttentionEquation e{text.substr(0, comma), text.substr(comma + 1, arrow - comma - 1), text.substr(arrow + 2)};
   if (e.b.find(',') != std::string::npos) return std::nullopt;
   for (const std::string *labels : {&e.a, &e.b, &e.out})
     if (std::set<char>(labels->begin(), labels->end()).size() != labels->size()) return std::nullopt;

@@ -176,7 +176,7 @@ bool NormalForm(Rewriter &r, NodeId id) {
 }
 
 // A row longer than any kernel takes is normalised in parts: mean, square, mean, quotient.
-bool WrittenOut(Rewriter &r, NodeId id) {
+bool WrittenOutNorm(Rewriter &r, NodeId id) {
   const FloatNode &node = r.node(id);
   const bool layer = r.Is(id, "LayerNormalization");
   if ((!layer && !r.Is(id, "RMSNormalization")) || r.LastDim(node.inputs[0]) <= kMostFeatures) return false;
@@ -242,9 +242,9 @@ bool ScalarBefore(Rewriter &r, NodeId id) {
 }  // namespace
 
 std::vector<Rewrite> NormRewrites() {
-  return {{"hand-written norm", HandWritten}, {"factor first", FactorFirst},   {"centred rms", CentredRms},
-          {"norm normal form", NormalForm},   {"absorb affine", AbsorbAffine}, {"scalar before norm", ScalarBefore},
-          {"written out norm", WrittenOut}};
+  return {{"hand-written norm", HandWritten},  {"factor first", FactorFirst},   {"centred rms", CentredRms},
+          {"norm normal form", NormalForm},    {"absorb affine", AbsorbAffine}, {"scalar before norm", ScalarBefore},
+          {"written out norm", WrittenOutNorm}};
 }
 
 }  // namespace onnx2mcu

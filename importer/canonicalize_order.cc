@@ -93,10 +93,10 @@ uint64_t Hash(const std::string &text, uint64_t seed = 14695981039346656037ull) 
 }
 
 // What a tensor is, whatever it is called: its hash, and the length of the longest path from an input.
-struct Identity {
+struct Fingerprint {
   uint64_t hash = 0;
   int32_t height = 0;
-  bool operator<(const Identity &o) const { return height != o.height ? height < o.height : hash < o.hash; }
+  bool operator<(const Fingerprint &o) const { return height != o.height ? height < o.height : hash < o.hash; }
 };
 
 bool Commutes(const FloatNode &node) {
@@ -104,14 +104,14 @@ bool Commutes(const FloatNode &node) {
 }
 
 // Constants last; among computed values the one that is ready earlier first.
-void SortOperands(const Graph &graph, const std::vector<Identity> &identity, FloatNode &node) {
+void SortOperands(const Graph &graph, const std::vector<Fingerprint> &identity, FloatNode &node) {
   if (!Commutes(node)) return;
   const TensorId a = node.inputs[0], b = node.inputs[1];
   const bool a_last = graph.tensors[a].is_constant, b_last = graph.tensors[b].is_constant;
   if (a_last != b_last ? a_last : identity[b] < identity[a]) std::swap(node.inputs[0], node.inputs[1]);
 }
 
-void IdentifyNode(const FloatNode &node, std::vector<Identity> &identity) {
+void IdentifyNode(const FloatNode &node, std::vector<Fingerprint> &identity) {
   std::string key = AttrsKey(node);
   int32_t height = 0;
   for (TensorId id : node.inputs) {
@@ -122,8 +122,8 @@ void IdentifyNode(const FloatNode &node, std::vector<Identity> &identity) {
     if (node.outputs[i] != kNone) identity[node.outputs[i]] = {Hash(absl::StrCat(key, i)), height + 1};
 }
 
-std::vector<Identity> Identify(Graph &graph) {
-  std::vector<Identity> identity(graph.tensors.size());
+std::vector<Fingerprint> Identify(Graph &graph) {
+  std::vector<Fingerprint> identity(graph.tensors.size());
   for (size_t i = 0; i < graph.tensors.size(); i++)
     if (graph.tensors[i].is_constant) identity[i].hash = Hash(ConstantKey(graph.tensors[i]));
   for (size_t i = 0; i < graph.inputs.size(); i++) identity[graph.inputs[i]].hash = Hash(absl::StrCat("input", i));

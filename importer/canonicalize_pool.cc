@@ -11,13 +11,13 @@ namespace onnx2mcu {
 namespace {
 
 // Everything a pooling says, by spatial axis; pads are begins, then ends.
-struct Window {
+struct PoolWindow {
   Dims kernel, strides, dilations, pads;
 };
 
-Window WindowOf(const Rewriter &r, const FloatNode &node) {
+PoolWindow PoolWindowOf(const Rewriter &r, const FloatNode &node) {
   const Dims &in = r.DimsOf(node.inputs[0]), &out = r.DimsOf(node.outputs[0]);
-  Window w;
+  PoolWindow w;
   w.kernel = AttrInts(node, "kernel_shape");
   const size_t n = w.kernel.size();
   w.strides = AttrInts(node, "strides", Dims(n, 1));
@@ -37,11 +37,11 @@ Window WindowOf(const Rewriter &r, const FloatNode &node) {
 
 bool IsPool(const Rewriter &r, NodeId id) { return r.Is(id, "MaxPool") || r.Is(id, "AveragePool"); }
 
-bool IsPadded(const Window &w) {
+bool IsPadded(const PoolWindow &w) {
   return std::any_of(w.pads.begin(), w.pads.end(), [](int64_t pad) { return pad != 0; });
 }
 
-Attrs AttrsOf(const FloatNode &node, const Window &w) {
+Attrs AttrsOf(const FloatNode &node, const PoolWindow &w) {
   Attrs attrs = {{"kernel_shape", w.kernel}, {"strides", w.strides}, {"dilations", w.dilations}, {"pads", w.pads}};
   attrs["ceil_mode"] = AttrInt(node, "ceil_mode", 0);
   if (node.op_type == "AveragePool") attrs["count_include_pad"] = AttrInt(node, "count_include_pad", 0);
@@ -49,10 +49,10 @@ Attrs AttrsOf(const FloatNode &node, const Window &w) {
 }
 
 // Axes `first` and the one after it of a window.
-Window TwoAxes(const Window &w, size_t first) {
+PoolWindow TwoAxes(const PoolWindow &w, size_t first) {
   const size_t n = w.kernel.size();
   const auto pick = [&](const Dims &values) { return Dims{values[first], values[first + 1]}; };
-  Window two = {pick(w.kernel), pick(w.strides), pick(w.dilations), {}};
+  PoolWindow two = {pick(w.kernel), pick(w.strides), pick(w.dilations), {}};
   for (size_t at : {first, first + 1, first + n, first + n + 1}) two.pads.push_back(w.pads[at]);
   return two;
 }
@@ -61,7 +61,7 @@ Window TwoAxes(const Window &w, size_t first) {
 bool PoolOfOneAxis(Rewriter &r, NodeId id) {
   const FloatNode &node = r.node(id);
   if (!IsPool(r, id) || r.Rank(node.inputs[0]) != 3) return false;
-  Window w = WindowOf(r, node);
+  PoolWindow w = PoolWindowOf(r, node);
   Dims in = r.DimsOf(node.inputs[0]);
   in.insert(in.begin() + 2, 1);
   for (Dims *values : {&w.kernel, &w.strides, &w.dilations}) values->insert(values->begin(), 1);
@@ -71,10 +71,10 @@ bool PoolOfOneAxis(Rewriter &r, NodeId id) {
   return true;
 }
 
-bool ExplicitPads(Rewriter &r, NodeId id) {
+bool ExplicitPoolPads(Rewriter &r, NodeId id) {
   const FloatNode &node = r.node(id);
   if (!IsPool(r, id) || !node.attrs.count("auto_pad")) return false;
-  const TensorId y = r.Emit(id, node.op_type, node.inputs, AttrsOf(node, WindowOf(r, node)));
+  const TensorId y = r.Emit(id, node.op_type, node.inputs, AttrsOf(node, PoolWindowOf(r, node)));
   if (r.DimsOf(y) != r.DimsOf(node.outputs[0])) return false;
   r.Replace(node.outputs[0], y);
   return true;
@@ -85,13 +85,13 @@ bool ExplicitPads(Rewriter &r, NodeId id) {
 bool PoolOfThreeAxes(Rewriter &r, NodeId id) {
   const FloatNode &node = r.node(id);
   if (!IsPool(r, id) || r.Rank(node.inputs[0]) != 5) return false;
-  const Window w = WindowOf(r, node);
+  const PoolWindow w = PoolWindowOf(r, node);
   const bool even = !IsPadded(w) && AttrInt(node, "ceil_mode", 0) == 0;
   if (node.op_type == "AveragePool" && !even) return false;
   const Dims x = r.DimsOf(node.inputs[0]), y = r.DimsOf(node.outputs[0]);
   const TensorId planes = r.Reshape(id, node.inputs[0], {x[0], x[1] * x[2], x[3], x[4]});
   const TensorId inner = r.Emit(id, node.op_type, {planes}, AttrsOf(node, TwoAxes(w, 1)));
-  Window outer = TwoAxes(w, 0);
+  PoolWindow outer = TwoAxes(w, 0);
   outer.kernel[1] = outer.strides[1] = outer.dilations[1] = 1;
   outer.pads[1] = outer.pads[3] = 0;
   const TensorId columns = r.Reshape(id, inner, {x[0], x[1], x[2], y[3] * y[4]});
@@ -140,7 +140,7 @@ bool OtherPools(Rewriter &r, NodeId id) {
   } else {
     const TensorId power = p == 1 ? r.Emit(id, "Abs", {x})
                                   : r.Emit(id, "Pow", {p % 2 ? r.Emit(id, "Abs", {x}) : x, r.NewScalar(float(p))});
-    const Window w = WindowOf(r, node);
+    const PoolWindow w = PoolWindowOf(r, node);
     Attrs attrs = AttrsOf(node, w);
     attrs["count_include_pad"] = int64_t{1};
     const TensorId mean = r.Emit(id, "AveragePool", {power}, attrs);
@@ -171,7 +171,7 @@ bool PadIntoPool(Rewriter &r, NodeId id) {
                           ? 0.0f
                           : r.Scalar(pad->inputs[2]).value_or(std::numeric_limits<float>::quiet_NaN());
   const Dims amounts = r.Ints(pad->inputs[1]);
-  Window w = WindowOf(r, node);
+  PoolWindow w = PoolWindowOf(r, node);
   if (amounts.size() != 8 || amounts[0] || amounts[1] || amounts[4] || amounts[5]) return false;
   for (int i : {2, 3, 6, 7})
     if (amounts[i] < 0 || amounts[i] >= w.kernel[i % 2]) return false;
@@ -227,7 +227,7 @@ bool ConvOfThreeAxes(Rewriter &r, NodeId id) {
 }  // namespace
 
 std::vector<Rewrite> PoolRewrites() {
-  return {{"pool of one axis", PoolOfOneAxis},     {"explicit pool pads", ExplicitPads},
+  return {{"pool of one axis", PoolOfOneAxis},     {"explicit pool pads", ExplicitPoolPads},
           {"pool of images", PoolOfImages},        {"conv of images", ConvOfImages},
           {"pool of three axes", PoolOfThreeAxes}, {"other pools", OtherPools},
           {"pad into pool", PadIntoPool},          {"conv of three axes", ConvOfThreeAxes}};

@@ -9,9 +9,6 @@
 namespace onnx2mcu {
 namespace {
 
-constexpr char kMs[] = "com.microsoft";
-
-bool Has(const FloatNode &node, size_t i) { return i < node.inputs.size() && node.inputs[i] != kNone; }
 TensorId Operand(const FloatNode &node, size_t i) { return Has(node, i) ? node.inputs[i] : kNone; }
 
 // Operands i, i + 1, i + 2 of a node: integers, scale, zero point.

@@ -9,10 +9,6 @@
 namespace onnx2mcu {
 namespace {
 
-constexpr char kMs[] = "com.microsoft";
-
-bool Has(const FloatNode &node, size_t i) { return i < node.inputs.size() && node.inputs[i] != kNone; }
-
 // ONNX has them since opsets 10 (8 bits) and 21 (16 bits); com.microsoft had 16 bits before.
 bool OnnxDomain(Rewriter &r, NodeId id) {
   FloatNode &node = r.node(id);

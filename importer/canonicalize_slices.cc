@@ -25,7 +25,7 @@ bool SplitToSlices(Rewriter &r, NodeId id) {
 }
 
 // The window of a single-axis Slice in the normal form: constant operands, 0 <= start < end <= size, step > 0.
-struct Window {
+struct SliceWindow {
   int64_t axis = 0, start = 0, end = 0, step = 1;
 };
 
@@ -37,12 +37,12 @@ bool IsNormalSlice(const Rewriter &r, const FloatNode &node) {
   return start >= 0 && axis >= 0 && end <= r.DimsOf(node.inputs[0])[axis] && r.Ints(node.inputs[4])[0] > 0;
 }
 
-Window WindowOf(const Rewriter &r, const FloatNode &slice) {
+SliceWindow SliceWindowOf(const Rewriter &r, const FloatNode &slice) {
   return {r.Ints(slice.inputs[3])[0], r.Ints(slice.inputs[1])[0], r.Ints(slice.inputs[2])[0],
           r.Ints(slice.inputs[4])[0]};
 }
 
-TensorId EmitSlice(Rewriter &r, NodeId origin, TensorId x, const Window &w) {
+TensorId EmitSlice(Rewriter &r, NodeId origin, TensorId x, const SliceWindow &w) {
   if (w.step == 1) return r.Slice(origin, x, w.axis, w.start, w.end);
   return r.Emit(origin, "Slice",
                 {x, r.NewInts({w.start}), r.NewInts({w.end}), r.NewInts({w.axis}), r.NewInts({w.step})});
@@ -109,7 +109,7 @@ bool MergeSlices(Rewriter &r, NodeId id) {
   const FloatNode &node = r.node(id);
   const FloatNode *first = r.Is(id, "Slice") ? r.Producer(node.inputs[0], "Slice") : nullptr;
   if (!first || !IsNormalSlice(r, node) || !IsNormalSlice(r, *first)) return false;
-  const Window a = WindowOf(r, *first), b = WindowOf(r, node);
+  const SliceWindow a = SliceWindowOf(r, *first), b = SliceWindowOf(r, node);
   const TensorId x = first->inputs[0];
   if (a.axis < b.axis) return false;
   if (a.axis > b.axis) {
@@ -124,7 +124,7 @@ bool MergeSlices(Rewriter &r, NodeId id) {
 
 // Where a window of axis `w.axis` of `to` lies in `from`, both of the same elements in the same order: only the
 // outermost axis of a group of axes that merge into each other can be cut.
-std::optional<Window> WindowBeforeReshape(const Dims &from, const Dims &to, const Window &w) {
+std::optional<SliceWindow> WindowBeforeReshape(const Dims &from, const Dims &to, const SliceWindow &w) {
   size_t i = 0, j = 0;
   while (i < from.size() && j < to.size()) {
     if (from[i] == 1) {
@@ -142,7 +142,7 @@ std::optional<Window> WindowBeforeReshape(const Dims &from, const Dims &to, cons
       const int64_t inner = ElementCount(Dims(to.begin() + w.axis + 1, to.begin() + j_end));
       const int64_t unit = ElementCount(Dims(from.begin() + i + 1, from.begin() + i_end));
       if (w.start * inner % unit != 0 || w.end * inner % unit != 0) return std::nullopt;
-      return Window{static_cast<int64_t>(i), w.start * inner / unit, w.end * inner / unit, 1};
+      return SliceWindow{static_cast<int64_t>(i), w.start * inner / unit, w.end * inner / unit, 1};
     }
     i = i_end, j = j_end;
   }
@@ -154,7 +154,7 @@ bool HoistSlice(Rewriter &r, NodeId id) {
   const FloatNode &node = r.node(id);
   if (!r.Is(id, "Slice") || !IsNormalSlice(r, node)) return false;
   const FloatNode *move = r.Producer(node.inputs[0]);
-  Window w = WindowOf(r, node);
+  SliceWindow w = SliceWindowOf(r, node);
   TensorId y = kNone;
   if (move && r.Is(r.ProducerId(node.inputs[0]), "Transpose") && move->attrs.count("perm")) {
     const Dims perm = AttrInts(*move, "perm");

@@ -10,7 +10,7 @@ namespace onnx2mcu {
 namespace {
 
 // Of two spatial axes each.
-struct Transposed {
+struct TransposedConv {
   int64_t group = 1, in_channels = 0, out_channels = 0;  // the latter per group
   Dims in, out, kernel, strides, begin;
   std::vector<float> weight;  // [in_channels, out_channels, kernel], dilation written out
@@ -22,7 +22,7 @@ Dims TwoOf(Dims values, int64_t one) {
 }
 
 // Begins of the padding, from auto_pad, output_shape or pads.
-Dims Begins(const FloatNode &node, const Transposed &t, const Dims &reach) {
+Dims Begins(const FloatNode &node, const TransposedConv &t, const Dims &reach) {
   const std::string mode = AttrString(node, "auto_pad", "NOTSET");
   const Dims pads = AttrInts(node, "pads");
   const size_t rank = AttrInts(node, "pads", Dims(4, 0)).size() / 2;
@@ -38,11 +38,11 @@ Dims Begins(const FloatNode &node, const Transposed &t, const Dims &reach) {
   return TwoOf(Dims(pads.begin(), pads.begin() + static_cast<int64_t>(rank)), 0);
 }
 
-std::optional<Transposed> Describe(const Rewriter &r, const FloatNode &node) {
+std::optional<TransposedConv> Describe(const Rewriter &r, const FloatNode &node) {
   const Dims x = r.DimsOf(node.inputs[0]), w = r.DimsOf(node.inputs[1]), y = r.DimsOf(node.outputs[0]);
   if ((x.size() != 3 && x.size() != 4) || x[0] != 1 || !r.IsFloatConstant(node.inputs[1])) return std::nullopt;
   const Dims ones(x.size() - 2, 1);
-  Transposed t;
+  TransposedConv t;
   t.group = AttrInt(node, "group", 1), t.in_channels = x[1], t.out_channels = w[1];
   t.in = TwoOf(Dims(x.begin() + 2, x.end()), 1), t.out = TwoOf(Dims(y.begin() + 2, y.end()), 1);
   t.strides = TwoOf(AttrInts(node, "strides", ones), 1);
@@ -60,7 +60,7 @@ std::optional<Transposed> Describe(const Rewriter &r, const FloatNode &node) {
 }
 
 // Taps of a phase along axis d: as many as the kernel has, and as the last output asks for.
-int64_t TapsOf(const Transposed &t, size_t d) {
+int64_t TapsOf(const TransposedConv &t, size_t d) {
   int64_t taps = (t.kernel[d] + t.strides[d] - 1) / t.strides[d];
   while (t.strides[d] * (t.in[d] + taps - 1) < t.begin[d] + t.out[d]) taps++;
   return taps;
@@ -68,7 +68,7 @@ int64_t TapsOf(const Transposed &t, size_t d) {
 
 // [group, out_channels, s_h, s_w, in_channels / group, m_h, m_w]: tap m of a phase p, turned round, is place
 // p + s (M - 1 - m) of the kernel.
-std::vector<float> PhaseWeights(const Transposed &t, const Dims &taps) {
+std::vector<float> PhaseWeights(const TransposedConv &t, const Dims &taps) {
   const int64_t per_group = t.in_channels / t.group;
   std::vector<float> weights;
   for (int64_t g = 0; g < t.group; g++)
@@ -97,7 +97,7 @@ bool ConvTransposeToConv(Rewriter &r, NodeId id) {
   const FloatNode &node = r.node(id);
   if (!r.Is(id, "ConvTranspose") || r.IsConstant(node.inputs[0])) return false;
   if (node.inputs.size() > 2 && node.inputs[2] != kNone && !r.IsFloatConstant(node.inputs[2])) return false;
-  const std::optional<Transposed> t = Describe(r, node);
+  const std::optional<TransposedConv> t = Describe(r, node);
   if (!t) return false;
   const Dims taps = {TapsOf(*t, 0), TapsOf(*t, 1)}, s = t->strides;
   const int64_t phases = s[0] * s[1], channels = t->group * t->out_channels;

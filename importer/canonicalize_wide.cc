@@ -13,7 +13,7 @@
 namespace onnx2mcu {
 namespace {
 
-constexpr double kLargest = 127;  // steps that a kernel holds on either side
+constexpr double kLargestStep = 127;  // steps that a kernel holds on either side
 
 // Weights of one layer as outputs x depth.
 struct Weights {
@@ -23,7 +23,7 @@ struct Weights {
 
 // Whether -128 stands at an even k and at the next: linear kernels add the products of such two in s16.
 bool HasLowestTwice(const float *values, int64_t depth, double step) {
-  const auto is_lowest = [&](int64_t k) { return values[k] < -(kLargest + 0.5) * step; };
+  const auto is_lowest = [&](int64_t k) { return values[k] < -(kLargestStep + 0.5) * step; };
   for (int64_t k = 0; k + 1 < depth; k += 2)
     if (is_lowest(k) && is_lowest(k + 1)) return true;
   return false;
@@ -49,7 +49,7 @@ std::vector<double> WideSteps(const Weights &w) {
     steps[o] = step > 0 ? step : common > 0 ? common : StepOfBytes(values, w.depth);
     if (steps[o] == 0) return {};
     const auto [low, high] = std::minmax_element(values, values + w.depth);
-    wide = wide || std::max(-*low, *high) > (kLargest + 0.5) * steps[o];
+    wide = wide || std::max(-*low, *high) > (kLargestStep + 0.5) * steps[o];
   }
   return wide ? steps : std::vector<double>();
 }
@@ -59,7 +59,7 @@ Weights TakeRest(Weights &w, const std::vector<double> &steps) {
   Weights rest = w;
   for (int64_t i = 0; i < w.outputs * w.depth; i++) {
     const double step = steps[i / w.depth], counted = step > 0 ? std::round(w.values[i] / step) : 0;
-    const double kept = std::clamp(counted, -kLargest, kLargest);
+    const double kept = std::clamp(counted, -kLargestStep, kLargestStep);
     rest.values[i] = static_cast<float>((counted - kept) * step);
     if (counted != kept) w.values[i] = static_cast<float>(kept * step);
   }

@@ -24,7 +24,7 @@ std::string EllipsisLabels(int64_t count) {
   return labels;
 }
 
-bool Contains(const std::string &labels, char label) { return labels.find(label) != std::string::npos; }
+bool HasLabel(const std::string &labels, char label) { return labels.find(label) != std::string::npos; }
 
 // Replaces "..." by as many labels as the operand's rank asks for.
 absl::StatusOr<std::string> ExpandTerm(const std::string &term, int64_t rank) {
@@ -120,7 +120,7 @@ Value TakeLabels(const Value &in, const std::string &labels, const std::string &
 std::string Distinct(const std::string &labels) {
   std::string distinct;
   for (char label : labels) {
-    if (!Contains(distinct, label)) distinct.push_back(label);
+    if (!HasLabel(distinct, label)) distinct.push_back(label);
   }
   return distinct;
 }
@@ -134,7 +134,7 @@ int64_t SizeOf(const std::string &labels, const Sizes &sizes) {
 // Sums over every label that `needed` lacks.
 Labelled SumOut(const Labelled &in, const std::string &needed, const Sizes &sizes) {
   std::string kept, summed;
-  for (char label : Distinct(in.labels)) (Contains(needed, label) ? kept : summed).push_back(label);
+  for (char label : Distinct(in.labels)) (HasLabel(needed, label) ? kept : summed).push_back(label);
   Labelled out{TakeLabels(in.value, in.labels, kept + summed, sizes), kept};
   if (summed.empty()) return out;
   const int64_t inner = SizeOf(summed, sizes);
@@ -152,14 +152,14 @@ Labelled SumOut(const Labelled &in, const std::string &needed, const Sizes &size
 Labelled Contract(const Labelled &a, const Labelled &b, const std::string &needed, const Sizes &sizes) {
   std::string batch, m, k, n;
   for (char label : a.labels) {
-    if (!Contains(b.labels, label)) {
+    if (!HasLabel(b.labels, label)) {
       m.push_back(label);
     } else {
-      (Contains(needed, label) ? batch : k).push_back(label);
+      (HasLabel(needed, label) ? batch : k).push_back(label);
     }
   }
   for (char label : b.labels) {
-    if (!Contains(a.labels, label)) n.push_back(label);
+    if (!HasLabel(a.labels, label)) n.push_back(label);
   }
   const Value x = TakeLabels(a.value, a.labels, batch + m + k, sizes);
   const Value w = TakeLabels(b.value, b.labels, batch + k + n, sizes);

@@ -6,8 +6,6 @@
 namespace onnx2mcu {
 namespace {
 
-int64_t RankOf(const Value &value) { return static_cast<int64_t>(value.dims.size()); }
-
 // Negative indices count from the end.
 absl::StatusOr<int64_t> NormalIndex(int64_t index, int64_t size) {
   if (index < -size || index >= size) {

@@ -107,7 +107,7 @@ Value SwapLast(const Value &value) {
   return Permute(value, perm);
 }
 
-Values MatMul(const OpCall &call) {
+Values IntegerMatMul(const OpCall &call) {
   Value a = AsIntegers(call.in(0)), b = AsIntegers(call.in(1));
   if (AttrInt(call.node, "transA", 0) && a.dims.size() > 1) a = SwapLast(a);
   if (AttrInt(call.node, "transB", 0) && b.dims.size() > 1) b = SwapLast(b);
@@ -122,7 +122,7 @@ Values MatMul(const OpCall &call) {
   return One(Held(call.node, std::move(acc)));
 }
 
-Values Conv(const OpCall &call) {
+Values IntegerConv(const OpCall &call) {
   const Value x = AsIntegers(call.in(0)), w = AsIntegers(call.in(1));
   O2M_ASSIGN_OR_RETURN(Value acc, ConvolveInteger(call.node, x, w));
   acc.dtype = DType::kS64;
@@ -248,7 +248,7 @@ Values Reduce(const OpCall &call) {
 }
 
 // MaxPool itself: it orders integers in float as they are ordered, up to 2^24.
-Values MaxPool(const OpCall &call) {
+Values IntegerMaxPool(const OpCall &call) {
   FloatNode pool = call.node;
   pool.domain.clear(), pool.op_type = "MaxPool", pool.opset = 12;
   O2M_ASSIGN_OR_RETURN(std::vector<Value> out, EvaluateNode(pool, call.inputs));
@@ -286,13 +286,13 @@ absl::StatusOr<std::vector<int64_t>> FactorDims(const std::vector<int64_t> &fact
 
 std::vector<OpEntry> IntegerOps() {
   return {{"onnx2mcu.IntegerElementwise", "**?*?*?", Elementwise},
-          {"onnx2mcu.IntegerMatMul", "***?*?*?", MatMul},
-          {"onnx2mcu.IntegerConv", "***?*?*?", Conv},
+          {"onnx2mcu.IntegerMatMul", "***?*?*?", IntegerMatMul},
+          {"onnx2mcu.IntegerConv", "***?*?*?", IntegerConv},
           {"onnx2mcu.IntegerTable", "**", Table},
           {"onnx2mcu.IntegerSoftmax", "*", Softmax},
           {"onnx2mcu.IntegerNorm", "***?", Norm},
           {"onnx2mcu.IntegerReduce", "*", Reduce},
-          {"onnx2mcu.IntegerMaxPool", "*", MaxPool}};
+          {"onnx2mcu.IntegerMaxPool", "*", IntegerMaxPool}};
 }
 
 }  // namespace onnx2mcu

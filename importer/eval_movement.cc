@@ -7,8 +7,6 @@
 namespace onnx2mcu {
 namespace {
 
-int64_t RankOf(const Value &value) { return static_cast<int64_t>(value.dims.size()); }
-
 Values Transpose(const OpCall &call) {
   const int64_t rank = RankOf(call.in(0));
   Dims reversed(rank), identity(rank);

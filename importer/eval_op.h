@@ -14,6 +14,8 @@ namespace onnx2mcu {
 using Dims = std::vector<int64_t>;
 using Values = absl::StatusOr<std::vector<Value>>;
 
+inline int64_t RankOf(const Value &value) { return static_cast<int64_t>(value.dims.size()); }
+
 // One evaluation of one node. The operand types were checked against the operator's signature.
 struct OpCall {
   const FloatNode &node;

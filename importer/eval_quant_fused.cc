@@ -31,7 +31,7 @@ absl::StatusOr<Value> Dequantized(const OpCall &call, size_t x, size_t scale, si
   return Run("", "DequantizeLinear", {&call.in(x), &call.in(scale), zeros}, {{"axis", axis}});
 }
 
-Values Quantized(const OpCall &call, const Value &real, size_t scale) {
+Values QuantizedTo(const OpCall &call, const Value &real, size_t scale) {
   O2M_ASSIGN_OR_RETURN(Value y, Run("", "QuantizeLinear", {&real, &call.in(scale), Maybe(call, scale + 1)}));
   return One(std::move(y));
 }
@@ -48,7 +48,7 @@ Values AveragePool(const OpCall &call, const char *type) {
   if (last) x = Permute(x, first);
   O2M_ASSIGN_OR_RETURN(Value y, Run("", type, {&x}, attrs));
   if (last) y = Permute(y, back);
-  return Quantized(call, y, 3);
+  return QuantizedTo(call, y, 3);
 }
 Values QLinearGlobalAveragePool(const OpCall &call) { return AveragePool(call, "GlobalAveragePool"); }
 Values QLinearAveragePool(const OpCall &call) { return AveragePool(call, "AveragePool"); }
@@ -57,7 +57,7 @@ Values QLinearAveragePool(const OpCall &call) { return AveragePool(call, "Averag
 Values QLinearReduceMean(const OpCall &call) {
   O2M_ASSIGN_OR_RETURN(const Value x, Dequantized(call, 0, 1, 2));
   O2M_ASSIGN_OR_RETURN(const Value y, Run("", "ReduceMean", {&x}, call.node.attrs));
-  return Quantized(call, y, 3);
+  return QuantizedTo(call, y, 3);
 }
 
 // condition, X, x_scale, x_zero, Y, y_scale, y_zero, z_scale, z_zero
@@ -65,7 +65,7 @@ Values QLinearWhere(const OpCall &call) {
   O2M_ASSIGN_OR_RETURN(const Value x, Dequantized(call, 1, 2, 3));
   O2M_ASSIGN_OR_RETURN(const Value y, Dequantized(call, 4, 5, 6));
   O2M_ASSIGN_OR_RETURN(const Value z, Run("", "Where", {&call.in(0), &x, &y}));
-  return Quantized(call, z, 7);
+  return QuantizedTo(call, z, 7);
 }
 
 absl::StatusOr<Value> Product(const OpCall &call, const Value &a, const Value &b, size_t bias) {

@@ -7,7 +7,7 @@ namespace onnx2mcu {
 namespace {
 
 // Element (i, k) of the input and the kernel goes to i * stride + k * dilation - begin, along every axis.
-struct Scatter {
+struct Scattered {
   Dims in, kernel, out, strides, dilations, begin;
 };
 
@@ -15,7 +15,7 @@ bool InRange(const Dims &values, int64_t low) {
   return std::all_of(values.begin(), values.end(), [low](int64_t v) { return v >= low && v <= 1 << 20; });
 }
 
-absl::Status CheckScatter(const Scatter &s) {
+absl::Status CheckScatter(const Scattered &s) {
   const size_t rank = s.in.size();
   if (s.kernel.size() != rank || s.strides.size() != rank || s.dilations.size() != rank || s.begin.size() != rank) {
     return Invalid("kernel, strides, dilations and pads have another number of axes than the input");
@@ -27,7 +27,7 @@ absl::Status CheckScatter(const Scatter &s) {
 }
 
 // Where in the flat output position i of the input goes through position k of the kernel; -1: outside.
-int64_t TargetOf(const Scatter &s, int64_t i, int64_t k) {
+int64_t TargetOf(const Scattered &s, int64_t i, int64_t k) {
   int64_t target = 0, unit = 1;
   for (size_t d = s.in.size(); d-- > 0;) {
     const int64_t at = i % s.in[d] * s.strides[d] + k % s.kernel[d] * s.dilations[d] - s.begin[d];
@@ -39,7 +39,7 @@ int64_t TargetOf(const Scatter &s, int64_t i, int64_t k) {
 }
 
 // Sizes and pads of the output from `output_shape`, auto_pad or pads, as the ONNX definition has them.
-void SetOutput(const FloatNode &node, Scatter &s) {
+void SetOutput(const FloatNode &node, Scattered &s) {
   const size_t rank = s.in.size();
   const std::string mode = AttrString(node, "auto_pad", "NOTSET");
   const Dims extra = AttrInts(node, "output_padding", Dims(rank, 0));
@@ -69,7 +69,7 @@ Values ConvTranspose(const OpCall &call) {
     return Invalid("input of shape ", ShapeText(x.dims), " and weights of shape ", ShapeText(w.dims), " in ", groups,
                    " group(s) do not fit");
   }
-  Scatter s;
+  Scattered s;
   s.in.assign(x.dims.begin() + 2, x.dims.end()), s.kernel.assign(w.dims.begin() + 2, w.dims.end());
   s.strides = AttrInts(call.node, "strides", Dims(s.in.size(), 1));
   s.dilations = AttrInts(call.node, "dilations", Dims(s.in.size(), 1));
@@ -101,7 +101,7 @@ Values ConvTranspose(const OpCall &call) {
 
 Values Col2Im(const OpCall &call) {
   const Value &x = call.in(0);
-  Scatter s;
+  Scattered s;
   s.out = call.in(1).i, s.kernel = call.in(2).i;
   const size_t rank = s.out.size();
   s.strides = AttrInts(call.node, "strides", Dims(rank, 1));

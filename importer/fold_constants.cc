@@ -197,10 +197,6 @@ TensorId UnchangedOperand(const Graph &graph, const FloatNode &node) {
   return kNone;
 }
 
-bool Contains(const std::vector<TensorId> &ids, TensorId id) {
-  return std::find(ids.begin(), ids.end(), id) != ids.end();
-}
-
 // True where a graph output may be read off `source` instead: it then takes the output's name.
 bool MayBecomeOutput(const Graph &graph, TensorId source) {
   return !graph.tensors[source].is_constant && !Contains(graph.inputs, source) && !Contains(graph.outputs, source);

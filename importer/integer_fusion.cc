@@ -26,8 +26,8 @@ Uses UsesOf(const Graph &graph) {
 bool IsInteger(const FloatNode &node, const char *op_type) {
   return node.domain == kIntegerDomain && node.op_type == op_type;
 }
-bool Has(const FloatNode &node, const char *key) { return AttrInt(node, key, 0) != 0; }
-bool IsUnary(const FloatNode &node) { return IsInteger(node, "IntegerElementwise") && !Has(node, "binary"); }
+bool HasFlag(const FloatNode &node, const char *key) { return AttrInt(node, key, 0) != 0; }
+bool IsUnary(const FloatNode &node) { return IsInteger(node, "IntegerElementwise") && !HasFlag(node, "binary"); }
 bool Sums(const FloatNode &node) { return IsInteger(node, "IntegerMatMul") || IsInteger(node, "IntegerConv"); }
 
 // The node that `node` alone reads at input 0, or kNone.
@@ -73,12 +73,12 @@ void TakeOver(FloatNode &into, FloatNode &node) {
 
 // a b + bias, or a convolution plus one value per channel.
 bool FuseBias(Graph &graph, const Uses &uses, FloatNode &node) {
-  if (!IsInteger(node, "IntegerElementwise") || AttrString(node, "kind", "") != "add" || Has(node, "requant"))
+  if (!IsInteger(node, "IntegerElementwise") || AttrString(node, "kind", "") != "add" || HasFlag(node, "requant"))
     return false;
   const NodeId id = OnlyProducer(uses, node);
   if (id == kNone || !Sums(graph.float_nodes[id]) || !graph.tensors[node.inputs[1]].is_constant) return false;
   FloatNode &producer = graph.float_nodes[id];
-  if (Has(producer, "bias") || Has(producer, "requant")) return false;
+  if (HasFlag(producer, "bias") || HasFlag(producer, "requant")) return false;
   if (graph.tensors[producer.outputs[0]].dims != graph.tensors[node.outputs[0]].dims) return false;
   const Dims dims = graph.tensors[node.outputs[0]].dims, added = graph.tensors[node.inputs[1]].dims;
   const TensorId bias = PerChannel(graph, producer, node.inputs[1], Broadcast(added, dims.size()));
@@ -92,12 +92,12 @@ bool FuseBias(Graph &graph, const Uses &uses, FloatNode &node) {
 
 // What an elementwise node is given needs no shape of its own; sums take one factor per channel.
 bool FuseRequantisation(Graph &graph, const Uses &uses, FloatNode &node) {
-  if (!IsUnary(node) || AttrString(node, "kind", "") != "identity" || !Has(node, "requant")) return false;
+  if (!IsUnary(node) || AttrString(node, "kind", "") != "identity" || !HasFlag(node, "requant")) return false;
   const NodeId id = OnlyProducer(uses, node);
   if (id == kNone) return false;
   FloatNode &producer = graph.float_nodes[id];
   const bool elementwise = IsInteger(producer, "IntegerElementwise");
-  if (Has(producer, "requant") || (!elementwise && !Sums(producer))) return false;
+  if (HasFlag(producer, "requant") || (!elementwise && !Sums(producer))) return false;
   TensorId factors[2] = {node.inputs[1], node.inputs[2]};
   for (TensorId &factor : factors) {
     const auto aligned = FactorDims(graph.tensors[factor].dims, graph.tensors[node.outputs[0]].dims);
@@ -198,7 +198,7 @@ absl::Status StateWidths(const Graph &graph, FloatNode &node, std::vector<Intege
   const IntegerRange sum = SumRange(graph, node, ranges);
   const double most = static_cast<double>(std::max(-sum.low, sum.high));
   if (most >= 2147483648.0) node.attrs["wide_sum"] = int64_t{1};
-  if (!Has(node, "requant")) return absl::OkStatus();
+  if (!HasFlag(node, "requant")) return absl::OkStatus();
   const size_t at = node.inputs.size() - 2;
   const double div = static_cast<double>(AttrInt(node, "div", 1));
   const double scaled = 2 * (most * Magnitude(graph, node.inputs[at]) + Magnitude(graph, node.inputs[at + 1]) + div);

@@ -25,7 +25,6 @@ struct Integeriser {
   std::vector<std::string> refused;  // "node 'x' (Softmax, opset 13): why"
 };
 
-const Dims &DimsOf(const Graph &graph, TensorId id) { return graph.tensors[id].dims; }
 bool IsConstant(const Graph &graph, TensorId id) { return graph.tensors[id].is_constant; }
 
 TensorId NewConstant(Graph &graph, const std::string &name, Dims dims, const Ints &values) {

@@ -12,9 +12,7 @@ namespace {
 
 using Dims = std::vector<int64_t>;
 
-const Dims &DimsOf(const Graph &graph, TensorId id) { return graph.tensors[id].dims; }
-
-int64_t Axis(int64_t axis, size_t rank) { return axis < 0 ? axis + static_cast<int64_t>(rank) : axis; }
+int64_t FromFront(int64_t axis, size_t rank) { return axis < 0 ? axis + static_cast<int64_t>(rank) : axis; }
 
 bool HasConstant(const Graph &graph, const FloatNode &node, size_t i) {
   return i < node.inputs.size() && node.inputs[i] != kNone && graph.tensors[node.inputs[i]].is_constant;
@@ -44,7 +42,7 @@ SliceSpec SliceOf(const Graph &graph, const FloatNode &node) {
   const Dims steps = Int64s(graph, node, 4);
   if (axes.empty()) axes.resize(starts.size()), std::iota(axes.begin(), axes.end(), 0);
   for (size_t i = 0; i < starts.size(); i++) {
-    const int64_t axis = Axis(axes[i], dims.size()), step = i < steps.size() ? steps[i] : 1;
+    const int64_t axis = FromFront(axes[i], dims.size()), step = i < steps.size() ? steps[i] : 1;
     const int64_t start = starts[i] < 0 ? starts[i] + dims[axis] : starts[i];
     spec.starts[axis] = std::clamp<int64_t>(start, 0, step < 0 ? dims[axis] - 1 : dims[axis]);
     spec.steps[axis] = step;
@@ -90,14 +88,14 @@ std::optional<Layout> Sliced(const Graph &graph, const FloatNode &node, int, con
 }
 
 std::optional<Layout> SplitPart(const Graph &graph, const FloatNode &node, int part, const Layout &in) {
-  const int64_t axis = Axis(AttrInt(node, "axis", 0), in.strides.size());
+  const int64_t axis = FromFront(AttrInt(node, "axis", 0), in.strides.size());
   Layout out = in;
   out.offset += SplitStart(graph, node, part, axis) * in.strides[axis];
   return out;
 }
 
 std::optional<Layout> Gathered(const Graph &graph, const FloatNode &node, int, const Layout &in) {
-  const int64_t axis = Axis(AttrInt(node, "axis", 0), in.strides.size());
+  const int64_t axis = FromFront(AttrInt(node, "axis", 0), in.strides.size());
   const auto index = AffineIndexOf(graph.tensors[node.inputs[1]], DimsOf(graph, node.inputs[0])[axis]);
   if (!index) return std::nullopt;
   Layout out{in.base, in.offset + index->start * in.strides[axis], {}};
@@ -190,7 +188,8 @@ bool IsMovement(const Graph &graph, const FloatNode &node) {
   }
   if (node.op_type != "Gather") return true;
   const Dims &dims = DimsOf(graph, node.inputs[0]);
-  return AffineIndexOf(graph.tensors[node.inputs[1]], dims[Axis(AttrInt(node, "axis", 0), dims.size())]).has_value();
+  return AffineIndexOf(graph.tensors[node.inputs[1]], dims[FromFront(AttrInt(node, "axis", 0), dims.size())])
+      .has_value();
 }
 
 bool IsBijective(const Graph &graph, const FloatNode &node) {
@@ -215,7 +214,7 @@ std::optional<Layout> Backward(const Graph &graph, const FloatNode &node, int in
     return Layout{output.base, output.offset, *strides};
   }
   if (node.op_type != "Concat") return std::nullopt;
-  const int64_t axis = Axis(AttrInt(node, "axis", 0), output.strides.size());
+  const int64_t axis = FromFront(AttrInt(node, "axis", 0), output.strides.size());
   Layout input = output;
   for (int i = 0; i < in; i++) input.offset += DimsOf(graph, node.inputs[i])[axis] * output.strides[axis];
   return input;

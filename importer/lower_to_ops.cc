@@ -72,10 +72,6 @@ Node NodeOf(const Claim &claim, const std::string &name) {
   return node;
 }
 
-bool Contains(const std::vector<TensorId> &ids, TensorId id) {
-  return std::find(ids.begin(), ids.end(), id) != ids.end();
-}
-
 // What bytes are too coarse for: `coarse`; in a model that rounds, what it rounds to 16 bits, and what it computes
 // without rounding at all.
 bool IsFine(const MatchGraph &match_graph, const std::vector<TensorId> &coarse, TensorId id, bool rounds) {

@@ -16,6 +16,9 @@ namespace onnx2mcu {
 using Dims = std::vector<int64_t>;
 using Attrs = std::map<std::string, Attr>;
 
+inline constexpr char kMs[] = "com.microsoft";
+inline bool Has(const FloatNode &node, size_t i) { return i < node.inputs.size() && node.inputs[i] != kNone; }
+
 // Holds the float nodes of `graph` from construction to Commit(). Node ids are stable: a removed node stays as an empty
 // one, new ones are appended; references to nodes stay valid too, those to tensors do not. New tensors may share their
 // names with others until OrderGraph().

@@ -22,7 +22,7 @@ void PutVarint(std::string &out, uint64_t value) {
 
 void PutKey(std::string &out, uint64_t field, WireType type) { PutVarint(out, field << 3 | type); }
 
-void PutBytes(std::string &out, uint64_t field, const std::string &bytes) {
+void PutBytesField(std::string &out, uint64_t field, const std::string &bytes) {
   PutKey(out, field, kBytes);
   PutVarint(out, bytes.size());
   out += bytes;
@@ -63,19 +63,19 @@ uint32_t Crc32c(const std::string &bytes) {
 std::string EventFileStart(double seconds) {
   std::string event;
   PutDouble(event, 1, seconds);
-  PutBytes(event, 3, "brain.Event:2");
+  PutBytesField(event, 3, "brain.Event:2");
   return Record(event);
 }
 
 std::string ScalarEvent(double seconds, int64_t step, const std::string &tag, float value) {
   std::string scalar, summary, event;
-  PutBytes(scalar, 1, tag);
+  PutBytesField(scalar, 1, tag);
   PutFloat(scalar, 2, value);
-  PutBytes(summary, 1, scalar);
+  PutBytesField(summary, 1, scalar);
   PutDouble(event, 1, seconds);
   PutKey(event, 2, kVarint);
   PutVarint(event, static_cast<uint64_t>(step));
-  PutBytes(event, 5, summary);
+  PutBytesField(event, 5, summary);
   return Record(event);
 }
 

@@ -51,7 +51,7 @@ std::string Text(const std::vector<double> &values) {
   return absl::StrJoin(values, ", ", [](std::string *out, double value) { out->append(Text(value)); });
 }
 
-struct Reader {
+struct SpaceReader {
   std::string file;
   std::map<std::string, std::vector<double>> values;  // by key
   std::map<std::string, int> lines;                   // by key and word
@@ -59,10 +59,10 @@ struct Reader {
   Space space;
 };
 
-absl::Status Wrong(const Reader &r, const YAML::Node &node, const std::string &what) {
+absl::Status Wrong(const SpaceReader &r, const YAML::Node &node, const std::string &what) {
   return absl::InvalidArgumentError(absl::StrCat(r.file, ":", std::max(node.Mark().line, 0) + 1, ": ", what));
 }
-absl::Status Wrong(const Reader &r, const std::string &key, const std::string &what) {
+absl::Status Wrong(const SpaceReader &r, const std::string &key, const std::string &what) {
   const auto line = r.lines.find(key);
   return absl::InvalidArgumentError(absl::StrCat(r.file, ":", line == r.lines.end() ? 1 : line->second, ": ", what));
 }
@@ -70,7 +70,7 @@ absl::Status Wrong(const Reader &r, const std::string &key, const std::string &w
 // The decimal that is meant: steps of 0.1 do not add up in binary.
 double Rounded(double value) { return std::round(value * 1e9) / 1e9; }
 
-absl::StatusOr<double> ReadNumber(const Reader &r, const std::string &name, const YAML::Node &node) {
+absl::StatusOr<double> ReadNumber(const SpaceReader &r, const std::string &name, const YAML::Node &node) {
   double value = 0;
   if (!node.IsScalar() || !YAML::convert<double>::decode(node, value) || !std::isfinite(value))
     return Wrong(r, node,
@@ -79,7 +79,7 @@ absl::StatusOr<double> ReadNumber(const Reader &r, const std::string &name, cons
   return value;
 }
 
-absl::StatusOr<std::vector<double>> ReadRange(const Reader &r, const std::string &name, const YAML::Node &node) {
+absl::StatusOr<std::vector<double>> ReadRange(const SpaceReader &r, const std::string &name, const YAML::Node &node) {
   double ends[3] = {};
   constexpr const char *kParts[] = {"from", "to", "step"};
   for (const auto &entry : node)
@@ -110,7 +110,8 @@ absl::StatusOr<std::vector<double>> ReadRange(const Reader &r, const std::string
   return values;
 }
 
-absl::Status CheckValues(const Reader &r, const Key &key, const YAML::Node &node, const std::vector<double> &values) {
+absl::Status CheckValues(const SpaceReader &r, const Key &key, const YAML::Node &node,
+                         const std::vector<double> &values) {
   if (values.empty())
     return Wrong(r, node, absl::StrCat(key.name, ": an empty list leaves no network; give a value at least"));
   if (values.size() > 1 && !key.varies)
@@ -127,7 +128,7 @@ absl::Status CheckValues(const Reader &r, const Key &key, const YAML::Node &node
   return absl::OkStatus();
 }
 
-absl::StatusOr<std::vector<double>> ReadValues(const Reader &r, const Key &key, const YAML::Node &node) {
+absl::StatusOr<std::vector<double>> ReadValues(const SpaceReader &r, const Key &key, const YAML::Node &node) {
   std::vector<double> values;
   if (node.IsMap()) {
     O2M_ASSIGN_OR_RETURN(values, ReadRange(r, key.name, node));
@@ -145,7 +146,7 @@ absl::StatusOr<std::vector<double>> ReadValues(const Reader &r, const Key &key, 
   return values;
 }
 
-absl::Status UnknownKey(const Reader &r, const YAML::Node &node, bool per_block) {
+absl::Status UnknownKey(const SpaceReader &r, const YAML::Node &node, bool per_block) {
   std::vector<std::string> names;
   for (const Key &key : kKeys)
     if (key.per_block || !per_block) names.emplace_back(key.name);
@@ -159,7 +160,7 @@ absl::Status UnknownKey(const Reader &r, const YAML::Node &node, bool per_block)
                             absl::StrJoin(names, ", ")));
 }
 
-absl::Status Add(Reader &r, const Key &key, const YAML::Node &name, const YAML::Node &node, bool per_block) {
+absl::Status Add(SpaceReader &r, const Key &key, const YAML::Node &name, const YAML::Node &node, bool per_block) {
   if (r.values.count(key.name))
     return Wrong(r, name, absl::StrCat(key.name, ": stands there twice, first in line ", r.lines[key.name]));
   r.lines[key.name] = name.Mark().line + 1;
@@ -168,7 +169,7 @@ absl::Status Add(Reader &r, const Key &key, const YAML::Node &name, const YAML::
   return absl::OkStatus();
 }
 
-absl::Status ReadPerBlock(Reader &r, const YAML::Node &node) {
+absl::Status ReadPerBlock(SpaceReader &r, const YAML::Node &node) {
   if (!node.IsMap())
     return Wrong(r, node, "per_block: holds keys with values for each block, such as heads: [2, 4] in a line below");
   for (const auto &entry : node) {
@@ -179,7 +180,7 @@ absl::Status ReadPerBlock(Reader &r, const YAML::Node &node) {
   return absl::OkStatus();
 }
 
-absl::Status ReadRankLayers(Reader &r, const YAML::Node &node) {
+absl::Status ReadRankLayers(SpaceReader &r, const YAML::Node &node) {
   RankLayers &layers = r.space.rank_layers;
   const std::map<std::string, bool *> names = {
       {"qkv", &layers.qkv}, {"proj", &layers.proj}, {"fc1", &layers.fc1}, {"fc2", &layers.fc2}};
@@ -193,7 +194,7 @@ absl::Status ReadRankLayers(Reader &r, const YAML::Node &node) {
   return Wrong(r, node, "rank_layers: is a list, such as [fc1, fc2]");
 }
 
-absl::Status ReadWord(Reader &r, const std::string &word, const YAML::Node &node) {
+absl::Status ReadWord(SpaceReader &r, const std::string &word, const YAML::Node &node) {
   if (word == "per_block") return ReadPerBlock(r, node);
   if (word == "rank_layers") return ReadRankLayers(r, node);
   if (!node.IsScalar()) return Wrong(r, node, absl::StrCat(word, ": one word is needed"));
@@ -203,7 +204,7 @@ absl::Status ReadWord(Reader &r, const std::string &word, const YAML::Node &node
   return Wrong(r, node, absl::StrCat("pool: '", node.Scalar(), "' is unknown; class_token and mean work"));
 }
 
-absl::Status ReadRoot(Reader &r, const YAML::Node &root) {
+absl::Status ReadRoot(SpaceReader &r, const YAML::Node &root) {
   if (!root.IsMap())
     return Wrong(r, root, "no search space: keys with values are needed, such as dim: [32, 48]; see docs/nas.md");
   for (const auto &entry : root) {
@@ -234,7 +235,7 @@ std::string Divisors(double whole) {
 }
 
 // Every image is a whole number of patches, and, where head_dim is not given, every dim of heads.
-absl::Status CheckDivisible(Reader &r) {
+absl::Status CheckDivisible(SpaceReader &r) {
   for (const double image : r.values["image"])
     for (const double patch : r.values["patch"])
       if (std::fmod(image, patch) != 0)
@@ -252,7 +253,7 @@ absl::Status CheckDivisible(Reader &r) {
 }
 
 // Those of the network first, so that depth precedes what it makes dead.
-void AddGenes(Reader &r) {
+void AddGenes(SpaceReader &r) {
   Space &space = r.space;
   const auto add = [&](const std::string &name, const std::vector<double> &values) {
     (values.size() > 1 ? space.genes : space.constants).push_back({name, values});
@@ -264,7 +265,7 @@ void AddGenes(Reader &r) {
       if (r.by_block.count(key.name)) add(absl::StrCat("blocks[", i, "].", key.name), r.values[key.name]);
 }
 
-void Finish(Reader &r) {
+void Finish(SpaceReader &r) {
   VitConfig &base = r.space.base;
   base.channels = std::llround(r.values["channels"][0]), base.classes = std::llround(r.values["classes"][0]);
   base.blocks.resize(std::llround(r.values["depth"].back()));
@@ -284,7 +285,7 @@ std::string StemOf(const std::string &path) {
 
 absl::StatusOr<Space> ReadSpace(const std::string &path) {
   O2M_ASSIGN_OR_RETURN(const std::string text, ReadFileBytes(path));
-  Reader r;
+  SpaceReader r;
   r.file = path, r.space.name = StemOf(path);
   YAML::Node root;
   try {

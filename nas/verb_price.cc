@@ -53,7 +53,7 @@ void AddOptions(CLI::App &app, PriceCommand &c) {
       ->allow_extra_args(false);
 }
 
-absl::StatusOr<PriceCommand> Parse(const Words &words) {
+absl::StatusOr<PriceCommand> ParsePrice(const Words &words) {
   PriceCommand c;
   CLI::App app("Prices networks of a search space on a board, without training or compiling them: CSV on stdout.",
                "onnx2mcu price");
@@ -150,7 +150,7 @@ absl::Status PriceAll(const PriceCommand &c, const Space &space, const std::vect
 }  // namespace
 
 absl::Status PriceVerb(const Words &words) {
-  O2M_ASSIGN_OR_RETURN(const PriceCommand command, Parse(words));
+  O2M_ASSIGN_OR_RETURN(const PriceCommand command, ParsePrice(words));
   if (!command.help.empty()) return std::fputs(command.help.c_str(), stdout), absl::OkStatus();
   O2M_ASSIGN_OR_RETURN(const Registry registry, LoadPlugins(command.plugins));
   O2M_ASSIGN_OR_RETURN(const Space space, ReadSpace(command.space));

@@ -80,7 +80,7 @@ void AddOptions(CLI::App &app, SearchCommand &c) {
       ->allow_extra_args(false);
 }
 
-absl::StatusOr<SearchCommand> Parse(const Words &words) {
+absl::StatusOr<SearchCommand> ParseSearch(const Words &words) {
   SearchCommand c;
   CLI::App app(
       "Searches a space of vision transformers, or cuts of a trained one, for the most accurate within limits; writes "
@@ -267,7 +267,7 @@ absl::Status SearchSpace(SearchCommand c, const Registry &registry, const Supern
 }  // namespace
 
 absl::Status SearchVerb(const Words &words, const Supernet &supernet) {
-  O2M_ASSIGN_OR_RETURN(const SearchCommand command, Parse(words));
+  O2M_ASSIGN_OR_RETURN(const SearchCommand command, ParseSearch(words));
   if (!command.help.empty()) return std::fputs(command.help.c_str(), stdout), absl::OkStatus();
   O2M_ASSIGN_OR_RETURN(const Registry registry, LoadPlugins(command.plugins));
   StartRanks();

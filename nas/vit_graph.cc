@@ -11,12 +11,12 @@ namespace {
 
 using Dims = std::vector<int64_t>;
 
-struct Builder {
+struct VitBuilder {
   Graph graph;
   int64_t tokens = 0;
 };
 
-TensorId Constant(Builder &b, const std::string &name, Dims dims, const float *values) {
+TensorId Constant(VitBuilder &b, const std::string &name, Dims dims, const float *values) {
   Tensor tensor;
   tensor.name = name, tensor.is_constant = true, tensor.dims = std::move(dims);
   const auto *bytes = reinterpret_cast<const std::byte *>(values);
@@ -24,11 +24,11 @@ TensorId Constant(Builder &b, const std::string &name, Dims dims, const float *v
   return AddTensor(b.graph, std::move(tensor));
 }
 
-TensorId Constant(Builder &b, const std::string &name, const Vector &values) {
+TensorId Constant(VitBuilder &b, const std::string &name, const Vector &values) {
   return Constant(b, name, {values.size()}, values.data());
 }
 
-TensorId Ints(Builder &b, const std::string &name, const Dims &values) {
+TensorId Ints(VitBuilder &b, const std::string &name, const Dims &values) {
   Tensor tensor;
   tensor.name = name, tensor.dtype = DType::kS64, tensor.is_constant = true;
   tensor.dims = {static_cast<int64_t>(values.size())};
@@ -37,7 +37,7 @@ TensorId Ints(Builder &b, const std::string &name, const Dims &values) {
   return AddTensor(b.graph, std::move(tensor));
 }
 
-FloatNode &AddNode(Builder &b, const std::string &name, const std::string &type, std::vector<TensorId> inputs,
+FloatNode &AddNode(VitBuilder &b, const std::string &name, const std::string &type, std::vector<TensorId> inputs,
                    int outputs) {
   FloatNode &node = b.graph.float_nodes.emplace_back();
   node.name = "/" + name, node.op_type = type, node.opset = b.graph.opset, node.inputs = std::move(inputs);
@@ -49,7 +49,7 @@ FloatNode &AddNode(Builder &b, const std::string &name, const std::string &type,
   return node;
 }
 
-TensorId Op(Builder &b, const std::string &name, const std::string &type, std::vector<TensorId> inputs,
+TensorId Op(VitBuilder &b, const std::string &name, const std::string &type, std::vector<TensorId> inputs,
             std::map<std::string, Attr> attrs = {}) {
   FloatNode &node = AddNode(b, name, type, std::move(inputs), 1);
   node.attrs = std::move(attrs);
@@ -57,34 +57,34 @@ TensorId Op(Builder &b, const std::string &name, const std::string &type, std::v
 }
 
 // x times the transpose of m [out, in].
-TensorId Product(Builder &b, const std::string &name, TensorId x, const Matrix &m) {
+TensorId Product(VitBuilder &b, const std::string &name, TensorId x, const Matrix &m) {
   const Matrix transposed = m.transpose();
   const TensorId weight = Constant(b, name + ".weight", {m.cols(), m.rows()}, transposed.data());
   return Op(b, name + "/MatMul", "MatMul", {x, weight});
 }
 
-TensorId Linear(Builder &b, const std::string &name, TensorId x, const LinearWeights &weights) {
+TensorId Linear(VitBuilder &b, const std::string &name, TensorId x, const LinearWeights &weights) {
   const bool low_rank = weights.u.size() > 0;
   if (low_rank) x = Product(b, name + ".u", x, weights.u);
   const TensorId y = Product(b, low_rank ? name + ".v" : name, x, weights.v);
   return Op(b, name + "/Add", "Add", {y, Constant(b, name + ".bias", weights.bias)});
 }
 
-TensorId Norm(Builder &b, const std::string &name, TensorId x, const NormWeights &norm, float epsilon) {
+TensorId Norm(VitBuilder &b, const std::string &name, TensorId x, const NormWeights &norm, float epsilon) {
   return Op(b, name, "LayerNormalization",
             {x, Constant(b, name + ".weight", norm.gain), Constant(b, name + ".bias", norm.bias)},
             {{"axis", int64_t{-1}}, {"epsilon", epsilon}});
 }
 
-TensorId Transpose(Builder &b, const std::string &name, TensorId x, const Dims &perm) {
+TensorId Transpose(VitBuilder &b, const std::string &name, TensorId x, const Dims &perm) {
   return Op(b, name, "Transpose", {x}, {{"perm", perm}});
 }
 
-TensorId Reshape(Builder &b, const std::string &name, TensorId x, const Dims &dims) {
+TensorId Reshape(VitBuilder &b, const std::string &name, TensorId x, const Dims &dims) {
   return Op(b, name, "Reshape", {x, Ints(b, name + ".shape", dims)});
 }
 
-TensorId Embed(Builder &b, const VitConfig &c, const VitWeights &w) {
+TensorId Embed(VitBuilder &b, const VitConfig &c, const VitWeights &w) {
   const TensorId kernel = Constant(b, "patch_embed.proj.weight", {c.dim, c.channels, c.patch, c.patch}, w.patch.data());
   const TensorId y = Op(b, "patch_embed/proj/Conv", "Conv",
                         {b.graph.inputs[0], kernel, Constant(b, "patch_embed.proj.bias", w.patch_bias)},
@@ -98,7 +98,7 @@ TensorId Embed(Builder &b, const VitConfig &c, const VitWeights &w) {
 }
 
 // q, k and v, each [1, heads, tokens, head_dim].
-std::vector<TensorId> Heads(Builder &b, const std::string &name, TensorId qkv, const BlockConfig &block) {
+std::vector<TensorId> Heads(VitBuilder &b, const std::string &name, TensorId qkv, const BlockConfig &block) {
   const TensorId parts = Reshape(b, name + "/Reshape", qkv, {1, b.tokens, 3, block.heads, block.head_dim});
   const TensorId ordered = Transpose(b, name + "/Transpose", parts, {2, 0, 3, 1, 4});
   FloatNode &split = AddNode(b, name + "/Split", "Split", {ordered}, 3);
@@ -111,7 +111,7 @@ std::vector<TensorId> Heads(Builder &b, const std::string &name, TensorId qkv, c
   return heads;
 }
 
-TensorId Attention(Builder &b, const std::string &name, TensorId x, const BlockConfig &block,
+TensorId Attention(VitBuilder &b, const std::string &name, TensorId x, const BlockConfig &block,
                    const BlockWeights &weights) {
   const std::vector<TensorId> heads = Heads(b, name, Linear(b, name + ".qkv", x, weights.qkv), block);
   const float scale = 1 / std::sqrt(static_cast<float>(block.head_dim));
@@ -125,8 +125,8 @@ TensorId Attention(Builder &b, const std::string &name, TensorId x, const BlockC
   return Linear(b, name + ".proj", Reshape(b, name + "/rows/Reshape", rows, dims), weights.proj);
 }
 
-TensorId Block(Builder &b, const std::string &name, TensorId x, const BlockConfig &block, const BlockWeights &weights,
-               float epsilon) {
+TensorId AppendBlock(VitBuilder &b, const std::string &name, TensorId x, const BlockConfig &block,
+                     const BlockWeights &weights, float epsilon) {
   const TensorId norm1 = Norm(b, name + ".norm1", x, weights.norm1, epsilon);
   x = Op(b, name + "/Add", "Add", {x, Attention(b, name + ".attn", norm1, block, weights)});
   const TensorId norm2 = Norm(b, name + ".norm2", x, weights.norm2, epsilon);
@@ -135,7 +135,7 @@ TensorId Block(Builder &b, const std::string &name, TensorId x, const BlockConfi
 }
 
 // [1, dim] of all tokens.
-TensorId Pooled(Builder &b, const VitConfig &c, TensorId x) {
+TensorId Pooled(VitBuilder &b, const VitConfig &c, TensorId x) {
   const TensorId axis = Ints(b, "pool.axis", {1});
   if (c.pool == Pool::kMean) return Op(b, "pool/ReduceMean", "ReduceMean", {x, axis}, {{"keepdims", int64_t{0}}});
   const TensorId token = Op(b, "pool/Slice", "Slice", {x, Ints(b, "pool.start", {0}), Ints(b, "pool.end", {1}), axis});
@@ -147,7 +147,7 @@ TensorId Pooled(Builder &b, const VitConfig &c, TensorId x) {
 Graph FloatGraphOf(const Vit &vit) {
   const VitConfig &c = vit.config;
   const VitWeights &w = vit.weights;
-  Builder b;
+  VitBuilder b;
   b.tokens = TokensOf(c);
   b.graph.name = "vit", b.graph.file = "vit.onnx", b.graph.opset = 20;
   Tensor image;
@@ -155,7 +155,7 @@ Graph FloatGraphOf(const Vit &vit) {
   b.graph.inputs = {AddTensor(b.graph, std::move(image))};
   TensorId x = Embed(b, c, w);
   for (size_t i = 0; i < c.blocks.size(); i++)
-    x = Block(b, "blocks." + std::to_string(i), x, c.blocks[i], w.blocks[i], w.epsilon);
+    x = AppendBlock(b, "blocks." + std::to_string(i), x, c.blocks[i], w.blocks[i], w.epsilon);
   x = Linear(b, "head", Pooled(b, c, Norm(b, "norm", x, w.norm, w.epsilon)), w.head);
   b.graph.tensors[x].name = "logits", b.graph.tensors[x].dims = {1, c.classes};
   b.graph.outputs = {x};

@@ -11,7 +11,7 @@
 namespace onnx2mcu {
 namespace {
 
-struct Reader {
+struct VitReader {
   const Graph &graph;
   std::vector<NodeId> producer;
   int64_t tokens = 0, dim = 0;
@@ -38,7 +38,7 @@ std::string Shape(const std::vector<int64_t> &dims) {
 }
 
 // Where a ViT has something else than the file.
-absl::Status Misfit(const Reader &r, TensorId id, const std::string &expected) {
+absl::Status Misfit(const VitReader &r, TensorId id, const std::string &expected) {
   const FloatNode *node = r.By(id);
   const std::string what =
       node ? absl::StrCat("node '", node->name, "' (", node->op_type, ", ", Shape(r.tensor(id).dims), ")")
@@ -48,12 +48,12 @@ absl::Status Misfit(const Reader &r, TensorId id, const std::string &expected) {
                    " is expected; `onnx2mcu MODEL.onnx` compiles other networks as they are"));
 }
 
-bool IsProduct(const Reader &r, TensorId id) {
+bool IsProduct(const VitReader &r, TensorId id) {
   return r.Is(id, "MatMul") && r.tensor(r.By(id)->inputs[1]).is_constant &&
          r.tensor(r.By(id)->inputs[1]).dims.size() == 2;
 }
 // The product, where that and its bias write `id`; else kNone.
-TensorId ProductOf(const Reader &r, TensorId id) {
+TensorId ProductOf(const VitReader &r, TensorId id) {
   if (IsProduct(r, id)) return id;
   if (!r.Is(id, "Add") || !r.tensor(r.By(id)->inputs[1]).is_constant) return kNone;
   return IsProduct(r, r.Input(id, 0)) ? r.Input(id, 0) : kNone;
@@ -64,7 +64,7 @@ Matrix Transposed(const Tensor &weight) {
 }
 
 // A constant of `count` elements, or of one for all.
-absl::StatusOr<Vector> Values(const Reader &r, TensorId id, int64_t count) {
+absl::StatusOr<Vector> Values(const VitReader &r, TensorId id, int64_t count) {
   const Tensor &tensor = r.tensor(id);
   const int64_t elements = tensor.is_constant && tensor.dtype == DType::kF32 ? ElementCount(tensor.dims) : 0;
   if (elements == count) return Vector(Eigen::Map<const Vector>(FloatData(tensor), count));
@@ -78,7 +78,7 @@ struct Layer {
   Matrix v;
   Vector bias;
 };
-absl::StatusOr<Layer> ReadLayer(const Reader &r, TensorId y) {
+absl::StatusOr<Layer> ReadLayer(const VitReader &r, TensorId y) {
   const TensorId product = ProductOf(r, y);
   if (product == kNone) return Misfit(r, y, "a linear layer");
   const FloatNode &node = *r.By(product);
@@ -95,7 +95,7 @@ struct ReadLinear {
   TensorId x = kNone, u = kNone;  // u: the constant; kNone where dense
   LinearWeights weights;
 };
-absl::StatusOr<ReadLinear> LinearAt(const Reader &r, TensorId y) {
+absl::StatusOr<ReadLinear> LinearAt(const VitReader &r, TensorId y) {
   O2M_ASSIGN_OR_RETURN(Layer last, ReadLayer(r, y));
   ReadLinear linear{last.x, kNone, {{}, std::move(last.v), std::move(last.bias)}};
   if (ProductOf(r, last.x) == kNone) return linear;
@@ -108,9 +108,9 @@ absl::StatusOr<ReadLinear> LinearAt(const Reader &r, TensorId y) {
 
 // ---- movement
 
-bool IsMovement(const Reader &r, TensorId id) { return r.IsReshape(id) || r.Is(id, "Transpose"); }
+bool IsMovement(const VitReader &r, TensorId id) { return r.IsReshape(id) || r.Is(id, "Transpose"); }
 
-TensorId BehindMovement(const Reader &r, TensorId id) {
+TensorId BehindMovement(const VitReader &r, TensorId id) {
   while (IsMovement(r, id)) id = r.By(id)->inputs[0];
   return id;
 }
@@ -133,7 +133,7 @@ std::vector<int64_t> Permuted(const std::vector<int64_t> &values, const std::vec
 }
 
 // By element of `id`: the element that it was before all movement.
-std::vector<int64_t> Moved(const Reader &r, TensorId id) {
+std::vector<int64_t> Moved(const VitReader &r, TensorId id) {
   if (!IsMovement(r, id)) {
     std::vector<int64_t> values(ElementCount(r.tensor(id).dims));
     std::iota(values.begin(), values.end(), int64_t{0});
@@ -154,7 +154,7 @@ std::vector<int64_t> Order(const std::vector<int64_t> &dims, const std::vector<i
 
 // ---- parts
 
-absl::StatusOr<NormWeights> NormAt(Reader &r, TensorId y) {
+absl::StatusOr<NormWeights> NormAt(VitReader &r, TensorId y) {
   if (!r.Is(y, "LayerNormalization")) return Misfit(r, y, "a LayerNormalization");
   const FloatNode &node = *r.By(y);
   NormWeights norm;
@@ -173,7 +173,7 @@ absl::StatusOr<NormWeights> NormAt(Reader &r, TensorId y) {
 struct Residual {
   TensorId x = kNone, branch = kNone;
 };
-Residual ResidualAt(const Reader &r, TensorId id) {
+Residual ResidualAt(const VitReader &r, TensorId id) {
   if (!r.Is(id, "Add")) return {};
   const FloatNode &node = *r.By(id);
   if (r.tensor(node.inputs[0]).is_constant || r.tensor(node.inputs[1]).is_constant) return {};
@@ -182,12 +182,12 @@ Residual ResidualAt(const Reader &r, TensorId id) {
   return {};
 }
 
-absl::Status CheckStream(const Reader &r, TensorId norm, TensorId x) {
+absl::Status CheckStream(const VitReader &r, TensorId norm, TensorId x) {
   return r.Input(norm, 0) == x ? absl::OkStatus() : Misfit(r, norm, "the normalised residual stream");
 }
 
 // Scalar factors of the scores; `id` becomes their product.
-float FactorOf(const Reader &r, TensorId &id) {
+float FactorOf(const VitReader &r, TensorId &id) {
   float factor = 1;
   while (r.Is(id, "Mul") && r.tensor(r.By(id)->inputs[1]).is_constant &&
          ElementCount(r.tensor(r.By(id)->inputs[1]).dims) == 1) {
@@ -198,7 +198,7 @@ float FactorOf(const Reader &r, TensorId &id) {
 }
 
 // The projection behind a head-wise operand [heads, rows of it in `perm` order].
-absl::StatusOr<ReadLinear> ProjectionAt(const Reader &r, TensorId operand, const BlockConfig &block,
+absl::StatusOr<ReadLinear> ProjectionAt(const VitReader &r, TensorId operand, const BlockConfig &block,
                                         const std::vector<int64_t> &perm, const std::string &what) {
   const TensorId y = r.Rows(BehindMovement(r, operand));
   if (Moved(r, operand) != Order({r.tokens, block.heads, block.head_dim}, perm))
@@ -207,7 +207,7 @@ absl::StatusOr<ReadLinear> ProjectionAt(const Reader &r, TensorId operand, const
 }
 
 // q, k and v one below the other. All dense, or all of one U.
-absl::StatusOr<LinearWeights> Stacked(const Reader &r, TensorId at, const std::vector<ReadLinear> &parts) {
+absl::StatusOr<LinearWeights> Stacked(const VitReader &r, TensorId at, const std::vector<ReadLinear> &parts) {
   for (const ReadLinear &part : parts)
     if (part.x != parts[0].x || part.u != parts[0].u)
       return Misfit(r, at, "attention whose q, k and v read one tensor, through one low-rank factor if any,");
@@ -225,7 +225,7 @@ absl::StatusOr<LinearWeights> Stacked(const Reader &r, TensorId at, const std::v
   return all;
 }
 
-absl::Status ReadAttention(Reader &r, const Residual &residual, BlockConfig &block, BlockWeights &weights) {
+absl::Status ReadAttention(VitReader &r, const Residual &residual, BlockConfig &block, BlockWeights &weights) {
   O2M_ASSIGN_OR_RETURN(ReadLinear proj, LinearAt(r, residual.branch));
   const TensorId mixed = BehindMovement(r, proj.x);
   if (!r.Is(mixed, "MatMul") || !r.Is(r.Input(mixed, 0), "Softmax"))
@@ -250,7 +250,7 @@ absl::Status ReadAttention(Reader &r, const Residual &residual, BlockConfig &blo
   return CheckStream(r, parts[0].x, residual.x);
 }
 
-absl::Status ReadMlp(Reader &r, const Residual &residual, BlockConfig &block, BlockWeights &weights) {
+absl::Status ReadMlp(VitReader &r, const Residual &residual, BlockConfig &block, BlockWeights &weights) {
   O2M_ASSIGN_OR_RETURN(ReadLinear fc2, LinearAt(r, residual.branch));
   if (!r.Is(fc2.x, "Gelu") || AttrString(*r.By(fc2.x), "approximate", "none") != "none")
     return Misfit(r, fc2.x, "an exact GELU");
@@ -264,7 +264,7 @@ absl::Status ReadMlp(Reader &r, const Residual &residual, BlockConfig &block, Bl
 }
 
 // From the last block to the first; `x` becomes what the first one reads.
-absl::Status ReadBlocks(Reader &r, TensorId &x, Vit &vit) {
+absl::Status ReadBlocks(VitReader &r, TensorId &x, Vit &vit) {
   for (Residual mlp = ResidualAt(r, x); mlp.branch != kNone; mlp = ResidualAt(r, x)) {
     BlockConfig block;
     BlockWeights weights;
@@ -281,7 +281,7 @@ absl::Status ReadBlocks(Reader &r, TensorId &x, Vit &vit) {
 }
 
 // `x`: of the logits' layer; becomes the stream that the final norm reads.
-absl::Status ReadPool(Reader &r, TensorId &x, Vit &vit) {
+absl::Status ReadPool(VitReader &r, TensorId &x, Vit &vit) {
   x = BehindMovement(r, x);
   const bool before = r.Is(x, "LayerNormalization");  // the norm of the class token alone
   TensorId norm = x;
@@ -306,7 +306,7 @@ absl::Status ReadPool(Reader &r, TensorId &x, Vit &vit) {
 }
 
 // Positions that are added to `x`, if any: rows of `positions` from `first` on.
-absl::Status ReadPositions(const Reader &r, TensorId &x, int64_t first, Matrix &positions) {
+absl::Status ReadPositions(const VitReader &r, TensorId &x, int64_t first, Matrix &positions) {
   if (!r.Is(x, "Add") || !r.tensor(r.By(x)->inputs[1]).is_constant) return absl::OkStatus();
   const int64_t rows = positions.rows() - first;
   O2M_ASSIGN_OR_RETURN(const Vector values, Values(r, r.By(x)->inputs[1], rows * r.dim));
@@ -315,7 +315,7 @@ absl::Status ReadPositions(const Reader &r, TensorId &x, int64_t first, Matrix &
   return absl::OkStatus();
 }
 
-absl::Status ReadPatches(const Reader &r, TensorId x, int64_t patches, Vit &vit) {
+absl::Status ReadPatches(const VitReader &r, TensorId x, int64_t patches, Vit &vit) {
   const TensorId y = BehindMovement(r, x);
   if (!r.Is(y, "Conv") || r.By(y)->inputs[0] != r.graph.inputs[0])
     return Misfit(r, y, "the convolution that embeds the image's patches");
@@ -337,7 +337,7 @@ absl::Status ReadPatches(const Reader &r, TensorId x, int64_t patches, Vit &vit)
   return absl::OkStatus();
 }
 
-absl::Status ReadEmbedding(const Reader &r, TensorId x, Vit &vit) {
+absl::Status ReadEmbedding(const VitReader &r, TensorId x, Vit &vit) {
   vit.weights.positions = Matrix::Zero(r.tokens, r.dim);
   x = r.Rows(x);
   O2M_RETURN_IF_ERROR(ReadPositions(r, x, 0, vit.weights.positions));
@@ -353,7 +353,7 @@ absl::Status ReadEmbedding(const Reader &r, TensorId x, Vit &vit) {
 }  // namespace
 
 absl::StatusOr<Vit> VitOf(const Graph &graph) {
-  Reader r{graph, Producers(graph)};
+  VitReader r{graph, Producers(graph)};
   if (graph.inputs.size() != 1 || graph.outputs.size() != 1)
     return absl::InvalidArgumentError(absl::StrCat(graph.file, ": no ViT: ", graph.inputs.size(), " inputs and ",
                                                    graph.outputs.size(), " outputs; a classifier has one of each"));

@@ -7,7 +7,7 @@
 namespace onnx2mcu {
 namespace {
 
-constexpr int64_t kKi = 1024, kMi = 1024 * 1024, kMHz = 1000000;
+constexpr int64_t kMHz = 1000000;
 
 Region Quad(const std::string &name, uint64_t base, int64_t bytes, int64_t hertz) {
   return {name, base, bytes, hertz / 2};

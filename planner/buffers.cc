@@ -34,7 +34,7 @@ struct Uses {
   std::vector<Use> reads, writes;
 };
 
-struct Builder {
+struct BufferBuilder {
   const Graph &graph;
   const o2m_target &target;
   Contracts &contracts;
@@ -44,12 +44,9 @@ struct Builder {
   std::vector<Uses> uses;  // by buffer
 };
 
-bool Has(const std::vector<TensorId> &bases, TensorId base) {
-  return std::find(bases.begin(), bases.end(), base) != bases.end();
-}
-bool Outlives(const Builder &b, const Buffer &buffer) { return Has(b.border.out, buffer.id); }
+bool Outlives(const BufferBuilder &b, const Buffer &buffer) { return Contains(b.border.out, buffer.id); }
 
-Buffer &BufferOf(Builder &b, TensorId base, int32_t time) {
+Buffer &BufferOf(BufferBuilder &b, TensorId base, int32_t time) {
   int32_t &index = b.plan.buffer_of[base];
   if (index == kNone) {
     index = static_cast<int32_t>(b.plan.buffers.size());
@@ -63,7 +60,7 @@ Buffer &BufferOf(Builder &b, TensorId base, int32_t time) {
   return b.plan.buffers[index];
 }
 
-void AddTensors(Builder &b) {
+void AddTensors(BufferBuilder &b) {
   for (int32_t time = 0; time < static_cast<int32_t>(b.timeline.nodes.size()); time++) {
     const Contract &contract = b.contracts.nodes[b.timeline.nodes[time]];
     for (size_t i = 0; i < contract.touches.size(); i++) {
@@ -78,7 +75,7 @@ void AddTensors(Builder &b) {
 }
 
 // An input in the arena is there from the start, all of it: the caller wrote it.
-void FinishInputs(Builder &b) {
+void FinishInputs(BufferBuilder &b) {
   for (TensorId input : b.graph.inputs) {
     const int32_t index = b.plan.buffer_of[input];
     if (index == kNone) continue;
@@ -89,11 +86,11 @@ void FinishInputs(Builder &b) {
 }
 
 // Shrinks what lives inside one loop, and lets the rest live as long as the loops that touch it.
-void FinishTensors(Builder &b) {
+void FinishTensors(BufferBuilder &b) {
   for (Buffer &buffer : b.plan.buffers) {
     const Stage &first = b.plan.stages[buffer.first_stage], &last = b.plan.stages[buffer.last_stage];
     const int64_t stride = b.contracts.tile_stride[buffer.id];
-    const bool inside = !Has(b.border.in, buffer.id) && !Outlives(b, buffer);
+    const bool inside = !Contains(b.border.in, buffer.id) && !Outlives(b, buffer);
     const bool written = !b.uses[b.plan.buffer_of[buffer.id]].writes.empty();
     if (buffer.first_stage == buffer.last_stage && Iterates(first) && stride > 0 && written && inside) {
       buffer.tile = true;
@@ -102,13 +99,14 @@ void FinishTensors(Builder &b) {
     }
     if (Iterates(first)) buffer.first = b.timeline.begin[buffer.first_stage];
     if (Iterates(last)) buffer.last = b.timeline.end[buffer.last_stage] - 1;
-    if (Has(b.border.in, buffer.id)) buffer.first = buffer.first_stage = 0;
+    if (Contains(b.border.in, buffer.id)) buffer.first = buffer.first_stage = 0;
     if (!Outlives(b, buffer)) continue;
     buffer.last = b.timeline.end.back() - 1, buffer.last_stage = static_cast<int32_t>(b.timeline.end.size()) - 1;
   }
 }
 
-int32_t AddBlock(Builder &b, BufferKind kind, NodeId node, int64_t bytes, int32_t first, int32_t last, int32_t stage) {
+int32_t AddBlock(BufferBuilder &b, BufferKind kind, NodeId node, int64_t bytes, int32_t first, int32_t last,
+                 int32_t stage) {
   Buffer buffer;
   buffer.kind = kind, buffer.id = node, buffer.bytes = bytes;
   buffer.first = first, buffer.last = last;
@@ -117,7 +115,7 @@ int32_t AddBlock(Builder &b, BufferKind kind, NodeId node, int64_t bytes, int32_
   return static_cast<int32_t>(b.plan.buffers.size()) - 1;
 }
 
-void AddBlocks(Builder &b) {
+void AddBlocks(BufferBuilder &b) {
   for (int32_t time = 0; time < static_cast<int32_t>(b.timeline.nodes.size()); time++) {
     const NodeId node = b.timeline.nodes[time];
     const int32_t s = b.timeline.stages[time];
@@ -131,7 +129,7 @@ void AddBlocks(Builder &b) {
   }
 }
 
-std::vector<Use> InStage(const Builder &b, const std::vector<Use> &uses, int32_t stage) {
+std::vector<Use> InStage(const BufferBuilder &b, const std::vector<Use> &uses, int32_t stage) {
   std::vector<Use> within;
   for (const Use &use : uses)
     if (b.timeline.stages[use.time] == stage) within.push_back(use);
@@ -139,7 +137,7 @@ std::vector<Use> InStage(const Builder &b, const std::vector<Use> &uses, int32_t
 }
 
 // Past the last byte of y that is written before the stage: x is still whole then, so these bytes must lie before it.
-int64_t WrittenBefore(const Builder &b, int32_t y, int32_t stage) {
+int64_t WrittenBefore(const BufferBuilder &b, int32_t y, int32_t stage) {
   int64_t end = 0;
   for (const Use &use : b.uses[y].writes)
     if (b.timeline.stages[use.time] < stage) end = std::max(end, EndByte(*use.touch));
@@ -149,7 +147,7 @@ int64_t WrittenBefore(const Builder &b, int32_t y, int32_t stage) {
 // x dies in this stage, in which y is written while both are alive: at which distance may y pass over x? Within one
 // call (a tile, or a stage of one iteration) only the node that reads the last of x may do so, in place; across
 // iterations x must be complete before the loop begins.
-void AddOverwrite(Builder &b, int32_t x, int32_t y, int32_t stage) {
+void AddOverwrite(BufferBuilder &b, int32_t x, int32_t y, int32_t stage) {
   const Buffer &from = b.plan.buffers[x], &to = b.plan.buffers[y];
   const Stage &loop = b.plan.stages[stage];
   const std::vector<Use> y_writes = InStage(b, b.uses[y].writes, stage);
@@ -167,7 +165,7 @@ void AddOverwrite(Builder &b, int32_t x, int32_t y, int32_t stage) {
   if (distance < to.bytes) b.plan.overwrites.push_back({x, y, distance});
 }
 
-void AddOverwrites(Builder &b) {
+void AddOverwrites(BufferBuilder &b) {
   const int32_t tensors = static_cast<int32_t>(b.uses.size());
   for (int32_t y = 0; y < tensors; y++)
     for (int32_t x = 0; x < tensors; x++)
@@ -189,7 +187,7 @@ void AddBuffers(const Graph &graph, const o2m_target &target, Contracts &contrac
   plan.buffer_of.assign(graph.tensors.size(), kNone);
   plan.scratch_of.assign(graph.nodes.size(), kNone);
   plan.state_of.assign(graph.nodes.size(), kNone);
-  Builder b{graph, target, contracts, plan, border, TimelineOf(plan), {}};
+  BufferBuilder b{graph, target, contracts, plan, border, TimelineOf(plan), {}};
   AddTensors(b);
   FinishInputs(b);
   FinishTensors(b);

@@ -28,9 +28,9 @@ const char *Object(const o2m_emitter *emitter, const char *c_type, const char *i
   return "p";
 }
 const char *Operand(const o2m_emitter *, int32_t) { return "x"; }
-const char *Block(const o2m_emitter *) { return "s"; }
+const char *BlockText(const o2m_emitter *) { return "s"; }
 const char *First(const o2m_emitter *) { return "t"; }
-const char *Rows(const o2m_emitter *) { return "rows"; }
+const char *RowsText(const o2m_emitter *) { return "rows"; }
 void Line(const o2m_emitter *emitter, const char *text) {
   for (std::string &name : CalledFunctions(text)) Of(emitter).code.functions.push_back(std::move(name));
 }
@@ -53,9 +53,8 @@ absl::StatusOr<CallCode> CallCodeOf(const Graph &graph, const Node &node, const 
   for (Constant &constant : packed.constants) constant.data.resize(constant.count * DTypeBytes(constant.dtype));
   const OpNode op_node(graph, packed);
   Emission emission;
-  const o2m_emitter emitter = {
-      sizeof(o2m_emitter), &emission, Source, ConstantName, Object, Operand, Block, Block, First, Rows,
-      std::max(rows, 1),   Line};
+  const o2m_emitter emitter = {sizeof(o2m_emitter), &emission, Source,   ConstantName,      Object, Operand, BlockText,
+                               BlockText,           First,     RowsText, std::max(rows, 1), Line};
   host.last_error.clear();
   const std::string where = absl::StrCat(graph.file, ": node '", node.name, "' (", node.op->id, ")");
   O2M_RETURN_IF_ERROR(ToStatus(node.op->emit(&host.host, &target, op_node.get(), &emitter), host, where + ": emit"));

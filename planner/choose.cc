@@ -14,7 +14,7 @@
 namespace onnx2mcu {
 namespace {
 
-struct Search {
+struct ScheduleSearch {
   RewriteTools tools;
   PlanCache &cache;
   const PlanOptions &options;
@@ -23,14 +23,16 @@ struct Search {
   std::vector<PricedSchedule> frontier;
 };
 
-const SegmentKind &KindAt(const Search &search, size_t segment) { return search.cache.kinds[search.kinds[segment]]; }
+const SegmentKind &KindAt(const ScheduleSearch &search, size_t segment) {
+  return search.cache.kinds[search.kinds[segment]];
+}
 
 absl::Status OtherWithData(const Graph &graph) {
   return absl::InternalError(absl::StrCat(graph.file, ": a rewrite does other things where constants have data"));
 }
 
 // The layout, done to a graph with its data, which is not copied but where it changes.
-absl::StatusOr<Graph> Arranged(const Search &search, Graph graph, const Layout &layout) {
+absl::StatusOr<Graph> Arranged(const ScheduleSearch &search, Graph graph, const Layout &layout) {
   KeepNodes(graph, layout.order);
   O2M_ASSIGN_OR_RETURN(const Contracts contracts, ContractsOf(graph, search.tools.target, &search.cache.answers));
   const Spans spans = SpansOfAll(graph, contracts, {});
@@ -51,7 +53,7 @@ absl::StatusOr<Graph> Arranged(const Search &search, Graph graph, const Layout &
 }
 
 // The segments of an arranged graph. It must consist of the kinds that were priced.
-absl::StatusOr<std::vector<Segment>> SegmentsOf(const Search &search, const Graph &graph) {
+absl::StatusOr<std::vector<Segment>> SegmentsOf(const ScheduleSearch &search, const Graph &graph) {
   O2M_ASSIGN_OR_RETURN(const Contracts contracts, ContractsOf(graph, search.tools.target, &search.cache.answers));
   const Spans spans = SpansOfAll(graph, contracts, {});
   std::vector<Segment> segments;
@@ -77,7 +79,7 @@ std::string RowsOf(const Plan &plan) {
 }
 
 // Every rewrite that some segment was given, once.
-void SetName(const Search &search, const Picks &picks, Alternative &alternative) {
+void SetName(const ScheduleSearch &search, const Picks &picks, Alternative &alternative) {
   std::vector<std::string> names;
   for (size_t i = 0; i < picks.size(); i++) {
     for (const Rewrite &rewrite : KindAt(search, i).options[picks[i]].chain) {
@@ -90,7 +92,7 @@ void SetName(const Search &search, const Picks &picks, Alternative &alternative)
 }
 
 // The graph and the plan of a schedule, of an arranged graph and its segments, with data or without.
-absl::StatusOr<Alternative> Make(const Search &search, const PricedSchedule &schedule, Graph graph,
+absl::StatusOr<Alternative> Make(const ScheduleSearch &search, const PricedSchedule &schedule, Graph graph,
                                  std::vector<Segment> segments) {
   Alternative alternative;
   alternative.graph = std::move(graph);
@@ -122,7 +124,7 @@ absl::StatusOr<Alternative> Make(const Search &search, const PricedSchedule &sch
 absl::StatusOr<std::vector<Alternative>> ChooseSchedule(const Graph &graph, Host &host, const o2m_target &target,
                                                         const PlanOptions &options, PlanCache *cache) {
   PlanCache own;
-  Search search{{host, target, options.copy}, cache ? *cache : own, options, {}, {}, {}, {}};
+  ScheduleSearch search{{host, target, options.copy}, cache ? *cache : own, options, {}, {}, {}, {}};
   O2M_ASSIGN_OR_RETURN(search.kinds, KindsOf(search.cache, graph, host, target, options));
   search.frontier = PriceSchedules(search.cache, search.kinds, options);
   O2M_ASSIGN_OR_RETURN(const Layout layout, LayOut(search.cache, graph, search.tools));

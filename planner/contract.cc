@@ -172,10 +172,6 @@ absl::Status CheckMemory(const Graph &graph, const Node &node, const o2m_memory 
   return absl::OkStatus();
 }
 
-bool SameAccess(const o2m_access &a, const o2m_access &b) {
-  return a.axis == b.axis && a.step == b.step && a.extent == b.extent && a.before == b.before;
-}
-
 bool SameButScratch(const o2m_memory &a, const o2m_memory &b) {
   if (a.steps != b.steps || a.in_place_inputs != b.in_place_inputs || a.state_bytes != b.state_bytes) return false;
   for (int i = 0; i < O2M_MAX_OPERANDS; i++)

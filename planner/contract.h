@@ -16,6 +16,9 @@ namespace onnx2mcu {
 inline constexpr int64_t kTensorAlign = 8;  // bytes; no kernel may assume more of a row: strides are any
 inline constexpr int64_t kBlockAlign = 16;  // of scratch and state, and of the arena itself
 inline int64_t AlignUp(int64_t bytes, int64_t align) { return (bytes + align - 1) / align * align; }
+inline bool SameAccess(const o2m_access &a, const o2m_access &b) {
+  return a.axis == b.axis && a.step == b.step && a.extent == b.extent && a.before == b.before;
+}
 inline int64_t CeilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 enum class Place : uint8_t { kArena, kConstant, kInput, kOutput };

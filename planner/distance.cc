@@ -18,7 +18,7 @@ int64_t MinDistance(int64_t n, int64_t rows, int64_t x_row, int64_t y_row, bool 
 namespace {
 
 // Past the last byte of y that steps [0, done) write.
-int64_t Written(const Touch &writer, int64_t done) {
+int64_t BytesWritten(const Touch &writer, int64_t done) {
   if (writer.whole || writer.row_stride <= 0) return EndByte(writer);
   const int64_t rows = std::min(writer.rows, (done - 1) * writer.step - writer.before + writer.extent);
   return writer.offset + std::max<int64_t>(rows - 1, 0) * writer.row_stride + InnerSpan(writer);
@@ -50,7 +50,7 @@ int64_t InPlaceDistance(int32_t steps, const Touch &writer, const Touch &reader)
     if (u < 0 || u >= steps) continue;
     const int64_t y = writer.offset + u * writer.step * writer.row_stride;
     distance = std::max(distance, y - Needed(reader, u, steps));
-    distance = std::max(distance, Gap(Written(writer, u + 1), Needed(reader, u + 1, steps)));
+    distance = std::max(distance, Gap(BytesWritten(writer, u + 1), Needed(reader, u + 1, steps)));
   }
   return distance;
 }
@@ -70,7 +70,7 @@ int64_t MinDistance(int32_t steps, int32_t rows, const Touch &writer, const Touc
     if (k < 0 || k >= iterations) continue;
     const int64_t done = std::min<int64_t>((k + 1) * rows, steps);
     const int64_t live = order == ReadOrder::kBefore ? done : k * rows;
-    distance = std::max(distance, Gap(Written(writer, done), Needed(reader, live, steps)));
+    distance = std::max(distance, Gap(BytesWritten(writer, done), Needed(reader, live, steps)));
   }
   return distance;
 }

@@ -11,9 +11,7 @@
 namespace onnx2mcu {
 namespace {
 
-constexpr uint8_t kPoison = 0xA5;
-
-OperandAddress::Place PlaceOf(Place place) {
+OperandAddress::Place AddressPlaceOf(Place place) {
   switch (place) {
     case Place::kConstant:
       return OperandAddress::kConstant;
@@ -27,16 +25,6 @@ OperandAddress::Place PlaceOf(Place place) {
   return OperandAddress::kArena;
 }
 
-// 16-aligned bytes.
-struct Block {
-  explicit Block(int64_t size) : bytes(size), data(new (std::align_val_t{16}) uint8_t[std::max<int64_t>(size, 1)]) {}
-  ~Block() { operator delete[](data, std::align_val_t{16}); }
-  Block(const Block &) = delete;
-  Block &operator=(const Block &) = delete;
-  int64_t bytes;
-  uint8_t *data;
-};
-
 }  // namespace
 
 OperandAddress AddressOf(const Graph &graph, const Plan &plan, const Stage &stage, const Node &node,
@@ -47,7 +35,7 @@ OperandAddress AddressOf(const Graph &graph, const Plan &plan, const Stage &stag
   const TensorId base = BaseOf(graph, id);
   const Home home = HomeOf(graph, base);
   const int64_t element = DTypeBytes(tensor.dtype);
-  OperandAddress address{PlaceOf(home.place), home.index, tensor.view_offset * element, 0, 0};
+  OperandAddress address{AddressPlaceOf(home.place), home.index, tensor.view_offset * element, 0, 0};
   bool tile = false;
   if (home.place == Place::kArena) {
     const Buffer &buffer = plan.buffers[plan.buffer_of[base]];
@@ -63,6 +51,17 @@ OperandAddress AddressOf(const Graph &graph, const Plan &plan, const Stage &stag
   return address;
 }
 
+// 16-aligned bytes.
+struct AlignedBytes {
+  explicit AlignedBytes(int64_t size)
+      : bytes(size), data(new (std::align_val_t{16}) uint8_t[std::max<int64_t>(size, 1)]) {}
+  ~AlignedBytes() { operator delete[](data, std::align_val_t{16}); }
+  AlignedBytes(const AlignedBytes &) = delete;
+  AlignedBytes &operator=(const AlignedBytes &) = delete;
+  int64_t bytes;
+  uint8_t *data;
+};
+
 struct Executor::State {
   const Graph &graph;
   const Plan &plan;
@@ -75,7 +74,7 @@ struct Executor::State {
     int32_t time = 0;
   };
   std::vector<std::vector<Entry>> stages;
-  Block arena;
+  AlignedBytes arena;
 };
 
 namespace {
@@ -85,7 +84,7 @@ int64_t OffsetOf(const Plan &plan, int32_t buffer) { return buffer == kNone ? kN
 }  // namespace
 
 Executor::Executor(const Graph &graph, const Plan &plan, const o2m_target &target)
-    : state_(new State{graph, plan, {}, Block(plan.arena_bytes)}) {
+    : state_(new State{graph, plan, {}, AlignedBytes(plan.arena_bytes)}) {
   int32_t time = 0;
   for (const Stage &stage : plan.stages) {
     auto &entries = state_->stages.emplace_back();

@@ -25,6 +25,9 @@ OperandAddress AddressOf(const Graph &graph, const Plan &plan, const Stage &stag
 
 struct Stream;
 
+// What memory holds before anybody writes it.
+inline constexpr uint8_t kPoison = 0xA5;
+
 // A graph with packed constants, and a plan for it. Both must outlive the executor.
 class Executor {
  public:

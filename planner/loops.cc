@@ -21,7 +21,7 @@ constexpr int32_t kLongestStage = 48;
 // overhead alone.
 constexpr int64_t kStagesForAll = 20000, kTornForAll = 2000;
 
-struct Builder {
+struct LoopBuilder {
   const Graph &graph;
   const o2m_target &target;
   Contracts &contracts;
@@ -32,7 +32,7 @@ struct Builder {
   int64_t all = 0;                                              // instructions of the graph, as few as may be
 };
 
-void AddTotals(Builder &b) {
+void AddTotals(LoopBuilder &b) {
   b.born.assign(b.spans.order.size() + 1, 0), b.died.assign(b.spans.order.size() + 1, 0);
   for (const Span &span : b.spans.all) {
     for (size_t i = span.first + 1; i < b.born.size(); i++) b.born[i] += span.bytes;
@@ -42,7 +42,7 @@ void AddTotals(Builder &b) {
 
 // TimeOf() a node: all of this file's instructions are those that it takes, those that waiting for flash costs, and
 // what a schedule is charged for its code.
-int64_t InstructionsAt(Builder &b, int32_t k, int32_t rows) {
+int64_t InstructionsAt(LoopBuilder &b, int32_t k, int32_t rows) {
   const auto [it, fresh] = b.instructions.try_emplace({k, rows}, 0);
   if (!fresh) return it->second;
   const NodeId node = b.spans.order[k];
@@ -63,7 +63,7 @@ struct Run {
   std::vector<const Span *> inner, dying, born;
 };
 
-Run RunOf(const Builder &b, int32_t begin, int32_t end) {
+Run RunOf(const LoopBuilder &b, int32_t begin, int32_t end) {
   Run run{begin, end, b.contracts.nodes[b.spans.order[begin]].steps, {}, {}, {}};
   std::vector<int32_t> ids;
   for (int32_t k = begin; k < end; k++) ids.insert(ids.end(), b.spans.at[k].begin(), b.spans.at[k].end());
@@ -122,7 +122,7 @@ int64_t SavedAt(const Run &run, int32_t k, int32_t rows) {
   return best;
 }
 
-int64_t LiveBytes(Builder &b, const Run &run, int32_t rows) {
+int64_t LiveBytes(LoopBuilder &b, const Run &run, int32_t rows) {
   const bool once = rows >= run.steps;  // one iteration: every tensor lives from node to node
   int64_t whole = b.born[run.end] - b.died[run.begin];
   std::vector<int64_t> moving(run.end - run.begin);
@@ -142,13 +142,13 @@ int64_t LiveBytes(Builder &b, const Run &run, int32_t rows) {
   return whole + most - (run.steps > 0 ? Overwritten(run, rows) : 0);
 }
 
-bool DoneBefore(const Builder &b, int32_t begin, int32_t k) {
+bool DoneBefore(const LoopBuilder &b, int32_t begin, int32_t k) {
   for (int32_t i = begin; i < k; i++)
     if (b.first_same[b.spans.order[i]] == b.first_same[b.spans.order[k]]) return true;
   return false;
 }
 
-void AddChoices(Builder &b, StageSpace &space, int32_t begin, int32_t rows) {
+void AddChoices(LoopBuilder &b, StageSpace &space, int32_t begin, int32_t rows) {
   const int32_t steps = space.steps[begin];
   const int32_t limit = std::min<int32_t>(static_cast<int32_t>(b.spans.order.size()), begin + kLongestStage);
   for (int32_t end = begin + 1; end <= limit; end++) {
@@ -187,8 +187,8 @@ std::vector<int32_t> RowChoices(int32_t steps, int32_t rows) {
 
 StageSpace StageSpaceOf(const Graph &graph, const o2m_target &target, Contracts &contracts, std::vector<NodeId> order,
                         const Border &border, int32_t rows) {
-  Builder b{graph, target, contracts, SpansOf(contracts, std::move(order), border), {}, {}, FirstOfDuplicates(graph),
-            {},    0};
+  LoopBuilder b{
+      graph, target, contracts, SpansOf(contracts, std::move(order), border), {}, {}, FirstOfDuplicates(graph), {}, 0};
   AddTotals(b);
   StageSpace space;
   space.order = b.spans.order;
@@ -203,16 +203,16 @@ StageSpace StageSpaceOf(const Graph &graph, const o2m_target &target, Contracts 
 }
 
 StageCut CutStages(const StageSpace &space, int64_t limit) {
-  using Price = std::tuple<int64_t, int64_t>;  // instructions with the stages' price, live bytes summed
+  using ChoicePrice = std::tuple<int64_t, int64_t>;  // instructions with the stages' price, live bytes summed
   constexpr int64_t kInfinite = std::numeric_limits<int64_t>::max();
-  std::vector<Price> best(space.order.size() + 1, {kInfinite, 0});
+  std::vector<ChoicePrice> best(space.order.size() + 1, {kInfinite, 0});
   std::vector<const StageChoice *> chosen(best.size());
   best[0] = {0, 0};
   for (size_t end = 1; end < best.size(); end++) {
     for (const StageChoice &choice : space.ending[end - 1]) {
       const auto &[instructions, live] = best[choice.begin];
       if (choice.live > std::max(limit, space.least_live) || instructions == kInfinite) continue;
-      const Price price{instructions + choice.instructions + space.stage_price, live + choice.live};
+      const ChoicePrice price{instructions + choice.instructions + space.stage_price, live + choice.live};
       if (price < best[end]) best[end] = price, chosen[end] = &choice;
     }
   }

@@ -23,7 +23,7 @@ void PlaceBuffers(Plan &plan, Placements *known) {
   plan.lower_bound_bytes = LowerBound(plan.buffers, plan.overwrites);
   Problem problem = ProblemOf(plan.buffers, plan.overwrites);
   problem.lower_bound = plan.lower_bound_bytes, problem.boundaries = plan.boundaries;
-  const Solution solution = Place(problem, known);
+  const Solution solution = PlaceBlocks(problem, known);
   for (size_t i = 0; i < plan.buffers.size(); i++) plan.buffers[i].offset = solution.offsets[i];
   plan.arena_bytes = solution.bytes, plan.arena_optimal = solution.optimal;
 }

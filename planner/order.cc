@@ -24,18 +24,18 @@ std::vector<int64_t> WorkBehind(const Contracts &contracts) {
 }
 
 // One writer of one operand, ordered as it is to be visited.
-struct Operand {
+struct OrderedOperand {
   bool stepwise = false;
   int64_t work = 0;
   int32_t position = 0;
   int64_t offset = 0;
   NodeId writer = kNone;
   auto key() const { return std::make_tuple(stepwise, -work, position, offset, writer); }
-  bool operator<(const Operand &other) const { return key() < other.key(); }
+  bool operator<(const OrderedOperand &other) const { return key() < other.key(); }
 };
 
 std::vector<NodeId> WritersInOrder(const Contracts &contracts, const std::vector<int64_t> &work, NodeId node) {
-  std::vector<Operand> operands;
+  std::vector<OrderedOperand> operands;
   for (const Touch &read : contracts.nodes[node].touches) {
     if (read.write) continue;
     for (NodeId writer : contracts.reads_from[node])
@@ -45,7 +45,7 @@ std::vector<NodeId> WritersInOrder(const Contracts &contracts, const std::vector
   }
   std::sort(operands.begin(), operands.end());
   std::vector<NodeId> writers;
-  for (const Operand &operand : operands) writers.push_back(operand.writer);
+  for (const OrderedOperand &operand : operands) writers.push_back(operand.writer);
   return writers;
 }
 

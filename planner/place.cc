@@ -83,7 +83,7 @@ int64_t LowestOutside(const Intervals &forbidden, int64_t align, int64_t from) {
 
 namespace {
 
-struct Search {
+struct PlaceSearch {
   const Problem &problem;
   Conflicts conflicts;
   int64_t bound = 0, fixed_top = 0, work = 0;
@@ -93,7 +93,7 @@ struct Search {
   std::vector<int32_t> order;  // that gave the best
 };
 
-int64_t LowestFor(Search &s, int32_t block) {
+int64_t LowestFor(PlaceSearch &s, int32_t block) {
   s.forbidden.clear();
   for (const Conflict &c : s.conflicts.Of(block))
     if (s.offsets[c.other] >= 0) s.forbidden.emplace_back(s.offsets[c.other] - c.below, s.offsets[c.other] + c.above);
@@ -104,7 +104,7 @@ int64_t LowestFor(Search &s, int32_t block) {
 }
 
 // Fills s.offsets; returns the bytes needed, and keeps what is better than the best.
-int64_t PlaceInOrder(Search &s, const std::vector<int32_t> &order) {
+int64_t PlaceInOrder(PlaceSearch &s, const std::vector<int32_t> &order) {
   const std::vector<Block> &blocks = s.problem.blocks;
   int64_t bytes = 0;
   for (size_t i = 0; i < blocks.size(); i++) {
@@ -120,9 +120,9 @@ int64_t PlaceInOrder(Search &s, const std::vector<int32_t> &order) {
   return bytes;
 }
 
-bool Met(const Search &s) { return s.best.bytes <= s.bound; }
+bool Met(const PlaceSearch &s) { return s.best.bytes <= s.bound; }
 // With boundaries a few bytes decide whether the last region holds its share.
-bool Close(const Search &s) { return s.problem.boundaries.empty() ? s.best.bytes * 100 <= s.bound * 101 : Met(s); }
+bool Close(const PlaceSearch &s) { return s.problem.boundaries.empty() ? s.best.bytes * 100 <= s.bound * 101 : Met(s); }
 
 // What goes first, and what among equals.
 enum class Major : uint8_t { kBytes, kArea, kTime };
@@ -168,7 +168,7 @@ std::vector<int32_t> OrderOf(const Problem &problem, Kind kind) {
 }
 
 // Blocks that end above `bound` and those they may share bytes with.
-std::vector<bool> Offenders(const Search &s, int64_t bound) {
+std::vector<bool> Offenders(const PlaceSearch &s, int64_t bound) {
   std::vector<bool> offends(s.offsets.size());
   for (size_t i = 0; i < offends.size(); i++) offends[i] = s.offsets[i] + s.problem.blocks[i].bytes > bound;
   const std::vector<bool> alone = offends;
@@ -179,7 +179,7 @@ std::vector<bool> Offenders(const Search &s, int64_t bound) {
 
 // The placement is tried again with the offenders first ("squeaky wheel"), the last born before what it is written
 // over.
-void Improve(Search &s, std::vector<int32_t> order, int64_t work_limit) {
+void Improve(PlaceSearch &s, std::vector<int32_t> order, int64_t work_limit) {
   constexpr int kRounds = 40;
   const int64_t stop = s.work + work_limit;
   int64_t last = 0;
@@ -194,7 +194,7 @@ void Improve(Search &s, std::vector<int32_t> order, int64_t work_limit) {
 }
 
 // Bytes above the bound, over all blocks.
-int64_t Excess(const Search &s) {
+int64_t Excess(const PlaceSearch &s) {
   int64_t excess = 0;
   for (size_t i = 0; i < s.offsets.size(); i++)
     excess += std::max<int64_t>(s.offsets[i] + s.problem.blocks[i].bytes - s.bound, 0);
@@ -203,7 +203,7 @@ int64_t Excess(const Search &s) {
 
 // Moves one block of the best order at a time, anywhere, half of the time one that ends too high; keeps what is no
 // worse.
-void Shuffle(Search &s, int64_t work_limit) {
+void Shuffle(PlaceSearch &s, int64_t work_limit) {
   const int64_t stop = s.work + work_limit;
   std::vector<int32_t> order = s.order;
   std::minstd_rand random(1);  // the same numbers on every machine
@@ -230,7 +230,7 @@ void Shuffle(Search &s, int64_t work_limit) {
 bool Small(const Problem &problem) { return problem.blocks.size() <= 12; }
 
 // The exact search, where the problem is small enough for it; first in windows, where it is not.
-void SearchOn(Search &s, int64_t work) {
+void SearchOn(PlaceSearch &s, int64_t work) {
   if (!Small(s.problem)) {
     int64_t half = work / 2;
     work -= half;
@@ -245,13 +245,13 @@ void SearchOn(Search &s, int64_t work) {
 constexpr int64_t kProof = 200000;  // of the work limit
 
 // A search that stays near the bound is ended there; a little more may still prove that nothing is better.
-void Prove(Search &s, int64_t work) {
+void Prove(PlaceSearch &s, int64_t work) {
   SearchExactly(s.problem, s.conflicts, s.bound, work, s.best);
   s.best.bytes = std::max(s.best.bytes, s.fixed_top);
 }
 
-Search Begin(const Problem &problem) {
-  Search s{problem, ConflictsOf(problem), problem.lower_bound, 0, 0, {}, {}, {}, {}};
+PlaceSearch Begin(const Problem &problem) {
+  PlaceSearch s{problem, ConflictsOf(problem), problem.lower_bound, 0, 0, {}, {}, {}, {}};
   s.offsets.resize(problem.blocks.size());
   for (const Block &block : problem.blocks)
     if (block.fixed >= 0) s.fixed_top = std::max(s.fixed_top, block.fixed + block.bytes);
@@ -265,13 +265,13 @@ Search Begin(const Problem &problem) {
 }  // namespace
 
 Solution PlaceGreedily(const Problem &problem) {
-  Search s = Begin(problem);
+  PlaceSearch s = Begin(problem);
   s.best.optimal = Met(s);
   return s.best;
 }
 
 Solution PlaceAlone(const Problem &problem) {
-  Search s = Begin(problem);
+  PlaceSearch s = Begin(problem);
   for (const Kind kind : kKinds)
     if (!Close(s) && !Small(problem)) Improve(s, OrderOf(problem, kind), problem.work_limit / (16 * std::size(kKinds)));
   if (!Close(s) && !Small(problem)) Shuffle(s, problem.work_limit / 2);
@@ -321,13 +321,13 @@ Solution PlaceLoose(const Problem &problem, const Fitted &fitted, Placements &kn
 Solution PlaceBelow(const Problem &problem, Placements *known) {
   Problem one = problem;
   one.boundaries.clear();
-  return Place(one, known);
+  return PlaceBlocks(one, known);
 }
 
 }  // namespace
 
 // Greedy orders of the whole first, where no part says that they cannot meet the bound: they put nothing together.
-Solution Place(const Problem &problem, Placements *caller) {
+Solution PlaceBlocks(const Problem &problem, Placements *caller) {
   if (!problem.boundaries.empty()) {
     Solution below = PlaceBelow(problem, caller);
     if (below.bytes <= problem.boundaries[0]) return below;

@@ -45,7 +45,7 @@ struct Solution {
 // exact search up to the work limit. Deterministic: `known` saves time only. With boundaries: the lowest top there is
 // too, so that what does not fit below the first is as little as can be.
 struct Placements;
-Solution Place(const Problem &problem, Placements *known = nullptr);
+Solution PlaceBlocks(const Problem &problem, Placements *known = nullptr);
 
 // minimalloc's format: a header line that names the columns, then a line per block: id,lower,upper,size (upper
 // exclusive), alignment where one is not 1, offset with a solution. Two columns are our own, where they are needed:

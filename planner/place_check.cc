@@ -5,7 +5,7 @@
 namespace onnx2mcu {
 namespace {
 
-absl::Status Bad(const std::string &what) { return absl::InternalError(absl::StrCat("placement: ", what)); }
+absl::Status BadPlacement(const std::string &what) { return absl::InternalError(absl::StrCat("placement: ", what)); }
 
 std::string NameOf(const Problem &problem, size_t i) {
   const std::string &id = problem.blocks[i].id;
@@ -15,12 +15,13 @@ std::string NameOf(const Problem &problem, size_t i) {
 absl::Status CheckAlone(const Problem &problem, const Solution &solution, size_t i) {
   const Block &block = problem.blocks[i];
   const int64_t offset = solution.offsets[i];
-  if (offset < 0) return Bad(NameOf(problem, i) + " has no offset");
-  if (block.fixed >= 0 && offset != block.fixed) return Bad(NameOf(problem, i) + " is not where it was to lie");
-  if (block.fixed < 0 && offset % block.align != 0) return Bad(NameOf(problem, i) + " is not aligned");
+  if (offset < 0) return BadPlacement(NameOf(problem, i) + " has no offset");
+  if (block.fixed >= 0 && offset != block.fixed)
+    return BadPlacement(NameOf(problem, i) + " is not where it was to lie");
+  if (block.fixed < 0 && offset % block.align != 0) return BadPlacement(NameOf(problem, i) + " is not aligned");
   for (const int64_t at : problem.boundaries)
-    if (offset < at && at < offset + block.bytes) return Bad(NameOf(problem, i) + " lies across two regions");
-  if (offset + block.bytes > solution.bytes) return Bad(NameOf(problem, i) + " ends above the arena");
+    if (offset < at && at < offset + block.bytes) return BadPlacement(NameOf(problem, i) + " lies across two regions");
+  if (offset + block.bytes > solution.bytes) return BadPlacement(NameOf(problem, i) + " ends above the arena");
   return absl::OkStatus();
 }
 
@@ -45,13 +46,15 @@ bool Allowed(const Problem &problem, const Solution &solution, size_t i, size_t 
 
 absl::Status CheckSolution(const Problem &problem, const Solution &solution) {
   const size_t n = problem.blocks.size();
-  if (solution.offsets.size() != n) return Bad(absl::StrCat(solution.offsets.size(), " offsets for ", n, " blocks"));
+  if (solution.offsets.size() != n)
+    return BadPlacement(absl::StrCat(solution.offsets.size(), " offsets for ", n, " blocks"));
   for (size_t i = 0; i < n; i++) {
     const absl::Status status = CheckAlone(problem, solution, i);
     if (!status.ok()) return status;
     for (size_t j = 0; j < i; j++)
       if (Share(problem, solution, i, j) && !Allowed(problem, solution, i, j))
-        return Bad(absl::StrCat(NameOf(problem, j), " and ", NameOf(problem, i), " are alive together and overlap"));
+        return BadPlacement(
+            absl::StrCat(NameOf(problem, j), " and ", NameOf(problem, i), " are alive together and overlap"));
   }
   return absl::OkStatus();
 }

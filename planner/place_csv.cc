@@ -18,12 +18,12 @@ absl::Status BadLine(size_t line, const std::string &what) {
 }
 
 // Which optional columns a problem needs.
-struct Columns {
+struct CsvColumns {
   bool alignment = false, over = false, fixed = false, offset = false, region = false;
 };
 
-Columns ColumnsOf(const Problem &problem, const Solution *solution) {
-  Columns columns{.over = !problem.distances.empty(), .offset = solution != nullptr};
+CsvColumns CsvColumnsOf(const Problem &problem, const Solution *solution) {
+  CsvColumns columns{.over = !problem.distances.empty(), .offset = solution != nullptr};
   columns.region = columns.offset && !problem.boundaries.empty();
   for (const Block &block : problem.blocks) {
     columns.alignment |= block.align != 1;
@@ -44,7 +44,7 @@ int64_t RegionAt(const Problem &problem, int64_t offset) {
 }  // namespace
 
 std::string WriteCsv(const Problem &problem, const Solution *solution) {
-  const Columns columns = ColumnsOf(problem, solution);
+  const CsvColumns columns = CsvColumnsOf(problem, solution);
   std::vector<std::string> over(problem.blocks.size());
   for (const Distance &d : problem.distances)
     absl::StrAppend(&over[d.y], over[d.y].empty() ? "" : " ", IdOf(problem, d.x), "@", d.distance);

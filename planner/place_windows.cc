@@ -30,12 +30,12 @@ std::vector<int32_t> Nearest(const Problem &problem, int32_t center, size_t coun
 }
 
 // Some blocks of a problem and the distances between them.
-struct Part {
+struct WindowPart {
   Problem problem;
   std::vector<int32_t> blocks;  // indices into the whole
 };
 
-void Finish(const Problem &whole, Part &part) {
+void Finish(const Problem &whole, WindowPart &part) {
   std::vector<int32_t> index(whole.blocks.size(), -1);
   for (size_t i = 0; i < part.blocks.size(); i++) index[part.blocks[i]] = static_cast<int32_t>(i);
   for (const Distance &d : whole.distances)
@@ -44,8 +44,8 @@ void Finish(const Problem &whole, Part &part) {
 
 Block Copy(const Block &b) { return {"", b.bytes, b.align, b.first, b.last, b.fixed}; }
 
-Part Alone(const Problem &whole, std::vector<int32_t> window) {
-  Part part;
+WindowPart Alone(const Problem &whole, std::vector<int32_t> window) {
+  WindowPart part;
   part.blocks = std::move(window), part.problem.boundaries = whole.boundaries;
   for (int32_t i : part.blocks) part.problem.blocks.push_back(Copy(whole.blocks[i]));
   Finish(whole, part);
@@ -53,11 +53,12 @@ Part Alone(const Problem &whole, std::vector<int32_t> window) {
 }
 
 // The window, and what it meets held in its place.
-Part Held(const Problem &whole, const Conflicts &conflicts, const Solution &solution, std::vector<int32_t> window) {
+WindowPart Held(const Problem &whole, const Conflicts &conflicts, const Solution &solution,
+                std::vector<int32_t> window) {
   std::vector<bool> in(whole.blocks.size());
   for (int32_t i : window) in[i] = true;
   const size_t count = window.size();
-  Part part = Alone(whole, std::move(window));
+  WindowPart part = Alone(whole, std::move(window));
   part.problem.distances.clear();
   for (size_t i = 0; i < count; i++)
     for (const Conflict &c : conflicts.Of(part.blocks[i])) {
@@ -71,7 +72,7 @@ Part Held(const Problem &whole, const Conflicts &conflicts, const Solution &solu
   return part;
 }
 
-int64_t TopOf(const Part &part, const Solution &solution) {
+int64_t TopOf(const WindowPart &part, const Solution &solution) {
   int64_t top = 0;
   for (size_t i = 0; i < part.blocks.size(); i++)
     if (part.problem.blocks[i].fixed < 0)
@@ -96,7 +97,7 @@ int32_t Highest(const Problem &problem, const Solution &solution) {
 // Lowers what lies in the window of `count` blocks around `center`. False: it could not.
 bool Lower(const Problem &problem, const Conflicts &conflicts, int64_t bound, int32_t center, size_t count,
            int64_t &work, Solution &best) {
-  const Part part = Held(problem, conflicts, best, Nearest(problem, center, count));
+  const WindowPart part = Held(problem, conflicts, best, Nearest(problem, center, count));
   Solution found;
   found.bytes = TopOf(part, best);
   const int64_t before = found.bytes;
@@ -142,7 +143,7 @@ bool WindowsProve(const Problem &problem, const Solution &best, int64_t &work) {
   const int32_t highest = Highest(problem, best);
   const int64_t share = work / 4;
   for (size_t count : kWindows) {
-    const Part part = Alone(problem, Nearest(problem, highest, count));
+    const WindowPart part = Alone(problem, Nearest(problem, highest, count));
     Solution none;
     none.bytes = best.bytes;
     int64_t left = std::min(work, share);

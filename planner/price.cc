@@ -17,7 +17,7 @@ Kinds Resolve(const PlanCache &cache, std::span<const SegmentId> ids) {
   return kinds;
 }
 
-// The pieces in a row, where they fit together in one region; else the plan as a whole, as Place() would.
+// The pieces in a row, where they fit together in one region; else the plan as a whole, as PlaceBlocks() would.
 void PlacePieces(PlanCache &cache, const std::vector<const Piece *> &pieces, const std::vector<int64_t> &boundaries,
                  Price &price) {
   if (boundaries.empty() && Plain(pieces)) {

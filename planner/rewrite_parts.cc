@@ -46,7 +46,7 @@ Users UsersWithin(const Graph &graph, const RewriteTools &tools) {
   return users;
 }
 
-bool InArena(const Graph &graph, TensorId id) { return HomeOf(graph, BaseOf(graph, id)).place == Place::kArena; }
+bool IsInArena(const Graph &graph, TensorId id) { return HomeOf(graph, BaseOf(graph, id)).place == Place::kArena; }
 
 // What a cut is worth: an operand that is held whole, and shrinks.
 bool HoldsWholeOperand(const Splitter &s, const Node &node, const o2m_split &split) {
@@ -55,7 +55,7 @@ bool HoldsWholeOperand(const Splitter &s, const Node &node, const o2m_split &spl
   for (size_t i = 0; i < node.inputs.size(); i++) {
     const TensorId id = node.inputs[i];
     if (id == kNone || split.input_axis[i] == O2M_NONE || s.graph.tensors[id].is_constant) continue;
-    if (memory.inputs[i].extent == 0 && InArena(s.graph, id)) return true;
+    if (memory.inputs[i].extent == 0 && IsInArena(s.graph, id)) return true;
   }
   return false;
 }
@@ -69,7 +69,7 @@ bool IsSite(const Splitter &s, NodeId id, const o2m_split &split) {
   const Node &node = s.graph.nodes[id];
   if (node.outputs.size() != 1 || split.output_axis[0] == O2M_NONE) return false;
   const TensorId y = node.outputs[0];
-  return CoversBase(s.graph, y) && InArena(s.graph, y) && s.users.writers[BaseOf(s.graph, y)].size() == 1 &&
+  return CoversBase(s.graph, y) && IsInArena(s.graph, y) && s.users.writers[BaseOf(s.graph, y)].size() == 1 &&
          HasReader(s, BaseOf(s.graph, y)) && HoldsWholeOperand(s, node, split);
 }
 
@@ -93,7 +93,7 @@ std::vector<TensorId> SplitOperand(Splitter &s, const AxisCut &cut, NodeId reade
 // The writer of `cut`, part by part, each into memory of its own. Empty: it cannot be split like that.
 std::vector<TensorId> SplitWriter(Splitter &s, const AxisCut &cut, NodeId reader) {
   const TensorId base = BaseOf(s.graph, cut.id);
-  if (!InArena(s.graph, base) || s.users.readers[base] != std::vector<NodeId>{reader}) return {};
+  if (!IsInArena(s.graph, base) || s.users.readers[base] != std::vector<NodeId>{reader}) return {};
   if (s.users.writers[base].size() != 1 || s.users.writers[base][0] == kNone) return {};
   const NodeId id = s.users.writers[base][0];
   const Node node = s.graph.nodes[id];

@@ -7,8 +7,6 @@
 namespace onnx2mcu {
 namespace {
 
-constexpr uint8_t kPoison = 0xA5;
-
 // Memory of a base, views included.
 int64_t SpanBytes(const Tensor &tensor) {
   const std::vector<int64_t> strides = StridesOf(tensor);

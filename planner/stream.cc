@@ -63,10 +63,6 @@ std::string FindLoop(const Graph &graph, const Plan &plan, const Readers &reader
   return EarlyOutput(graph, plan, stream->stage);
 }
 
-bool SameAccess(const o2m_access &a, const o2m_access &b) {
-  return a.axis == b.axis && a.step == b.step && a.extent == b.extent && a.before == b.before;
-}
-
 // An op may walk a band otherwise than the whole input, or not take its strides.
 std::string CheckReaders(const Graph &graph, const o2m_target &target, const Plan &plan, const Readers &readers,
                          const Stream &stream) {

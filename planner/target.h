@@ -13,6 +13,7 @@ namespace onnx2mcu {
 
 // What --ram counts for the stack of NAME_run, until it is walked; the emulated run measures it.
 inline constexpr int64_t kStackAllowance = 1024;
+inline constexpr int64_t kKi = 1024, kMi = 1024 * kKi;  // bytes
 
 struct Region {
   std::string name;

@@ -11,8 +11,6 @@
 namespace onnx2mcu {
 namespace {
 
-constexpr int64_t kKi = 1024, kMi = 1024 * 1024;
-
 Emulator Mps2(const std::string &machine, uint64_t psram) {
   return {"qemu-system-arm",
           machine,

@@ -16,7 +16,7 @@
 namespace onnx2mcu {
 namespace {
 
-constexpr int64_t kMaxElements = int64_t{1} << 31;
+constexpr int64_t kMaxArrayElements = int64_t{1} << 31;
 
 absl::Status Damaged(const std::string &path, const std::string &what) {
   return absl::InvalidArgumentError(absl::StrCat(path, ": ", what, "; write it again, for instance with numpy.save"));
@@ -26,7 +26,7 @@ absl::Status Damaged(const std::string &path, const std::string &what) {
 int64_t Count(const std::vector<int64_t> &dims) {
   int64_t count = 1;
   for (int64_t d : dims) {
-    if (d < 0 || (d > 0 && count > kMaxElements / d)) return -1;
+    if (d < 0 || (d > 0 && count > kMaxArrayElements / d)) return -1;
     count *= d;
   }
   return count;
@@ -105,7 +105,7 @@ absl::StatusOr<std::string> Inflate(const std::string &path, const std::string &
     stream.next_out = reinterpret_cast<Bytef *>(out.data() + stream.total_out);
     stream.avail_out = static_cast<uInt>(out.size() - stream.total_out);
     status = inflate(&stream, Z_NO_FLUSH);
-    if (static_cast<int64_t>(stream.total_out) > kMaxElements) break;
+    if (static_cast<int64_t>(stream.total_out) > kMaxArrayElements) break;
   }
   out.resize(stream.total_out);
   inflateEnd(&stream);

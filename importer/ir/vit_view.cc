@@ -16,10 +16,10 @@ struct Residual {
   bool is_attention() const { return !softmaxes.empty(); }
 };
 
-struct Walk {
+struct StreamWalk {
   const Graph &graph;
   std::vector<NodeId> producer;
-  explicit Walk(const Graph &g) : graph(g), producer(Producers(g)) {}
+  explicit StreamWalk(const Graph &g) : graph(g), producer(Producers(g)) {}
   const FloatNode &node(NodeId id) const { return graph.float_nodes[id]; }
   bool Is(NodeId id, const char *type) const { return id != kNone && node(id).op_type == type; }
   bool IsConstant(TensorId id) const { return id == kNone || graph.tensors[id].is_constant; }
@@ -30,7 +30,7 @@ bool IsMovement(const FloatNode &node) {
   return node.op_type == "Reshape" || node.op_type == "Transpose" || node.op_type == "Identity";
 }
 
-TensorId BehindMovement(const Walk &walk, TensorId id) {
+TensorId BehindMovement(const StreamWalk &walk, TensorId id) {
   NodeId by = walk.producer[id];
   while (by != kNone && IsMovement(walk.node(by))) {
     id = walk.node(by).inputs[0];
@@ -40,7 +40,7 @@ TensorId BehindMovement(const Walk &walk, TensorId id) {
 }
 
 // Nodes between `from` and `stop`; empty where a path ends anywhere else than there or in constants.
-std::set<NodeId> NodesBetween(const Walk &walk, TensorId from, TensorId stop) {
+std::set<NodeId> NodesBetween(const StreamWalk &walk, TensorId from, TensorId stop) {
   std::set<NodeId> nodes;
   std::vector<TensorId> open = {from};
   bool reached = false;
@@ -61,7 +61,7 @@ bool SameSize(const Graph &graph, TensorId a, TensorId b) {
   return ElementCount(graph.tensors[a].dims) == ElementCount(graph.tensors[b].dims);
 }
 
-std::vector<Residual> FindResiduals(const Walk &walk) {
+std::vector<Residual> FindResiduals(const StreamWalk &walk) {
   const Graph &graph = walk.graph;
   std::vector<Residual> residuals;
   for (NodeId id = 0; id < static_cast<NodeId>(graph.float_nodes.size()); id++) {
@@ -94,7 +94,7 @@ std::vector<Residual> Outermost(std::vector<Residual> all) {
 }
 
 // The residual stream of a ViT; empty where no attention lies on one.
-std::vector<Residual> Stream(const Walk &walk) {
+std::vector<Residual> Stream(const StreamWalk &walk) {
   std::vector<Residual> stream = Outermost(FindResiduals(walk));
   const bool any = std::any_of(stream.begin(), stream.end(), [](const Residual &r) { return r.is_attention(); });
   return any ? stream : std::vector<Residual>{};
@@ -102,14 +102,14 @@ std::vector<Residual> Stream(const Walk &walk) {
 
 // ---- Roles
 
-bool IsLinear(const Walk &walk, NodeId id) {
+bool IsLinear(const StreamWalk &walk, NodeId id) {
   return (walk.Is(id, "MatMul") || walk.Is(id, "Gemm")) && walk.IsConstant(walk.node(id).inputs[1]);
 }
 
 bool IsNorm(const FloatNode &node) { return node.op_type.find("Normalization") != std::string::npos; }
 
 // The linear layer that a score or value operand comes from.
-NodeId LinearBehind(const Walk &walk, TensorId id) {
+NodeId LinearBehind(const StreamWalk &walk, TensorId id) {
   while (id != kNone && !walk.IsConstant(id)) {
     const NodeId by = walk.producer[id];
     if (by == kNone || IsLinear(walk, by)) return by;
@@ -118,7 +118,7 @@ NodeId LinearBehind(const Walk &walk, TensorId id) {
   return kNone;
 }
 
-NodeId MatMulAbove(const Walk &walk, NodeId softmax) {
+NodeId MatMulAbove(const StreamWalk &walk, NodeId softmax) {
   TensorId id = walk.node(softmax).inputs[0];
   while (id != kNone && !walk.IsConstant(id)) {
     const NodeId by = walk.producer[id];
@@ -131,7 +131,7 @@ NodeId MatMulAbove(const Walk &walk, NodeId softmax) {
 using Roles = std::map<NodeId, std::string>;
 
 // q, k, v of one softmax; "qkv" or "kv" where one layer makes several.
-void NameProjections(const Walk &walk, NodeId softmax, const std::set<NodeId> &branch, Roles *roles) {
+void NameProjections(const StreamWalk &walk, NodeId softmax, const std::set<NodeId> &branch, Roles *roles) {
   std::map<NodeId, std::string> letters;
   const NodeId scores = MatMulAbove(walk, softmax);
   if (scores != kNone) {
@@ -148,7 +148,7 @@ void NameProjections(const Walk &walk, NodeId softmax, const std::set<NodeId> &b
   }
 }
 
-void NameBranch(const Walk &walk, const Residual &residual, Roles *roles) {
+void NameBranch(const StreamWalk &walk, const Residual &residual, Roles *roles) {
   for (const NodeId softmax : residual.softmaxes) NameProjections(walk, softmax, residual.branch, roles);
   int fc = 0;
   for (const NodeId id : residual.branch) {
@@ -166,7 +166,7 @@ struct Place {
 };
 
 // By float node. What lies between two residuals (the norm of a post-norm block) belongs to the one before.
-std::vector<Place> PlaceNodes(const Walk &walk, const std::vector<Residual> &stream) {
+std::vector<Place> PlaceNodes(const StreamWalk &walk, const std::vector<Residual> &stream) {
   std::vector<Place> places(walk.graph.float_nodes.size());
   if (stream.empty()) return places;
   std::vector<bool> placed(places.size());
@@ -197,7 +197,7 @@ std::string OpName(const o2m_op *op) {
 }
 
 // Tensors that carry the residual stream.
-std::set<TensorId> StreamTensors(const Walk &walk, const std::vector<Residual> &stream) {
+std::set<TensorId> StreamTensors(const StreamWalk &walk, const std::vector<Residual> &stream) {
   std::set<TensorId> tensors;
   for (const Residual &residual : stream) {
     tensors.insert(residual.skip);
@@ -209,7 +209,7 @@ std::set<TensorId> StreamTensors(const Walk &walk, const std::vector<Residual> &
 }  // namespace
 
 VitView ViewAsVit(const Graph &graph) {
-  const Walk walk(graph);
+  const StreamWalk walk(graph);
   VitView view;
   for (const Residual &residual : Stream(walk)) {
     Roles roles;
@@ -233,7 +233,7 @@ VitView ViewAsVit(const Graph &graph) {
 }
 
 std::vector<NodeLabel> LabelNodes(const Graph &graph) {
-  const Walk walk(graph);
+  const StreamWalk walk(graph);
   const std::vector<Residual> stream = Stream(walk);
   const std::vector<Place> places = PlaceNodes(walk, stream);
   const std::set<TensorId> x = StreamTensors(walk, stream);

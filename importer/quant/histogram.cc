@@ -30,18 +30,18 @@ double Quantile(const Histogram &h, double fraction) {
   return h.limit;
 }
 
-struct Range {
+struct ValueRange {
   double low = 0, high = 0;
 };
 
-Range RangeAt(const Histogram &h, double percentile) {
+ValueRange RangeAt(const Histogram &h, double percentile) {
   if (percentile >= 100) return {std::min(0.0, double{h.min}), std::max(0.0, double{h.max})};
   const double tail = (100 - percentile) / 100;
   return {std::max(std::min(0.0, Quantile(h, tail)), std::min(0.0, double{h.min})),
           std::min(std::max(0.0, Quantile(h, 1 - tail)), std::max(0.0, double{h.max}))};
 }
 
-QuantParams ParamsOf(const Range &range) {
+QuantParams ParamsOf(const ValueRange &range) {
   const double span = range.high - range.low;
   const float scale = span > 0 ? static_cast<float>(span / 255) : 1.0f;
   const auto zero_point = static_cast<int32_t>(std::clamp(std::lround(-128 - range.low / double{scale}), -128L, 127L));
@@ -82,7 +82,7 @@ double Shortage(int64_t samples) {
 }
 
 // A side on which nothing lies beyond zero stays as it is.
-Range Margin(const Histogram &h, int64_t samples) {
+ValueRange Margin(const Histogram &h, int64_t samples) {
   const double times = Shortage(samples);
   if (times <= 0) return {};
   return {h.min < 0 ? times * std::max(TailScale(h, false), SpreadScale(h.lows)) : 0,
@@ -140,7 +140,7 @@ std::vector<float> CentersOf(const Histogram &h) {
 // Slopes then say nothing of what a step or a cut is worth.
 bool Jumps(const Histogram &h, const std::vector<float> &f) {
   float low = HUGE_VALF, high = -HUGE_VALF, most = 0;
-  const Range seen = RangeAt(h, 100);
+  const ValueRange seen = RangeAt(h, 100);
   for (size_t i = 0; i + 1 < f.size(); i++) {
     const double at = Center(h, static_cast<int64_t>(i));
     if (at < seen.low || at > seen.high || !std::isfinite(f[i]) || !std::isfinite(f[i + 1])) continue;
@@ -152,7 +152,7 @@ bool Jumps(const Histogram &h, const std::vector<float> &f) {
 
 QuantParams RangeThrough(const Histogram &h, const std::vector<float> &f, int64_t samples) {
   if (h.count == 0 || f.size() != h.bins.size() || Jumps(h, f)) return RangeS8(h, samples);
-  const Range seen = RangeAt(h, 100), margin = Margin(h, samples);
+  const ValueRange seen = RangeAt(h, 100), margin = Margin(h, samples);
   const std::vector<double> low = CutErrors(h, f, seen.low), high = CutErrors(h, f, seen.high);
   const double slopes = SquaredSlopes(h, f);
   double least = HUGE_VAL;
@@ -163,7 +163,7 @@ QuantParams RangeThrough(const Histogram &h, const std::vector<float> &f, int64_
       const double error = low[i] + high[k] + slopes * step * step / 12;
       if (step > 0 && error < least) least = error, best_low = i, best_high = k;
     }
-  const Range range = {seen.low * best_low / kCuts, seen.high * best_high / kCuts};
+  const ValueRange range = {seen.low * best_low / kCuts, seen.high * best_high / kCuts};
   return ParamsOf({best_low == kCuts ? range.low - margin.low : range.low,
                    best_high == kCuts ? range.high + margin.high : range.high});
 }
@@ -192,9 +192,9 @@ void AddSample(Histogram &h, int64_t sample, const float *values, int64_t count)
 
 QuantParams RangeS8(const Histogram &h, int64_t samples) {
   if (h.count == 0) return {{1.0f}, {0}, kNone};
-  const Range margin = Margin(h, samples);
+  const ValueRange margin = Margin(h, samples);
   const auto at = [&](double percentile) {
-    const Range seen = RangeAt(h, percentile);
+    const ValueRange seen = RangeAt(h, percentile);
     return ParamsOf({seen.low - margin.low, seen.high + margin.high});
   };
   QuantParams best = at(100);
@@ -215,13 +215,13 @@ double Spread(const Histogram &h, int64_t samples) {
 }
 
 QuantParams RangeS16(const Histogram &h, int64_t samples) {
-  const Range margin = Margin(h, samples);
+  const ValueRange margin = Margin(h, samples);
   const double limit = std::max(std::fabs(double{h.min} - margin.low), std::fabs(double{h.max} + margin.high));
   return {{limit > 0 ? static_cast<float>(kHeadroomS16 * limit / 32767) : 1.0f}, {0}, kNone};
 }
 
 QuantParams RangeFine(const Histogram &h, double step, int64_t samples) {
-  const Range margin = Margin(h, samples), seen = RangeAt(h, 100);
+  const ValueRange margin = Margin(h, samples), seen = RangeAt(h, 100);
   const double low = seen.low - margin.low, high = seen.high + margin.high;
   if (step > 0 && std::max(-low, high) <= 32767 * step) return {{static_cast<float>(step)}, {0}, kNone};
   if (!(high > low)) return {{1.0f}, {0}, kNone};

@@ -227,35 +227,37 @@ absl::Status CheckImage(const Graph &graph, const Preprocessing &p) {
 }
 
 // Height and width.
-using Size = std::array<int64_t, 2>;
+using HeightWidth = std::array<int64_t, 2>;
 
 // From the caller's image to the model's: what is taken, what that is scaled to, where in it the model's image lies.
 struct Geometry {
-  Size image, model;
-  Size crop, crop_at;
-  Size full, full_at;
+  HeightWidth image, model;
+  HeightWidth crop, crop_at;
+  HeightWidth full, full_at;
   bool crops() const { return crop != image; }
   bool scales() const { return full != crop || full != model; }
 };
 
-Size SizeOf(const Window &window, const Size &otherwise) {
-  return window.width > 0 ? Size{window.height, window.width} : otherwise;
+HeightWidth SizeOf(const Window &window, const HeightWidth &otherwise) {
+  return window.width > 0 ? HeightWidth{window.height, window.width} : otherwise;
 }
-Size Middle(const Size &outer, const Size &inner) { return {(outer[0] - inner[0]) / 2, (outer[1] - inner[1]) / 2}; }
+HeightWidth Middle(const HeightWidth &outer, const HeightWidth &inner) {
+  return {(outer[0] - inner[0]) / 2, (outer[1] - inner[1]) / 2};
+}
 
 // N for the shorter side: the other one in proportion, rounded down, as torchvision has it.
-Size FullSize(const Window &resize, const Size &crop, const Size &model) {
+HeightWidth FullSize(const Window &resize, const HeightWidth &crop, const HeightWidth &model) {
   if (resize.width == 0 || resize.height > 0) return SizeOf(resize, model);
   const int64_t shorter = std::min(crop[0], crop[1]);
   return {resize.width * crop[0] / shorter, resize.width * crop[1] / shorter};
 }
 
-absl::StatusOr<Geometry> GeometryOf(const Preprocessing &p, const Size &model) {
+absl::StatusOr<Geometry> GeometryOf(const Preprocessing &p, const HeightWidth &model) {
   Geometry g;
   g.model = model, g.image = SizeOf(p.size, model), g.crop = SizeOf(p.crop, g.image);
-  g.crop_at = p.crop.x < 0 ? Middle(g.image, g.crop) : Size{p.crop.y, p.crop.x};
+  g.crop_at = p.crop.x < 0 ? Middle(g.image, g.crop) : HeightWidth{p.crop.y, p.crop.x};
   g.full = FullSize(p.resize, g.crop, model), g.full_at = Middle(g.full, model);
-  const auto text = [](const Size &size) { return absl::StrCat(size[1], "x", size[0]); };
+  const auto text = [](const HeightWidth &size) { return absl::StrCat(size[1], "x", size[0]); };
   for (int i = 0; i < 2; i++) {
     if (g.crop_at[i] < 0 || g.crop_at[i] + g.crop[i] > g.image[i])
       return absl::InvalidArgumentError(absl::StrCat("--crop: ", text(g.crop), " does not lie within the image of ",

@@ -56,7 +56,7 @@ Indices Importance(const LinearWeights &linear, const MatrixXd &moments, int64_t
   return order;
 }
 
-Indices Spread(const Indices &groups, int64_t size) {
+Indices SpreadOver(const Indices &groups, int64_t size) {
   Indices indices;
   for (const int64_t group : groups)
     for (int64_t i = 0; i < size; i++) indices.push_back(group * size + i);
@@ -192,7 +192,7 @@ void OrderHeads(Vit &vit, const Statistics &statistics) {
   for (size_t b = 0; b < vit.weights.blocks.size(); b++) {
     const BlockConfig &config = vit.config.blocks[b];
     BlockWeights &block = vit.weights.blocks[b];
-    const Indices columns = Spread(Importance(block.proj, statistics.proj[b], config.head_dim), config.head_dim);
+    const Indices columns = SpreadOver(Importance(block.proj, statistics.proj[b], config.head_dim), config.head_dim);
     Indices rows;
     for (int64_t part = 0; part < 3; part++)
       for (const int64_t column : columns) rows.push_back(part * config.heads * config.head_dim + column);

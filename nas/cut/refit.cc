@@ -16,7 +16,7 @@ struct Parent {
 };
 
 // What of the parent's values a cut network is to give.
-struct Target {
+struct RefitTarget {
   const VitConfig &parent, &cut;
   Matrix tokens;  // [tokens of cut, tokens of parent]
 
@@ -106,7 +106,7 @@ void SkipTo(int64_t block, Parent &parent) {
 
 // All that the fitting of a block needs. `until`: the parent's block that the next one of the cut network stands for.
 struct Step {
-  const Target &target;
+  const RefitTarget &target;
   const Fitter &fitter;
   int64_t block, until;
   Vector all, read;  // weights of the tokens: where all are read on, and in this block's embedding
@@ -154,7 +154,7 @@ void FitMlp(const Step &step, Parent &parent, Matrix &x, Vit &cut) {
 void Refit(const Vit &parent, const std::vector<int64_t> &blocks, const Images &images, const Images &cut_images,
            const RefitOptions &options, Vit &cut) {
   const Fitter fitter{options};
-  const Target target{parent.config, cut.config, ResizeTokens(parent.config, cut.config)};
+  const RefitTarget target{parent.config, cut.config, ResizeTokens(parent.config, cut.config)};
   const float epsilon = parent.weights.epsilon;
   const int64_t depth = static_cast<int64_t>(cut.config.blocks.size());
   CentreWriters(cut);

@@ -100,7 +100,7 @@ absl::StatusOr<Slope> TendencyAmid(const SpacePoint &point, Outer *outer) {
 }
 
 // Equation 3, ascending.
-SpacePoint Step(const OuterOptions &options, SpacePoint point, const Slope &slope) {
+SpacePoint NextPoint(const OuterOptions &options, SpacePoint point, const Slope &slope) {
   for (size_t i = 0; i < point.size(); i++) {
     const double steps = std::clamp(std::round(slope[i] / options.threshold), -3.0, 3.0);
     point[i] = std::clamp(point[i] + static_cast<int32_t>(steps), 0, options.sizes[i] - 1);
@@ -111,10 +111,10 @@ SpacePoint Step(const OuterOptions &options, SpacePoint point, const Slope &slop
 // Where a candidate space goes from here.
 absl::StatusOr<SpacePoint> Next(const SpacePoint &point, Outer *outer) {
   O2M_ASSIGN_OR_RETURN(const Slope slope, TendencyAt(point, outer));
-  const SpacePoint next = Step(outer->options, point, slope);
+  const SpacePoint next = NextPoint(outer->options, point, slope);
   if (next != point) return next;
   O2M_ASSIGN_OR_RETURN(const Slope amid, TendencyAmid(point, outer));
-  return Step(outer->options, point, amid);
+  return NextPoint(outer->options, point, amid);
 }
 
 std::vector<SpacePoint> Starts(const OuterOptions &options) {

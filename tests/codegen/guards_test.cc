@@ -49,8 +49,8 @@ std::vector<GuardRegisters> Registers(const std::vector<Pmsav7Region> &regions) 
 
 // Every size up to 2 KiB, then random ones up to 2 MiB: the span and what is said to be exposed, not a byte more.
 void ExpectExact(int64_t bytes, int count) {
-  const Span span{0x20000000, bytes};
-  Span exposed;
+  const AddressSpan span{0x20000000, bytes};
+  AddressSpan exposed;
   const std::vector<GuardRegisters> registers = Registers(RegionsOver(span, count, &exposed));
   ASSERT_LE(registers.size(), static_cast<size_t>(count)) << bytes;
   const auto writable = [&](uint64_t address) { return Pmsav7At(registers, address) == Access::kWrite; };
@@ -79,7 +79,7 @@ TEST(Guards, Pmsav7LetsExactlyTheSpanBeWritten) {
 
 TEST(Guards, FourRegionsExposeNothingUpTo128Kib) {
   for (int64_t bytes = 32; bytes <= 128 * 1024; bytes += 32) {
-    Span exposed;
+    AddressSpan exposed;
     RegionsOver({0x20000000, bytes}, 4, &exposed);
     ASSERT_EQ(exposed.bytes, 0) << bytes;
   }
@@ -124,7 +124,7 @@ Access PmpAt(const std::vector<GuardRegisters> &entries, uint64_t address) {
 
 TEST(Guards, PmpRangesAreExactToFourBytes) {
   std::vector<GuardRegisters> entries;
-  const auto add = [&entries](const Span &span, Access access) {
+  const auto add = [&entries](const AddressSpan &span, Access access) {
     for (const GuardRegisters &entry : PmpRegisters(span, access)) entries.push_back(entry);
   };
   add({0x81000000, 1 << 20}, Access::kExecute);

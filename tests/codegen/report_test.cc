@@ -24,7 +24,7 @@ ReportBuffer BufferOf(const char *label, int64_t offset, int64_t bytes, int32_t 
 }
 
 // Four calls in two stages; "a" over the whole time at the bottom, "b" above it in the last two.
-ReportModel Model() {
+ReportModel SmallModel() {
   ReportModel model;
   model.arena_bytes = model.arena_ram = model.lower_bound_bytes = 4000;
   for (const int32_t stage : {0, 0, 0, 1}) {
@@ -58,8 +58,8 @@ TEST(Short, KeepsThreeDigitsOrSo) {
   EXPECT_EQ(Short(1257000000), "1.26 G");
 }
 
-TEST(Frame, TimeGoesRightAndBytesGoUp) {
-  const Frame frame{10, 20, 400, 100, 2, 6, 1000};
+TEST(ChartFrame, TimeGoesRightAndBytesGoUp) {
+  const ChartFrame frame{10, 20, 400, 100, 2, 6, 1000};
   EXPECT_EQ(frame.X(2), 10);
   EXPECT_EQ(frame.X(6), 410);
   EXPECT_EQ(frame.Y(0), 120);
@@ -67,8 +67,8 @@ TEST(Frame, TimeGoesRightAndBytesGoUp) {
 }
 
 TEST(BufferRects, LieWhereTheBuffersLie) {
-  const Frame frame{0, 0, 400, 400, 0, 4, 4000};
-  const std::string svg = BufferRects(Model(), frame);
+  const ChartFrame frame{0, 0, 400, 400, 0, 4, 4000};
+  const std::string svg = BufferRects(SmallModel(), frame);
   EXPECT_THAT(svg, HasSubstr("data-b=\"0\" x=\"0.00\" y=\"300.00\" width=\"400.00\" height=\"100.00\""));
   EXPECT_THAT(svg, HasSubstr("data-b=\"1\" x=\"200.00\" y=\"0.00\" width=\"200.00\" height=\"300.00\""));
   EXPECT_THAT(svg, HasSubstr(">a 1.0 kB</text>"));
@@ -76,23 +76,23 @@ TEST(BufferRects, LieWhereTheBuffersLie) {
 }
 
 TEST(BufferRects, AreCutToTheFrame) {
-  const Frame frame{0, 0, 300, 400, 0, 3, 4000};
-  EXPECT_THAT(BufferRects(Model(), frame), HasSubstr("data-b=\"1\" x=\"200.00\" y=\"0.00\" width=\"100.00\""));
-  const Frame before{0, 0, 200, 400, 0, 2, 4000};
-  EXPECT_THAT(BufferRects(Model(), before), Not(HasSubstr("data-b=\"1\"")));
+  const ChartFrame frame{0, 0, 300, 400, 0, 3, 4000};
+  EXPECT_THAT(BufferRects(SmallModel(), frame), HasSubstr("data-b=\"1\" x=\"200.00\" y=\"0.00\" width=\"100.00\""));
+  const ChartFrame before{0, 0, 200, 400, 0, 2, 4000};
+  EXPECT_THAT(BufferRects(SmallModel(), before), Not(HasSubstr("data-b=\"1\"")));
 }
 
 TEST(BufferRects, HatchWhatIsOverwritten) {
-  ReportModel model = Model();
+  ReportModel model = SmallModel();
   model.buffers[1].offset = 500;  // over the upper half of "a"
   model.overwrites = {{0, 1}};
   ASSERT_TRUE(Collide(model.buffers[0], model.buffers[1]));
-  const Frame frame{0, 0, 400, 400, 0, 4, 4000};
+  const ChartFrame frame{0, 0, 400, 400, 0, 4, 4000};
   EXPECT_THAT(BufferRects(model, frame), HasSubstr("<path class=\"over\" d=\"M200.0 300.0h200.0v50.0h-200.0z\"/>"));
 }
 
 TEST(OverviewSvg, HasOneRectPerBufferAndOneStepPerCall) {
-  const std::string svg = OverviewSvg(Model());
+  const std::string svg = OverviewSvg(SmallModel());
   EXPECT_EQ(Count(svg, "<rect "), 2);
   const std::string curve = svg.substr(svg.find("id=\"live\""));
   EXPECT_EQ(Count(curve.substr(0, curve.find("/>")), "H"), 4);
@@ -100,7 +100,7 @@ TEST(OverviewSvg, HasOneRectPerBufferAndOneStepPerCall) {
 }
 
 TEST(SegmentSvg, NamesCallsAndLoops) {
-  const ReportModel model = Model();
+  const ReportModel model = SmallModel();
   const std::string svg = SegmentSvg(model, model.segments[0]);
   EXPECT_EQ(Count(svg, "class=\"call\""), 3);
   EXPECT_EQ(Count(svg, "class=\"loop\""), 1);
@@ -108,7 +108,7 @@ TEST(SegmentSvg, NamesCallsAndLoops) {
 }
 
 TEST(FrontierSvg, MarksTheChosenAndTheNumeric) {
-  ReportModel model = Model();
+  ReportModel model = SmallModel();
   EXPECT_EQ(FrontierSvg(model), "");
   for (const int64_t arena : {1000, 2000, 3000}) {
     FrontierRow row;

@@ -28,7 +28,7 @@ Value Sample(const Value &all, int64_t n) {
 }
 
 // The largest error over the largest magnitude.
-double RelativeError(const Value &got, const Value &want) {
+double LargestRelativeError(const Value &got, const Value &want) {
   if (got.is_float() != want.is_float() || got.f.size() != want.f.size() || got.i.size() != want.i.size())
     return INFINITY;
   double error = got.i == want.i ? 0 : INFINITY, largest = 0;
@@ -49,7 +49,7 @@ absl::StatusOr<double> LargestError(const Graph &graph, const std::map<std::stri
     O2M_ASSIGN_OR_RETURN(const std::vector<Value> got, evaluator.Run({Sample(input, n)}));
     for (size_t o = 0; o < got.size(); o++) {
       const std::string name = o == 0 ? "output" : "output" + std::to_string(o);
-      if (stored.count(name) > 0) largest = std::max(largest, RelativeError(got[o], Sample(stored.at(name), n)));
+      if (stored.count(name) > 0) largest = std::max(largest, LargestRelativeError(got[o], Sample(stored.at(name), n)));
     }
   }
   return largest;

@@ -9,7 +9,7 @@ namespace onnx2mcu {
 namespace {
 
 // Float nodes by hand; names carry no hint.
-struct Builder {
+struct VitBuilder {
   Graph graph;
   TensorId Value(std::vector<int64_t> dims) {
     Tensor tensor;
@@ -46,8 +46,8 @@ struct Builder {
   TensorId Add(TensorId a, TensorId b) { return Append("Add", {a, b}, {1, 5, 8}); }
 };
 
-Builder PreNorm(int depth, bool swap) {
-  Builder b;
+VitBuilder PreNorm(int depth, bool swap) {
+  VitBuilder b;
   TensorId x = b.Value({1, 5, 3});
   b.graph.inputs = {x};
   x = b.Linear(x, 3, 8);
@@ -77,7 +77,7 @@ TEST(VitView, ReadsPreNormWhicheverWayAddsAreWritten) {
 }
 
 TEST(VitView, ReadsPostNorm) {
-  Builder b;
+  VitBuilder b;
   TensorId x = b.Value({1, 5, 8});
   b.graph.inputs = {x};
   for (int i = 0; i < 2; i++) {
@@ -89,7 +89,7 @@ TEST(VitView, ReadsPostNorm) {
 }
 
 TEST(VitView, ANetWithoutAttentionIsNone) {
-  Builder b;
+  VitBuilder b;
   const TensorId x = b.Value({1, 5, 8});
   b.graph.inputs = {x};
   b.graph.outputs = {b.Add(x, b.Mlp(x))};
@@ -99,7 +99,7 @@ TEST(VitView, ANetWithoutAttentionIsNone) {
 
 // One op node per float node, as LowerToOps might make them.
 TEST(LabelNodes, NamesPartsByTheirPlace) {
-  Builder b = PreNorm(2, false);
+  VitBuilder b = PreNorm(2, false);
   o2m_op op{};
   op.id = "com.example.thing";
   for (NodeId id = 0; id < static_cast<NodeId>(b.graph.float_nodes.size()); id++) {

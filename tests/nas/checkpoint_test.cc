@@ -26,7 +26,7 @@ struct Folder {
   char path[32] = "/tmp/o2m_search_XXXXXX";
 };
 
-StrategyOptions Small() {
+StrategyOptions FewEvaluations() {
   StrategyOptions options;
   options.generations = 12;
   options.population = 20;
@@ -47,7 +47,7 @@ absl::StatusOr<History> RunSearch(const std::string &path, const std::string &st
   options.checkpoint = path;
   options.identity = strategy;
   options.resume = resume;
-  return Search(problem, *StrategyNamed(strategy, Small()), options);
+  return Search(problem, *StrategyNamed(strategy, FewEvaluations()), options);
 }
 
 // Starts `Run` in a child and kills it after so many microseconds; whether it ended before.

@@ -46,7 +46,7 @@ TEST(LowerBound, IsExactForOneMomentOfUpToSevenRelatedBlocks) {
     for (int32_t y = 1; y < kind.blocks; y++)
       for (int32_t x = 0; x < y; x++)
         if (Below(random, 2)) problem.distances.push_back({x, y, Below(random, 3) ? Below(random, 30) : 0});
-    const Solution solution = Place(problem);
+    const Solution solution = PlaceBlocks(problem);
     ASSERT_TRUE(solution.optimal);
     ASSERT_EQ(BoundOf(problem), solution.bytes) << WriteCsv(problem, &solution);
     problem.distances.clear();
@@ -63,7 +63,7 @@ TEST(LowerBound, StaysABoundWhereManyAreRelated) {
     int64_t even = 0;
     for (int32_t y = 1; y < kind.blocks; y++) problem.distances.push_back({y - 1, y, Below(random, 20)});
     for (int32_t i = 0; i < kind.blocks; i += 2) even += problem.blocks[i].bytes;
-    const Solution solution = Place(problem);
+    const Solution solution = PlaceBlocks(problem);
     ASSERT_EQ(CheckSolution(problem, solution), absl::OkStatus());
     EXPECT_LE(BoundOf(problem), solution.bytes);
     EXPECT_GE(BoundOf(problem) * 2, even);  // no two of these may overlap

@@ -8,7 +8,7 @@ namespace {
 TEST(PlaceCsv, ReadsWhatItWrites) {
   Problem problem;
   problem.blocks = {{"a", 100, 1, 0, 1}, {"b", 50, 1, 1, 4}};
-  const Solution solution = Place(problem);
+  const Solution solution = PlaceBlocks(problem);
   const std::string text = WriteCsv(problem, &solution);
   EXPECT_EQ(text, "id,lower,upper,size,offset\na,0,2,100,0\nb,1,5,50,100\n");
   const auto csv = ReadCsv(text);
@@ -29,7 +29,7 @@ TEST(PlaceCsv, CountsRegions) {
   Problem problem;
   problem.blocks = {{"a", 16, 1, 0, 1}, {"b", 16, 1, 0, 1}};
   problem.boundaries = {24};
-  const Solution solution = Place(problem);
+  const Solution solution = PlaceBlocks(problem);
   const std::string text = "id,lower,upper,size,offset,region\na,0,2,16,0,0\nb,0,2,16,24,1\n";
   EXPECT_EQ(WriteCsv(problem, &solution), text);
   EXPECT_EQ(ReadCsv(text)->solution.offsets, solution.offsets);
@@ -42,13 +42,13 @@ TEST(PlaceCsv, KeepsRandomProblems) {
     kind.fixed_blocks = trial % 4;
     Problem problem = RandomProblem(random, kind);
     problem.work_limit = 2000;
-    const Solution solution = Place(problem);
+    const Solution solution = PlaceBlocks(problem);
     const std::string text = WriteCsv(problem, &solution);
     auto csv = ReadCsv(text);
     ASSERT_EQ(csv.status(), absl::OkStatus()) << text;
     csv->problem.work_limit = 2000;
     EXPECT_EQ(WriteCsv(csv->problem, &csv->solution), text);
-    EXPECT_EQ(Place(csv->problem).offsets, solution.offsets);
+    EXPECT_EQ(PlaceBlocks(csv->problem).offsets, solution.offsets);
   }
 }
 

@@ -47,7 +47,7 @@ struct Tally {
 void Compare(std::mt19937 &random, const ProblemKind &kind, Tally &tally, std::vector<int64_t> boundaries = {}) {
   Problem problem = RandomProblem(random, kind);
   problem.boundaries = std::move(boundaries);
-  const Solution solution = Place(problem);
+  const Solution solution = PlaceBlocks(problem);
   ASSERT_EQ(CheckSolution(problem, solution), absl::OkStatus());
   std::vector<int64_t> offsets;
   tally.tried++;
@@ -130,7 +130,7 @@ TEST(SearchWindows, AreOptimalWhereTheySaySo) {
       for (const Distance &d : parts.back().distances) whole.distances.push_back({d.x + base, d.y + base, d.distance});
     }
     if (trial % 2) whole.lower_bound = BoundOf(whole);
-    const Solution solution = Place(whole);
+    const Solution solution = PlaceBlocks(whole);
     ASSERT_EQ(CheckSolution(whole, solution), absl::OkStatus());
     if (!solution.optimal) continue;
     optimal++;

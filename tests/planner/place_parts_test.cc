@@ -67,7 +67,7 @@ TEST(PlaceChain, SaysWhereThePartsDoNotFitTogether) {
   problem.blocks = {{"", 10, 1, 0, 1}, {"", 10, 1, 1, 3}, {"", 10, 1, 3, 5}, {"", 10, 1, 5, 6}};
   problem.distances = {{0, 1, 5}, {1, 2, 5}, {2, 3, 5}};
   EXPECT_EQ(CutInTime(problem, -1, -1).size(), 4u);
-  const Solution solution = Place(problem);
+  const Solution solution = PlaceBlocks(problem);
   EXPECT_EQ(CheckSolution(problem, solution), absl::OkStatus());
   EXPECT_EQ(solution.bytes, 20);  // 10, 0, 10, 0; any two alone take 15
   EXPECT_TRUE(solution.optimal);
@@ -78,7 +78,8 @@ TEST(Placements, ChangeNoSolution) {
   Placements known;
   for (int trial = 0; trial < 40 / kSlow; trial++) {
     const Problem problem = TransformerProblem(random, 2 + trial % 5, 4 + trial % 9);
-    const Solution one = Place(problem), other = Place(problem, &known), again = Place(problem, &known);
+    const Solution one = PlaceBlocks(problem), other = PlaceBlocks(problem, &known),
+                   again = PlaceBlocks(problem, &known);
     ASSERT_EQ(CheckSolution(problem, one), absl::OkStatus());
     EXPECT_EQ(one.offsets, other.offsets);
     EXPECT_EQ(one.offsets, again.offsets);

@@ -30,7 +30,7 @@ TEST(PlaceSpeed, SevenHundredBlocksTakeTwentyMilliseconds) {
     Problem problem = TransformerProblem(random, 12, 55);
     ASSERT_GE(problem.blocks.size(), 690u);
     if (trial % 2) problem.lower_bound = problem.lower_bound * 9 / 10;  // out of reach: the search does not end early
-    most = std::max(most, Milliseconds([&] { Place(problem); }));
+    most = std::max(most, Milliseconds([&] { PlaceBlocks(problem); }));
   }
   RecordProperty("milliseconds", std::to_string(most));
   EXPECT_LE(most, 20 * kSlow);
@@ -42,7 +42,7 @@ TEST(PlaceSpeed, OneHundredAndFiftyThatMeetTheBoundTakeTwo) {
   for (int trial = 0; trial < 12; trial++) {
     Problem problem = TransformerProblem(random, 12, 9);
     problem.lower_bound = std::max(problem.lower_bound, PlaceGreedily(problem).bytes);  // met at once
-    most = std::max(most, Milliseconds([&] { Place(problem); }));
+    most = std::max(most, Milliseconds([&] { PlaceBlocks(problem); }));
   }
   RecordProperty("milliseconds", std::to_string(most));
   EXPECT_LE(most, 2 * kSlow);

@@ -28,10 +28,10 @@ TEST(Place, EverySolutionIsValidAboveTheBoundAndTheSameTwice) {
     problem.work_limit = trial % 4 ? 2000 : 200;
     const int64_t bound = BoundOf(problem);
     if (trial % 2) problem.lower_bound = bound;
-    const Solution solution = Place(problem);
+    const Solution solution = PlaceBlocks(problem);
     ASSERT_EQ(CheckSolution(problem, solution), absl::OkStatus()) << "trial " << trial;
     ASSERT_GE(solution.bytes, bound) << "trial " << trial;
-    const Solution again = Place(problem);
+    const Solution again = PlaceBlocks(problem);
     ASSERT_EQ(solution.offsets, again.offsets) << "trial " << trial;
     ASSERT_EQ(solution.bytes, again.bytes);
     optimal += solution.optimal, at_bound += solution.bytes == bound;
@@ -43,26 +43,26 @@ TEST(Place, EverySolutionIsValidAboveTheBoundAndTheSameTwice) {
 TEST(Place, LaysOneBlockOverAnotherAtTheDistance) {
   Problem problem;
   problem.blocks = {{"x", 100, 1, 0, 1}, {"y", 100, 1, 1, 2}};
-  EXPECT_EQ(Place(problem).bytes, 200);
+  EXPECT_EQ(PlaceBlocks(problem).bytes, 200);
   problem.distances = {{0, 1, 16}};
-  const Solution solution = Place(problem);
+  const Solution solution = PlaceBlocks(problem);
   EXPECT_EQ(solution.bytes, 116);
   EXPECT_EQ(solution.offsets[0] - solution.offsets[1], 16);
   EXPECT_TRUE(solution.optimal);
 }
 
 TEST(Place, LaysNothingAboveWhatItNeeds) {
-  EXPECT_EQ(Place({}).bytes, 0);
+  EXPECT_EQ(PlaceBlocks({}).bytes, 0);
   Problem problem;
   problem.blocks = {{"a", 100, 16, 0, 1}, {"empty", 0, 16, 0, 1}};
-  EXPECT_EQ(Place(problem).bytes, 100);
+  EXPECT_EQ(PlaceBlocks(problem).bytes, 100);
 }
 
 TEST(Place, LeavesFixedBlocksWhereTheyAre) {
   Problem problem;
   problem.blocks = {{"a", 100, 1, 0, 1}, {"b", 60, 1, 0, 1}, {"c", 50, 1, 0, 1}};
   problem.blocks[0].fixed = 60;
-  const Solution solution = Place(problem);
+  const Solution solution = PlaceBlocks(problem);
   EXPECT_EQ(solution.offsets, (std::vector<int64_t>{60, 0, 160}));
   EXPECT_EQ(solution.bytes, 210);
   EXPECT_TRUE(solution.optimal);
@@ -79,16 +79,16 @@ TEST(Place, PartsBlocksBetweenRegions) {
                     {"e", 6 * kKi, 16, 3, 4}};
   problem.lower_bound = BoundOf(problem);
   problem.blocks[4].first = 4, problem.blocks[4].last = 5;
-  EXPECT_EQ(Place(problem).bytes, 14 * kKi);
+  EXPECT_EQ(PlaceBlocks(problem).bytes, 14 * kKi);
   problem.boundaries = {8 * kKi};
-  const Solution solution = Place(problem);
+  const Solution solution = PlaceBlocks(problem);
   EXPECT_EQ(CheckSolution(problem, solution), absl::OkStatus());
   EXPECT_EQ(solution.bytes, 14 * kKi);
   Solution across = solution;
   across.offsets[4] = 4 * kKi;
   EXPECT_FALSE(CheckSolution(problem, across).ok());
   problem.boundaries = {7 * kKi};  // 5 + 2 below, 4 + 3 above
-  EXPECT_EQ(Place(problem).bytes, 14 * kKi);
+  EXPECT_EQ(PlaceBlocks(problem).bytes, 14 * kKi);
 }
 
 // 14 KiB of three blocks, no two of which fit 8 KiB.
@@ -97,9 +97,9 @@ TEST(Place, SaysHowMuchIsNeededWhereRegionsDoNotDo) {
   Problem problem;
   problem.blocks = {{"a", 5 * kKi, 16, 0, 1}, {"b", 5 * kKi, 16, 0, 1}, {"c", 4 * kKi, 16, 0, 1}};
   problem.lower_bound = BoundOf(problem);
-  EXPECT_EQ(Place(problem).bytes, 14 * kKi);
+  EXPECT_EQ(PlaceBlocks(problem).bytes, 14 * kKi);
   problem.boundaries = {8 * kKi};
-  const Solution solution = Place(problem);
+  const Solution solution = PlaceBlocks(problem);
   EXPECT_EQ(CheckSolution(problem, solution), absl::OkStatus());
   EXPECT_EQ(solution.bytes, 17 * kKi);  // 5 below, 5 + 4 above
   EXPECT_TRUE(solution.optimal);
@@ -110,11 +110,11 @@ TEST(Place, MindsNoBoundaryAboveAll) {
   for (int trial = 0; trial < 2000 / kSlow; trial++) {
     Problem problem = RandomProblem(random, RandomKind(random));
     problem.work_limit = 2000;
-    const Solution whole = Place(problem);
+    const Solution whole = PlaceBlocks(problem);
     problem.boundaries = {(whole.bytes + 7) / 8 * 8};
     if (std::any_of(problem.blocks.begin(), problem.blocks.end(), [](const Block &b) { return b.fixed >= 0; }))
       continue;
-    EXPECT_EQ(Place(problem).offsets, whole.offsets) << "trial " << trial;
+    EXPECT_EQ(PlaceBlocks(problem).offsets, whole.offsets) << "trial " << trial;
   }
 }
 
@@ -130,7 +130,7 @@ TEST(Place, LaysNothingAcrossABoundary) {
       at += 8 * (1 + Below(random, static_cast<int>(problem.lower_bound / 8) + 1));
       problem.boundaries.push_back(at);
     }
-    ASSERT_EQ(CheckSolution(problem, Place(problem)), absl::OkStatus()) << "trial " << trial;
+    ASSERT_EQ(CheckSolution(problem, PlaceBlocks(problem)), absl::OkStatus()) << "trial " << trial;
   }
 }
 
@@ -141,7 +141,7 @@ TEST(Place, PartsTransformersBetweenTwoRegions) {
   for (int trial = 0; trial < 40; trial++) {
     Problem problem = TransformerProblem(random, 1 + trial % 12, 6 + trial % 30);
     problem.boundaries = {problem.lower_bound * 3 / 4 / 16 * 16};
-    const Solution solution = Place(problem);
+    const Solution solution = PlaceBlocks(problem);
     ASSERT_EQ(CheckSolution(problem, solution), absl::OkStatus());
     EXPECT_LE(solution.bytes * 100, problem.lower_bound * 115) << "trial " << trial;
     optimal += solution.optimal;
@@ -153,7 +153,7 @@ TEST(Place, ComesCloseToTheBoundOfTransformers) {
   std::mt19937 random(5);
   for (int trial = 0; trial < 40; trial++) {
     const Problem problem = TransformerProblem(random, 1 + trial % 12, 6 + trial % 30);
-    const Solution solution = Place(problem);
+    const Solution solution = PlaceBlocks(problem);
     ASSERT_EQ(CheckSolution(problem, solution), absl::OkStatus());
     EXPECT_LE(solution.bytes * 100, problem.lower_bound * 102) << "trial " << trial;
   }

@@ -69,7 +69,7 @@ Plan ShortenOne(std::mt19937 &random, Plan plan) {
   problem.work_limit = 2000;
   for (const Buffer &b : plan.buffers) problem.blocks.push_back({"", b.bytes, AlignOf(b), b.first, b.last});
   for (const Overwrite &o : plan.overwrites) problem.distances.push_back({o.x, o.y, o.distance});
-  const Solution solution = Place(problem);
+  const Solution solution = PlaceBlocks(problem);
   for (size_t i = 0; i < plan.buffers.size(); i++) plan.buffers[i].offset = solution.offsets[i];
   FitArena(plan);
   return plan;
@@ -149,14 +149,14 @@ std::vector<Subject> Subjects() {
   return subjects;
 }
 
-struct Tally {
+struct MutationTally {
   int conflicts = 0, harmless = 0, harmless_accepted = 0;
 };
 
-Tally Try(const std::vector<Subject> &subjects, const std::function<Plan(std::mt19937 &, const Plan &)> &mutate,
-          int each) {
+MutationTally Try(const std::vector<Subject> &subjects, const std::function<Plan(std::mt19937 &, const Plan &)> &mutate,
+                  int each) {
   std::mt19937 random(1);
-  Tally tally;
+  MutationTally tally;
   for (size_t s = 0; s < subjects.size(); s++) {
     for (int trial = 0; trial < each; trial++) {
       const Plan plan = mutate(random, subjects[s].plan);
@@ -225,8 +225,8 @@ TEST(ValidatePlan, AcceptsWhatHasNoConflict) {
 TEST(ValidatePlan, RejectsEveryMutationThatIsAConflict) {
   const std::vector<Subject> subjects = Subjects();
   ASSERT_GT(subjects.size(), 100u);
-  const Tally moved = Try(subjects, MoveOne, 16), claimed = Try(subjects, MoveOneAndClaimIt, 16);
-  const Tally shortened = Try(subjects, ShortenOne, 16), loosened = Try(subjects, LoosenOne, 6);
+  const MutationTally moved = Try(subjects, MoveOne, 16), claimed = Try(subjects, MoveOneAndClaimIt, 16);
+  const MutationTally shortened = Try(subjects, ShortenOne, 16), loosened = Try(subjects, LoosenOne, 6);
   EXPECT_GE(moved.conflicts, 500);
   EXPECT_GE(claimed.conflicts, 500);
   EXPECT_GE(shortened.conflicts, 400);
@@ -236,8 +236,8 @@ TEST(ValidatePlan, RejectsEveryMutationThatIsAConflict) {
 
 TEST(ValidatePlan, RejectsOtherLoopsTilesAndOrdersThatAreConflicts) {
   const std::vector<Subject> subjects = Subjects();
-  const Tally rows = Try(subjects, ChangeRows, 6), tiles = Try(subjects, ChangeTile, 6);
-  const Tally nodes = Try(subjects, SwapNodes, 6);
+  const MutationTally rows = Try(subjects, ChangeRows, 6), tiles = Try(subjects, ChangeTile, 6);
+  const MutationTally nodes = Try(subjects, SwapNodes, 6);
   EXPECT_GE(rows.conflicts, 150);
   EXPECT_GE(tiles.conflicts, 300);
   EXPECT_GE(nodes.conflicts, 400);
@@ -251,8 +251,8 @@ TEST(ValidatePlan, RejectsEveryMutationOfAPrefetchThatIsAConflict) {
     EXPECT_EQ(ByteOwners(subject.graph, subject.plan, kTarget).Play(), "");
     EXPECT_EQ(ValidatePlan(subject.graph, kTarget, subject.plan), absl::OkStatus());
   }
-  const Tally moved = Try(subjects, MoveOne, 4), placed = Try(subjects, ChangePrefetchBuffer, 16);
-  const Tally changed = Try(subjects, ChangePrefetch, 8);
+  const MutationTally moved = Try(subjects, MoveOne, 4), placed = Try(subjects, ChangePrefetchBuffer, 16);
+  const MutationTally changed = Try(subjects, ChangePrefetch, 8);
   EXPECT_GE(moved.conflicts, 200);
   EXPECT_GE(placed.conflicts, 500);
   EXPECT_GE(changed.conflicts, 300);

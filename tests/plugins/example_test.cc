@@ -13,7 +13,7 @@
 namespace onnx2mcu {
 namespace {
 
-std::string Module(const std::string &name) {
+std::string ExampleModule(const std::string &name) {
   return std::string(O2M_BUILD_DIR) + "/tests/plugins/modules/" + name + ".so";
 }
 
@@ -48,7 +48,7 @@ struct TinyGraph {
 class ExampleTest : public ::testing::TestWithParam<const char *> {
  protected:
   void SetUp() override {
-    ASSERT_TRUE(registry_.Load(Module(GetParam())).ok());
+    ASSERT_TRUE(registry_.Load(ExampleModule(GetParam())).ok());
     op_ = registry_.Find("com.example.hardswish");
     ASSERT_NE(op_, nullptr);
   }
@@ -69,7 +69,7 @@ class ExampleTest : public ::testing::TestWithParam<const char *> {
 };
 
 TEST_P(ExampleTest, KeepsTheContract) {
-  const absl::StatusOr<CheckReport> report = CheckPlugin(Module(GetParam()));
+  const absl::StatusOr<CheckReport> report = CheckPlugin(ExampleModule(GetParam()));
   ASSERT_TRUE(report.ok()) << report.status();
   std::ostringstream out;
   PrintReport(*report, out);

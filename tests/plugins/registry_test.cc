@@ -15,7 +15,7 @@ using ::testing::AllOf;
 using ::testing::HasSubstr;
 namespace fs = std::filesystem;
 
-std::string Module(const std::string &name) {
+std::string RegistryModule(const std::string &name) {
   return std::string(O2M_BUILD_DIR) + "/tests/plugins/modules/" + name + ".so";
 }
 
@@ -50,25 +50,25 @@ std::string Refusal(const std::string &path) {
 
 TEST(RegistryTest, LoadsAPlugin) {
   Registry registry;
-  ASSERT_TRUE(registry.Load(Module("scale")).ok());
+  ASSERT_TRUE(registry.Load(RegistryModule("scale")).ok());
   ASSERT_EQ(registry.ops().size(), 1u);
   EXPECT_STREQ(registry.plugins()[0].plugin->name, "scale");
   const o2m_op *op = registry.Find("test.scale");
   ASSERT_NE(op, nullptr);
-  EXPECT_EQ(registry.PathOf(op), Module("scale"));
+  EXPECT_EQ(registry.PathOf(op), RegistryModule("scale"));
   EXPECT_EQ(registry.Find("test.other"), nullptr);
   EXPECT_EQ(registry.PathOf(nullptr), "");
 }
 
 TEST(RegistryTest, RefusesWithTheReason) {
-  EXPECT_THAT(Refusal(Module("another_abi")),
+  EXPECT_THAT(Refusal(RegistryModule("another_abi")),
               AllOf(HasSubstr("built for ABI " + std::to_string(O2M_ABI_MAJOR + 7) + "."),
                     HasSubstr("this is " + Abi() + "; rebuild")));
-  EXPECT_THAT(Refusal(Module("serves_nobody")), HasSubstr("cannot serve a host of ABI " + Abi()));
-  EXPECT_THAT(Refusal(Module("exports_nothing")), HasSubstr("exports no symbol onnx2mcu_plugin"));
-  EXPECT_THAT(Refusal(Module("duplicate_id")), HasSubstr("lists op test.scale twice"));
-  EXPECT_THAT(Refusal(Module("no_ops")), HasSubstr("has no ops"));
-  EXPECT_THAT(Refusal(Module("no_run")), HasSubstr("op test.scale has no run()"));
+  EXPECT_THAT(Refusal(RegistryModule("serves_nobody")), HasSubstr("cannot serve a host of ABI " + Abi()));
+  EXPECT_THAT(Refusal(RegistryModule("exports_nothing")), HasSubstr("exports no symbol onnx2mcu_plugin"));
+  EXPECT_THAT(Refusal(RegistryModule("duplicate_id")), HasSubstr("lists op test.scale twice"));
+  EXPECT_THAT(Refusal(RegistryModule("no_ops")), HasSubstr("has no ops"));
+  EXPECT_THAT(Refusal(RegistryModule("no_run")), HasSubstr("op test.scale has no run()"));
 }
 
 TEST(RegistryTest, RefusesFilesThatAreNoPlugin) {
@@ -83,7 +83,7 @@ TEST(RegistryTest, RefusesFilesThatAreNoPlugin) {
 
 // dlopen() of such files dies of SIGBUS where they are mapped past their end.
 TEST(RegistryTest, RefusesTruncatedFilesAtAnyLength) {
-  const std::string whole = Read(Module("scale")), path = FreshFolder("registry_cut") + "/cut.so";
+  const std::string whole = Read(RegistryModule("scale")), path = FreshFolder("registry_cut") + "/cut.so";
   for (const double part : {0.001, 0.01, 0.1, 0.3, 0.5, 0.6}) {
     Write(path, whole.substr(0, static_cast<size_t>(part * static_cast<double>(whole.size()))));
     Refusal(path);
@@ -91,7 +91,7 @@ TEST(RegistryTest, RefusesTruncatedFilesAtAnyLength) {
 }
 
 TEST(RegistryTest, RefusesAForeignMachine) {
-  std::string file = Read(Module("scale"));
+  std::string file = Read(RegistryModule("scale"));
   file[4] = file[4] == 1 ? 2 : 1;  // EI_CLASS
   const std::string path = FreshFolder("registry_foreign") + "/foreign.so";
   Write(path, file);
@@ -100,18 +100,18 @@ TEST(RegistryTest, RefusesAForeignMachine) {
 
 TEST(RegistryTest, RefusesAnIdThatIsTaken) {
   Registry registry;
-  ASSERT_TRUE(registry.Load(Module("scale")).ok());
-  const absl::Status status = registry.Load(Module("writes_past_row"));
+  ASSERT_TRUE(registry.Load(RegistryModule("scale")).ok());
+  const absl::Status status = registry.Load(RegistryModule("writes_past_row"));
   EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
-  EXPECT_THAT(std::string(status.message()), HasSubstr("op id test.scale is taken by " + Module("scale")));
+  EXPECT_THAT(std::string(status.message()), HasSubstr("op id test.scale is taken by " + RegistryModule("scale")));
   EXPECT_EQ(registry.ops().size(), 1u);
 }
 
 TEST(RegistryTest, LoadsAFolderInNameOrderAndKeepsRefusals) {
   const std::string folder = FreshFolder("registry_folder");
-  fs::copy_file(Module("writes_past_row"), folder + "/b.so");
-  fs::copy_file(Module("scale"), folder + "/a.so");
-  fs::copy_file(Module("another_abi"), folder + "/c.so");
+  fs::copy_file(RegistryModule("writes_past_row"), folder + "/b.so");
+  fs::copy_file(RegistryModule("scale"), folder + "/a.so");
+  fs::copy_file(RegistryModule("another_abi"), folder + "/c.so");
   Write(folder + "/readme.txt", "no plugin");
   Registry registry;
   registry.LoadFolder(folder);
@@ -133,7 +133,7 @@ TEST(RegistryTest, MissingFolderIsARefusal) {
 
 TEST(RegistryTest, OpsLiveAsLongAsTheRegistryThatWasMovedTo) {
   Registry registry;
-  ASSERT_TRUE(registry.Load(Module("scale")).ok());
+  ASSERT_TRUE(registry.Load(RegistryModule("scale")).ok());
   Registry other = std::move(registry);
   Registry third;
   third = std::move(other);

@@ -20,7 +20,7 @@ struct Stem {
   int64_t out(int64_t size) const { return (size + 2 * pad - kernel) / stride + 1; }
 };
 
-struct Net : FloatNet {
+struct StreamedNet : FloatNet {
   TensorId Conv(const std::string &name, TensorId x, int64_t outputs, const Stem &s) {
     const std::vector<int64_t> in = graph.tensors[x].dims;
     const TensorId w = AddFloats(graph, name + ".w", {outputs, in[1], s.kernel, s.kernel},
@@ -100,8 +100,8 @@ std::vector<GeneratedFile> InRows(std::vector<GeneratedFile> files, const Stem &
   return files;
 }
 
-std::vector<std::vector<uint8_t>> HostRun(const Compilation &compilation,
-                                          const std::vector<std::vector<uint8_t>> &samples) {
+std::vector<std::vector<uint8_t>> StreamedHostRun(const Compilation &compilation,
+                                                  const std::vector<std::vector<uint8_t>> &samples) {
   Executor executor(compilation.graph, compilation.plan, compilation.target.abi());
   std::vector<std::vector<uint8_t>> outputs;
   for (const auto &sample : samples) {
@@ -111,7 +111,7 @@ std::vector<std::vector<uint8_t>> HostRun(const Compilation &compilation,
   return outputs;
 }
 
-std::vector<std::vector<uint8_t>> Samples(int64_t bytes, size_t count) {
+std::vector<std::vector<uint8_t>> StreamedSamples(int64_t bytes, size_t count) {
   std::vector<std::vector<uint8_t>> samples(count);
   for (size_t n = 0; n < count; n++)
     for (float v : Noise(bytes, 20 + n)) samples[n].push_back(static_cast<uint8_t>(static_cast<int8_t>(v * 127)));
@@ -125,13 +125,13 @@ TEST(StreamedC, EveryStemGivesTheHostsBytes) {
   for (const std::string target : {"host", "cortex-m4", "cortex-m0", "rv32imc"}) {
     for (const Stem &s : kStems) {
       if (target != "host" && target != "cortex-m4" && &s != &kStems[1]) continue;
-      Net net;
+      StreamedNet net;
       const absl::Status compiled = net.Compile(target, s);
       ASSERT_TRUE(compiled.ok()) << compiled;
       const auto files = EmitProgram(net.compilation, {}, net.host);
       ASSERT_TRUE(files.ok()) << files.status();
-      const auto samples = Samples(s.channels * 14 * 9, 2);
-      const auto expected = HostRun(net.compilation, samples);
+      const auto samples = StreamedSamples(s.channels * 14 * 9, 2);
+      const auto expected = StreamedHostRun(net.compilation, samples);
       for (int at_once : {1, 3, 14}) {
         const auto run = RunOnEmulator(net.compilation, InRows(*files, s, at_once), samples);
         ASSERT_TRUE(run.ok()) << run.status();
@@ -146,7 +146,7 @@ TEST(StreamedC, EveryStemGivesTheHostsBytes) {
 // The mean over the rows of a gray image: sums that live from the first row to the last.
 TEST(StreamedC, StateLivesFromRowToRow) {
   for (const std::string target : {"host", "cortex-m4"}) {
-    Net net;
+    StreamedNet net;
     net.Start(target, 1);
     const std::vector<int64_t> rows = {2};
     const absl::Status compiled =
@@ -158,11 +158,11 @@ TEST(StreamedC, StateLivesFromRowToRow) {
     ASSERT_NE(net.compilation.plan.state_of[mean], kNone);
     const auto files = EmitProgram(net.compilation, {}, net.host);
     ASSERT_TRUE(files.ok()) << files.status();
-    const auto samples = Samples(14 * 9, 2);
+    const auto samples = StreamedSamples(14 * 9, 2);
     for (int at_once : {1, 4}) {
       const auto run = RunOnEmulator(net.compilation, InRows(*files, {1}, at_once), samples);
       ASSERT_TRUE(run.ok()) << run.status();
-      EXPECT_EQ(run->outputs, HostRun(net.compilation, samples)) << target << ", " << at_once << " at once";
+      EXPECT_EQ(run->outputs, StreamedHostRun(net.compilation, samples)) << target << ", " << at_once << " at once";
       EXPECT_NE(run->outputs[0], run->outputs[1]);
     }
   }
@@ -170,7 +170,7 @@ TEST(StreamedC, StateLivesFromRowToRow) {
 
 TEST(StreamedC, IsClean) {
   for (const Stem &s : kStems) {
-    Net net;
+    StreamedNet net;
     ASSERT_TRUE(net.Compile("cortex-m4", s).ok());
     CompileOptions options;
     options.selftest = true, options.example = "plain";
@@ -190,7 +190,7 @@ TEST(StreamedC, IsClean) {
 
 // The example reads the image either way; for one channel rows and image are the same bytes.
 TEST(StreamedC, TheExampleRunsEitherWay) {
-  Net net;
+  StreamedNet net;
   ASSERT_TRUE(net.Compile("host", kStems[4]).ok());
   CompileOptions options;
   options.example = "plain";
