@@ -3,10 +3,11 @@
 Every model runs on a Cortex-M4 or M7, in turn, and on one of the other five cores, in turn; it is compiled for both of the
 former. Arena, flash and instructions in the table are those of the first core.
 
-python tests/sweep/exports.py ONNX2MCU FOLDER [--required] [--jobs 2] [--table OUT.md] [REGEX]
+python tests/sweep/exports.py ONNX2MCU FOLDER [--required] [--sample N] [--jobs 2] [--table OUT.md] [REGEX]
 
 --required: only the straight exports that the first issue promises; any failure among them fails the run. Without it all
 models are tried, the required ones must pass, and a refusal of another must be one clear message (exit 1).
+--sample: N of the models, spread evenly over the list.
 """
 import argparse
 import json
@@ -105,10 +106,12 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("tool"), parser.add_argument("folder", type=Path), parser.add_argument("regex", nargs="?", default=".")
     parser.add_argument("--required", action="store_true"), parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--sample", type=int)
     parser.add_argument("--table", type=Path)
     args = parser.parse_args()
     every = sorted(args.folder.glob("*.onnx"))
     models = [m for m in every if re.search(args.regex, m.stem) and (not args.required or REQUIRED.match(m.stem))]
+    models = models if args.sample is None else [models[i * len(models) // args.sample] for i in range(args.sample)]
     with ThreadPoolExecutor(args.jobs) as pool:
         cores = {m: [FIRST[i % 2], SECOND[i % 5]] for i, m in enumerate(every)}
         rows = list(pool.map(lambda m: check(args.tool, m, cores[m]), models))
