@@ -3,7 +3,8 @@
 #   ops/OP/*_test.cc                                              one gtest executable per op, label op
 #   tests/FOLDER/*.sh (but lib.sh), tests/FOLDER/*_test.py        one test each, label FOLDER; exit code 77 skips
 #   tests/FOLDER/CMakeLists.txt                                   added, for what is special
-# `scripts/test` leaves out the label sweep, `scripts/test --all` runs it.
+# `scripts/test` leaves out the label sweep, `scripts/test --all` runs it. So do instances of parameterised tests that are
+# called More: tests/sweep/more.sh runs them.
 find_package(GTest REQUIRED)
 include(GoogleTest)
 
@@ -65,7 +66,7 @@ foreach(path ${test_folders})
     o2m_layer_of(${folder} layer)
     add_executable(test_${folder} ${tests})
     target_link_libraries(test_${folder} PRIVATE ${layer})
-    o2m_gtest(test_${folder} unit)
+    o2m_gtest(test_${folder} unit "-More/*")
   endif()
   file(GLOB scripts CONFIGURE_DEPENDS "${path}/*.sh" "${path}/*_test.py")
   list(FILTER scripts EXCLUDE REGEX "/lib\\.sh$")
@@ -91,9 +92,5 @@ foreach(target ${op_targets})
     target_link_libraries(${target}_test PRIVATE onnx2mcu_planner)
     target_compile_definitions(${target}_test PRIVATE "O2M_PLUGIN=\"$<TARGET_FILE:${target}>\"")
     o2m_gtest(${target}_test op)
-  endif()
-  if(TARGET onnx2mcu)
-    add_test(NAME check/${op} COMMAND onnx2mcu check $<TARGET_FILE:${target}>)
-    set_tests_properties(check/${op} PROPERTIES LABELS op TIMEOUT 600 ENVIRONMENT "${test_environment}")
   endif()
 endforeach()

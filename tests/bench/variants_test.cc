@@ -26,7 +26,7 @@ void CheckOnEmulator(const CaseOptions &options, size_t least) {
   const std::vector<Bytes> inputs = InputsOf(*network);
   Bytes sample;
   for (const Bytes &bytes : inputs) sample.insert(sample.end(), bytes.begin(), bytes.end());
-  const auto run = RunOnEmulator(network->compilation, *files, {sample});
+  const auto run = RunOnEmulator(network->compilation, *files, {sample}, {.page_guards = true, .quick_build = true});
   ASSERT_TRUE(run.ok()) << run.status();
   EXPECT_EQ(FirstDifference(network->compilation.graph, HostBytes(network->compilation, inputs), run->outputs[0], 0xa5),
             "");
@@ -70,9 +70,9 @@ TEST_P(Variants, HoldWeightsInEveryWay) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Cores, Variants,
-                         ::testing::Values("cortex-m0", "cortex-m3", "cortex-m4", "cortex-m7", "cortex-m33",
-                                           "cortex-m55", "rv32imc"));
+// Three cores whose kernels have nothing in common, and the others.
+INSTANTIATE_TEST_SUITE_P(Cores, Variants, ::testing::Values("cortex-m4", "cortex-m55", "rv32imc"));
+INSTANTIATE_TEST_SUITE_P(More, Variants, ::testing::Values("cortex-m0", "cortex-m3", "cortex-m7", "cortex-m33"));
 
 }  // namespace
 }  // namespace onnx2mcu

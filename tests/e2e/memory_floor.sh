@@ -19,10 +19,11 @@ fashion_mnist "$O2M_SOURCE/models/vit_fmnist.onnx"
 fashion_mnist "$O2M_SOURCE/models/vit_fmnist_dynamo.onnx"
 
 "$python" -c 'import torch' 2>/dev/null || { echo "skipped: torch is not installed (scripts/setup train)"; exit 77; }
-# table SIZE DEFAULT RAM DEFAULT-WITH-S16, both exporters
+# table SIZE DEFAULT RAM DEFAULT-WITH-S16; both exporters with O2M_LARGE
 table() {
-  local exporter
-  for exporter in "" --dynamo; do
+  local exporter exporters=("")
+  [ "${O2M_LARGE:-0}" = 0 ] || exporters=("" --dynamo)
+  for exporter in "${exporters[@]}"; do
     "$python" "$O2M_SOURCE/models/export_vit.py" "$1" "$1.onnx" $exporter >/dev/null 2>&1 || fail "the export of $1"
     at_most "$2" "$1.onnx" --residual=s8
     at_most "$3" "$1.onnx" --residual=s8 --optimize=ram

@@ -133,7 +133,8 @@ TEST(StreamedC, EveryStemGivesTheHostsBytes) {
       const auto samples = StreamedSamples(s.channels * 14 * 9, 2);
       const auto expected = StreamedHostRun(net.compilation, samples);
       for (int at_once : {1, 3, 14}) {
-        const auto run = RunOnEmulator(net.compilation, InRows(*files, s, at_once), samples);
+        const auto run = RunOnEmulator(net.compilation, InRows(*files, s, at_once), samples,
+                                       {.page_guards = true, .quick_build = true});
         ASSERT_TRUE(run.ok()) << run.status();
         EXPECT_EQ(run->outputs, expected) << target << ", kernel " << s.kernel << ", " << at_once << " at once";
         EXPECT_NE(run->outputs[0], run->outputs[1]);
