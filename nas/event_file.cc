@@ -1,6 +1,11 @@
 #include "nas/event_file.h"
 
 #include <bit>
+#include <chrono>
+#include <filesystem>
+#include <fstream>
+
+#include "absl/strings/str_cat.h"
 
 namespace onnx2mcu {
 namespace {
@@ -77,6 +82,18 @@ std::string ScalarEvent(double seconds, int64_t step, const std::string &tag, fl
   PutVarint(event, static_cast<uint64_t>(step));
   PutBytesField(event, 5, summary);
   return Record(event);
+}
+
+absl::Status AppendScalars(const std::string &path, int64_t step, const std::map<std::string, double> &scalars) {
+  const auto since_1970 = std::chrono::system_clock::now().time_since_epoch();
+  const double seconds = std::chrono::duration<double>(since_1970).count();
+  std::string records = std::filesystem::exists(path) ? "" : EventFileStart(seconds);
+  for (const auto &[tag, value] : scalars) records += ScalarEvent(seconds, step, tag, static_cast<float>(value));
+  std::ofstream file(path, std::ios::binary | std::ios::app);
+  file.write(records.data(), static_cast<std::streamsize>(records.size()));
+  file.close();
+  if (file.good()) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat(path, ": cannot be written"));
 }
 
 }  // namespace onnx2mcu

@@ -23,7 +23,7 @@ struct SearchCommand {
   int64_t finalists = 8;       // cuts that are compared on what is held out
   FineTuning finetuning;       // of each of them
   uint64_t seed = 1;
-  bool resume = false, quiet = false, verbose = false, json = false;
+  bool resume = false, tensorboard = false, quiet = false, verbose = false, json = false;
   std::string help;  // not empty: print it, and that is all
 };
 

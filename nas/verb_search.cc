@@ -10,6 +10,7 @@
 #include "importer/data/files.h"
 #include "importer/sha256.h"
 #include "nas/atomic_file.h"
+#include "nas/event_file.h"
 #include "nas/search/pareto.h"
 #include "nas/search/progress.h"
 #include "nas/search/ranks.h"
@@ -33,14 +34,16 @@ void AddModelOptions(CLI::App &app, SearchCommand &c) {
       ->check(CLI::PositiveNumber)
       ->capture_default_str()
       ->group(group);
-  app.add_option("--finalists", c.finalists, "cuts that are compared on the images held out")
+}
+
+void AddFinalistOptions(CLI::App &app, SearchCommand &c) {
+  app.add_option("--finalists", c.finalists,
+                 "networks that are compared on the images held out after all of them were trained")
       ->check(CLI::PositiveNumber)
-      ->capture_default_str()
-      ->group(group);
+      ->capture_default_str();
   app.add_option("--finetune-steps", c.finetuning.steps,
-                 "of training each of them, from the model's answers and labels")
-      ->group(group);
-  app.add_option("--finetune-seconds", c.finetuning.seconds, "instead of steps")->group(group);
+                 "of training each finalist, from labels, and with a model from its answers");
+  app.add_option("--finetune-seconds", c.finetuning.seconds, "instead of steps");
 }
 
 void AddOptions(CLI::App &app, SearchCommand &c) {
@@ -68,9 +71,11 @@ void AddOptions(CLI::App &app, SearchCommand &c) {
   app.add_option("--held-out", c.predictor.held_out,
                  "images not trained on, that accuracies are of; with a model at most a quarter")
       ->capture_default_str();
+  AddFinalistOptions(app, c);
   AddModelOptions(app, c);
   app.add_flag("--resume", c.resume, "go on from the folder's checkpoint");
   app.add_option("-o", c.folder, "folder of the results")->type_name("DIR")->capture_default_str();
+  app.add_flag("--tensorboard", c.tensorboard, "write the progress of the search as events into the folder too");
   app.add_flag("--json", c.json, "print search.json instead of the winner");
   app.add_flag("-q,--quiet", c.quiet, "print the winner only");
   app.add_flag("-v,--verbose", c.verbose, "print a line for each generation");
@@ -147,6 +152,17 @@ void PrintGeneration(const History &history) {
                static_cast<long long>(history.refusals.refused), static_cast<long long>(history.refusals.drawn));
 }
 
+// After each generation, for TensorBoard.
+absl::Status AppendProgress(const std::string &folder, const History &history) {
+  if (history.evaluations.empty()) return absl::OkStatus();
+  const Refusals &drawn = history.refusals;
+  const double legal = 1 - static_cast<double>(drawn.refused) / static_cast<double>(std::max<int64_t>(drawn.drawn, 1));
+  return AppendScalars(absl::StrCat(folder, "/events.out.tfevents.search"), history.generations,
+                       {{"search/best_accuracy", history.evaluations[BestOf(history.evaluations)].accuracy},
+                        {"search/legal_share", legal},
+                        {"search/networks", static_cast<double>(history.evaluations.size())}});
+}
+
 absl::StatusOr<History> RunSearch(const SearchCommand &c, const SearchRecord &record, SearchProblem problem) {
   const StrategyOptions &o = c.strategy_options;
   O2M_ASSIGN_OR_RETURN(const Strategy strategy, StrategyNamed(c.strategy, o));
@@ -159,6 +175,7 @@ absl::StatusOr<History> RunSearch(const SearchCommand &c, const SearchRecord &re
     return result;
   };
   SearchOptions options;
+  absl::Status events;
   options.seed = c.seed;
   options.checkpoint = absl::StrCat(c.folder, "/checkpoint.json");
   options.writes = ThisRank().rank == 0;
@@ -168,15 +185,20 @@ absl::StatusOr<History> RunSearch(const SearchCommand &c, const SearchRecord &re
   options.observe = [&](const History &history) {
     progress.Generation(history);
     if (c.verbose && options.writes) PrintGeneration(history);
+    if (c.tensorboard && options.writes) events.Update(AppendProgress(c.folder, history));
   };
-  return Search(problem, strategy, options);
+  O2M_ASSIGN_OR_RETURN(History found, Search(problem, strategy, options));
+  O2M_RETURN_IF_ERROR(events);
+  return found;
 }
 
 // What a file says of where it comes from.
-Metadata MetadataOf(const SearchCommand &c, const SearchRecord &record, const Evaluation &evaluation) {
-  const nlohmann::ordered_json search = {{"space", record.space},        {"space_sha256", record.space_sha256},
-                                         {"strategy", record.strategy},  {"seed", record.seed},
-                                         {"accuracy_of", record.source}, {"evaluation", JsonOf(evaluation)}};
+Metadata MetadataOf(const SearchCommand &c, const SearchRecord &record, const Evaluation &evaluation,
+                    const Tuned *tuned) {
+  nlohmann::ordered_json search = {{"space", record.space},        {"space_sha256", record.space_sha256},
+                                   {"strategy", record.strategy},  {"seed", record.seed},
+                                   {"accuracy_of", record.source}, {"evaluation", JsonOf(evaluation)}};
+  if (tuned != nullptr) search["accuracy_finetuned"] = tuned->accuracy;
   Metadata metadata = c.price.metadata;
   metadata["onnx2mcu.search"] = search.dump();
   return metadata;
@@ -185,8 +207,27 @@ Metadata MetadataOf(const SearchCommand &c, const SearchRecord &record, const Ev
 absl::Status WriteNetwork(const SearchCommand &c, const SearchRecord &record, const Space &space,
                           const Predictor &predictor, size_t index, const std::string &path) {
   const Evaluation &evaluation = record.history.evaluations[index];
+  for (const Finalist &finalist : record.finalists)
+    if (finalist.evaluation == index)
+      return WriteVit(finalist.tuned.vit, MetadataOf(c, record, evaluation, &finalist.tuned), path);
   O2M_ASSIGN_OR_RETURN(const Vit vit, predictor.subnet(ConfigOf(space, evaluation.genes)));
-  return WriteVit(vit, MetadataOf(c, record, evaluation), path);
+  return WriteVit(vit, MetadataOf(c, record, evaluation, nullptr), path);
+}
+
+// The best of all evaluated; with --finetune-steps the best of the finalists, each trained by itself.
+absl::Status ChooseBest(const SearchCommand &c, const Space &space, const Predictor &predictor, SearchRecord &record) {
+  record.best = BestOf(record.history.evaluations);
+  if (!c.finetuning.wanted()) return absl::OkStatus();
+  const auto tune = [&](const Genes &genes, size_t evaluation) {
+    FineTuning finetuning = c.finetuning;
+    finetuning.checkpoint = absl::StrFormat("%s/finetune_%03d.npz", c.folder, evaluation);
+    if (!c.quiet) std::fprintf(stderr, "training network %zu of the search by itself\n", evaluation);
+    return predictor.tune(ConfigOf(space, genes), finetuning);
+  };
+  O2M_ASSIGN_OR_RETURN(record.finalists,
+                       TuneMostAccurate(record.history.evaluations, static_cast<size_t>(c.finalists), tune));
+  record.best = record.finalists[BestOf(record.finalists)].evaluation;
+  return absl::OkStatus();
 }
 
 absl::Status WriteResults(const SearchCommand &c, const SearchRecord &record, const Space &space,
@@ -206,6 +247,9 @@ absl::Status WriteResults(const SearchCommand &c, const SearchRecord &record, co
 
 void PrintWinner(const SearchCommand &c, const SearchRecord &record, const Objective &objective) {
   const Evaluation &best = record.history.evaluations[record.best];
+  if (!record.finalists.empty())
+    std::printf("best of %zu finalists: %.2f %% after training\n", record.finalists.size(),
+                100 * record.finalists[BestOf(record.finalists)].tuned.accuracy);
   std::printf("%s/best.onnx: accuracy %.2f %%, RAM %lld B, flash %lld B, %lld instructions (estimate); %s\n",
               c.folder.c_str(), 100 * best.accuracy, static_cast<long long>(best.cost.ram_bytes()),
               static_cast<long long>(best.cost.flash_bytes()), static_cast<long long>(best.cost.instructions),
@@ -235,6 +279,10 @@ absl::StatusOr<SearchRecord> StartRecord(const SearchCommand &c, const Space &sp
 absl::Status SearchSpace(SearchCommand c, const Registry &registry, const Supernet &supernet) {
   O2M_ASSIGN_OR_RETURN(const Space space, ReadSpace(c.space));
   O2M_RETURN_IF_ERROR(StrategyNamed(c.strategy, {}).status());
+  if (c.finetuning.wanted() && !c.accuracies.empty())
+    return absl::InvalidArgumentError(
+        "search: --accuracies trains nothing, so --finetune-steps has nothing to go on from; give --inputs and "
+        "--labels");
   const bool first = ThisRank().rank == 0;
   if (!first) c.predictor.checkpoint.clear();
   if (c.accuracies.empty()) {
@@ -254,7 +302,7 @@ absl::Status SearchSpace(SearchCommand c, const Registry &registry, const Supern
   record.source = predictor.source;
   O2M_ASSIGN_OR_RETURN(record.history, RunSearch(c, record, problem));
   if (!first) return absl::OkStatus();
-  record.best = BestOf(record.history.evaluations);
+  O2M_RETURN_IF_ERROR(ChooseBest(c, space, predictor, record));
   record.frontier = FrontierOf(record.history.evaluations);
   record.winner = ConfigOf(space, record.history.evaluations[record.best].genes);
   O2M_ASSIGN_OR_RETURN(record.binding, BindingOf(problem, record.history.evaluations[record.best].genes, &prices));

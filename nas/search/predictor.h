@@ -13,10 +13,28 @@ namespace onnx2mcu {
 
 using AccuracyOf = std::function<absl::StatusOr<double>(const VitConfig &)>;  // 0..1
 
+// Of one network, from its parent's answers where it has one, and from labels where there are some.
+struct FineTuning {
+  int64_t steps = 0;  // reproducible
+  double seconds = 0;
+  uint64_t seed = 1;
+  std::string checkpoint;  // "": none
+  bool resume = false;
+  bool wanted() const { return steps > 0 || seconds > 0; }
+};
+
+// A network that was trained by itself, and its accuracy on the images that a search looks at.
+struct Tuned {
+  Vit vit;
+  double accuracy = 0;
+};
+
 struct Predictor {
   std::string source;                                            // what it is, for the record
   AccuracyOf accuracy;                                           // pure
   std::function<absl::StatusOr<Vit>(const VitConfig &)> subnet;  // what is written as ONNX
+  // From the weights of the subnet; empty where nothing is trained.
+  std::function<absl::StatusOr<Tuned>(const VitConfig &, const FineTuning &)> tune = {};
 };
 
 struct PredictorOptions {
@@ -30,16 +48,6 @@ struct PredictorOptions {
 };
 
 using FileMetadata = std::map<std::string, std::string>;
-
-// Of one network, from its parent's answers and from labels where there are some.
-struct FineTuning {
-  int64_t steps = 0;  // reproducible
-  double seconds = 0;
-  uint64_t seed = 1;
-  std::string checkpoint;  // "": none
-  bool resume = false;
-  bool wanted() const { return steps > 0 || seconds > 0; }
-};
 
 // What a build can train. The metadata are known before: they decide whether a network is fed pixels, which its price
 // counts.

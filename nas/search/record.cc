@@ -21,6 +21,13 @@ Json JsonOf(const std::vector<Gene> &genes) {
   return all;
 }
 
+Json JsonOf(const std::vector<Finalist> &finalists) {
+  Json all = Json::array();
+  for (const Finalist &finalist : finalists)
+    all.push_back({{"evaluation", finalist.evaluation}, {"accuracy_finetuned", finalist.tuned.accuracy}});
+  return all;
+}
+
 }  // namespace
 
 Json JsonOf(const Limits &limits) {
@@ -45,6 +52,7 @@ Json JsonOf(const SearchRecord &record, const Objective &objective) {
           {"generations", record.history.generations},
           {"exhausted", record.history.exhausted},
           {"best", record.best},
+          {"finalists", JsonOf(record.finalists)},
           {"binds_best", JsonOf(record.binding)},
           {"frontier", record.frontier},
           {"evaluations", evaluations}};

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "nas/search/finalists.h"
 #include "nas/search/reach.h"
 #include "nas/vit.h"
 
@@ -19,6 +20,7 @@ struct SearchRecord {
   History history;
   std::vector<size_t> frontier;  // indices of evaluations, most accurate first
   size_t best = 0;
+  std::vector<Finalist> finalists;  // the best was chosen among them; empty: nothing was trained by itself
   VitConfig winner;
   Binding binding;  // of the winner
 };

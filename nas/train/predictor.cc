@@ -38,16 +38,27 @@ absl::StatusOr<Predictor> Train(const Space &space, const PredictorOptions &opti
   auto [train, held_out] = HoldOut(images, options.held_out, options.seed);
   TrainOptions train_options;
   train_options.seed = options.seed;
-  O2M_ASSIGN_OR_RETURN(Trainer made, Trainer::Create(space, std::move(train), train_options));
+  const auto training = std::make_shared<ImageSet>(std::move(train));
+  O2M_ASSIGN_OR_RETURN(Trainer made, Trainer::Create(space, *training, train_options));
   const auto trainer = std::make_shared<Trainer>(std::move(made));
   O2M_RETURN_IF_ERROR(
       trainer->Train({options.train_seconds, options.train_steps}, {options.checkpoint, options.resume}));
   const auto held = std::make_shared<ImageSet>(std::move(held_out));
   const auto accuracy = [trainer, held](const VitConfig &config) { return trainer->Accuracy(config, *held); };
   const auto subnet = [trainer](const VitConfig &config) -> absl::StatusOr<Vit> { return trainer->Subnet(config); };
+  const auto tune = [trainer, training, held](const VitConfig &config,
+                                              const FineTuning &finetuning) -> absl::StatusOr<Tuned> {
+    TrainOptions tuning_options;
+    tuning_options.seed = finetuning.seed;
+    O2M_ASSIGN_OR_RETURN(Vit vit,
+                         FineTune(trainer->Subnet(config), *training, nullptr, tuning_options,
+                                  {finetuning.seconds, finetuning.steps}, {finetuning.checkpoint, finetuning.resume}));
+    O2M_ASSIGN_OR_RETURN(const Matrix logits, Logits(vit, *held));
+    return Tuned{std::move(vit), Top1(logits, held->labels)};
+  };
   const std::string budget = options.train_steps > 0 ? absl::StrCat(options.train_steps, " steps")
                                                      : absl::StrCat(options.train_seconds, " seconds");
-  return Predictor{absl::StrCat("supernet after ", budget, ", on ", held->count, " images"), accuracy, subnet};
+  return Predictor{absl::StrCat("supernet after ", budget, ", on ", held->count, " images"), accuracy, subnet, tune};
 }
 
 ImageSet ImageSetOf(const VitConfig &config, const InputSet &images, const Preprocessing &preprocessing) {

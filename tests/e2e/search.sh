@@ -1,5 +1,5 @@
-# A search from images to ONNX, small: a supernet is trained for some steps, two generations are searched. The winner's file
-# is what was searched: compiling it comes to the arena, weights and constants that the search counted, within the limits.
+# A search from images to ONNX, small: a supernet is trained for some steps, two generations are searched, two finalists are
+# trained by themselves. The winner's file is what was searched: compiling it comes to the arena, weights and constants that the search counted, within the limits.
 # A second search with the same seed, broken off and resumed, writes the same files.
 . "$(dirname "$0")/lib.sh"
 
@@ -9,9 +9,9 @@ search() {
   shift 2
   tool search --space="$O2M_SOURCE/nas/spaces/fmnist_small.yaml" --inputs="$training" \
     --labels="$mnist/train-labels-idx1-ubyte.gz" --target=cortex-m4 --ram=8K --flash=96K --train-steps=40 --held-out=500 \
-    --population=8 --generations="$generations" --seed=3 -q -o "$folder" "$@"
+    --population=8 --generations="$generations" --seed=3 --finalists=2 --finetune-steps=10 -q -o "$folder" "$@"
 }
-search found 2 2>found.txt || {
+search found 2 --tensorboard 2>found.txt || {
   cat found.txt
   ! grep -q "this build cannot train" found.txt || exit 77
   fail "search"
@@ -21,6 +21,7 @@ search again 2 --resume >/dev/null || fail "search --resume"
 for file in best.onnx search.json; do
   cmp "found/$file" "again/$file" || fail "$file depends on where the search was broken off"
 done
+[ "$(grep -ac "search/best_accuracy" found/events.out.tfevents.search)" -ge 1 ] || fail "no events for TensorBoard"
 
 tool compile found/best.onnx --target=cortex-m4 --ram=8K --flash=96K --calibrate="$training" -q -o best >best.txt || fail "compile"
 "$python" - found/search.json best/report.json <<'PY' || fail "the winner is not what the search counted"
@@ -32,8 +33,13 @@ flash = report["flash"]
 print(best)
 print(report["arena_bytes"], flash)
 assert report["arena_bytes"] == best["arena_bytes"]
-assert flash["weights"] == best["weight_bytes"] and flash["constants"] == best["constant_bytes"]
+# after so few steps gains of norms may still be one array, which is held once: 2 bytes for each of at most 64 dims
+norms = 2 * 64 * (2 * 4 + 1)
+assert best["weight_bytes"] - norms <= flash["weights"] <= best["weight_bytes"], (best["weight_bytes"], flash)
+assert flash["constants"] == best["constant_bytes"], flash
 assert abs(flash["code"] / best["code_bytes"] - 1) <= 0.02
+tuned = {f["evaluation"]: f["accuracy_finetuned"] for f in found["finalists"]}
+assert len(tuned) == 2 and tuned[found["best"]] == max(tuned.values()) > 0.2, tuned
 assert len(found["evaluations"]) == 16 and best["accuracy"] > 0.2
 assert all(e["weight_bytes"] + e["constant_bytes"] + e["code_bytes"] <= 98304 for e in found["evaluations"])
 assert all(e["arena_bytes"] + e["stack_bytes"] <= 8192 for e in found["evaluations"])

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <filesystem>
+
 namespace onnx2mcu {
 namespace {
 
@@ -25,6 +27,18 @@ TEST(EventFileTest, StartsAFileAsTensorFlowDoes) {
   EXPECT_EQ(start.substr(21, 15),
             "\x1a\x0d"
             "brain.Event:2");
+}
+
+TEST(EventFileTest, GrowsByStep) {
+  const std::string path = testing::TempDir() + "events.out.tfevents.test";
+  std::filesystem::remove(path);
+  const auto bytes = [&] { return std::filesystem::file_size(path); };
+  ASSERT_TRUE(AppendScalars(path, 1, {{"a", 0.5}, {"b", 1}}).ok());
+  const size_t scalars = ScalarEvent(0, 1, "a", 0.5f).size() + ScalarEvent(0, 1, "b", 1).size();
+  EXPECT_EQ(bytes(), EventFileStart(0).size() + scalars);
+  ASSERT_TRUE(AppendScalars(path, 2, {{"a", 0.5}, {"b", 1}}).ok());
+  EXPECT_EQ(bytes(), EventFileStart(0).size() + 2 * scalars);
+  EXPECT_EQ(AppendScalars("/nowhere/events", 1, {{"a", 1}}).code(), absl::StatusCode::kInvalidArgument);
 }
 
 }  // namespace

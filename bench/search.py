@@ -1,0 +1,117 @@
+"""The recorded search: bench/search FOLDER [--seeds=1,2,3] [--table=OUT.md] [OPTION of search_record ...].
+
+For each seed build/bin/search_record trains a supernet, searches under each limit by evolution, at random and for the largest
+network, and fine-tunes the winners and five random legal networks equally long; two seeds at a time, each on one thread.
+Every winner of evolution is then compiled for a Cortex-M4 within its limits, scored in integers on the 10,000 test images, and run
+on the emulated core. Fails where one does not keep within its limits, differs on the core, or loses more than 0.3 points to
+integers. The table has means and standard deviations over the seeds.
+"""
+import argparse
+import csv
+import json
+import os
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from statistics import mean, stdev
+
+import numpy as np
+
+from accuracy import DATA, idx, ours
+
+ROOT = Path(__file__).resolve().parent.parent
+SPACE = ROOT / "nas" / "spaces" / "fmnist.yaml"
+FILES = ["train-images-idx3-ubyte.gz", "train-labels-idx1-ubyte.gz", "t10k-images-idx3-ubyte.gz", "t10k-labels-idx1-ubyte.gz"]
+MOST_LOST = 0.3  # points, to integers
+KINDS = {"evolution": "evolution", "random": "random search", "maximal": "largest legal network", "legal": "5 random legal networks"}
+
+
+def search(folder, seed, options):
+    log = folder / f"log_{seed}.txt"
+    with open(log, "a") as file:
+        done = subprocess.run([os.environ["SEARCH_RECORD"], str(SPACE), *(str(DATA / f) for f in FILES), str(folder), str(seed),
+                               *options], stdout=file, stderr=file)
+    if done.returncode:
+        sys.exit(f"bench/search: seed {seed} failed; see {log}")
+
+
+def rows_of(folder, seeds):
+    rows = []
+    for seed in seeds:
+        with open(folder / f"rows_{seed}.csv") as file:
+            rows += list(csv.DictReader(file))
+    return rows
+
+
+def on_the_core(folder, row, images, labels):
+    """Integers against float on all images, and four of them on the emulated core; problems."""
+    ram, flash = row["limit"].split("/")
+    model, limits = folder / row["file"], [f"--ram={ram}", f"--flash={flash}"]
+    real = 100 * np.mean(ours(model, images, "float", []).argmax(1) == labels)
+    row["int8"] = 100 * np.mean(ours(model, images, "int8", limits).argmax(1) == labels)
+    row["lost"] = real - row["int8"]
+    done = subprocess.run([os.environ["ONNX2MCU"], "validate", str(model), "-q", "--json", "--target=cortex-m4", *limits,
+                           f"--calibrate={DATA / FILES[0]}", f"--inputs={DATA / FILES[2]}", "--limit=4"], capture_output=True, text=True)
+    if done.returncode:
+        return [f"{row['file']}: {done.stderr.strip()}"]
+    report = json.loads(done.stdout)
+    row["instructions"] = report["target_instructions"]
+    row["ram_measured"], row["flash_measured"] = report["ram_measured"]["total"], sum(report["flash_measured"].values())
+    found = []
+    if report["host_target_diff_bytes"]:
+        found.append(f"{row['file']}: {report['host_target_diff_bytes']} bytes differ on the core")
+    if row["lost"] > MOST_LOST:
+        found.append(f"{row['file']}: integers lose {row['lost']:.2f} points")
+    return found
+
+
+def spread(values, form="{:.2f}"):
+    return form.format(mean(values)) + (f" ± {stdev(values):.2f}" if len(values) > 1 and form == "{:.2f}" else "")
+
+
+def lines_of(rows):
+    limits = list(dict.fromkeys(r["limit"] for r in rows))
+    lines = ["| limit | network | flash B | RAM B | instructions | held out, inherited | held out, tuned | test top-1 |",
+             "|---|---|---|---|---|---|---|---|"]
+    for limit in limits:
+        for kind, name in KINDS.items():
+            some = [r for r in rows if r["limit"] == limit and r["kind"].startswith(kind)]
+            if some:
+                column = {k: [float(r[k]) for r in some] for k in ("flash_bytes", "ram_bytes", "instructions", "inherited", "tuned", "test")}
+                lines.append(f"| {limit} | {name} | " + " | ".join(spread(column[k], "{:,.0f}") for k in ("flash_bytes", "ram_bytes", "instructions"))
+                             + " | " + " | ".join(spread(column[k]) for k in ("inherited", "tuned", "test")) + " |")
+    lines += ["", "| limit | legal share % | refused by RAM % | refused by flash % |", "|---|---|---|---|"]
+    for limit in limits:
+        some = [r for r in rows if r["limit"] == limit and r["kind"] == "evolution"]
+        lines.append(f"| {limit} | " + " | ".join(spread([float(r[k]) for r in some], "{:.1f}") for k in ("legal_share", "by_ram", "by_flash")) + " |")
+    lines += ["", "| limit | seed | winner | RAM B | flash B | instructions | float | integers |", "|---|---|---|---|---|---|---|---|"]
+    for r in rows:
+        if "int8" in r:
+            lines.append(f"| {r['limit']} | {r['seed']} | {r['network']} | {r.get('ram_measured', '-')} | {r.get('flash_measured', '-')} | "
+                         f"{r['instructions']} | {r['int8'] + r['lost']:.2f} | {r['int8']:.2f} |")
+    return lines
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path), parser.add_argument("--seeds", default="1,2,3"), parser.add_argument("--table", type=Path)
+    args, options = parser.parse_known_args()
+    seeds = [int(s) for s in args.seeds.split(",")]
+    args.folder.mkdir(parents=True, exist_ok=True)
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(lambda seed: search(args.folder, seed, options), seeds))
+    rows = rows_of(args.folder, seeds)
+    images, labels = idx(FILES[2]), idx(FILES[3])
+    problems = [p for row in rows if row["kind"] == "evolution" for p in on_the_core(args.folder, row, images, labels)]
+    lines = lines_of(rows)
+    print("\n".join(lines))
+    if args.table:
+        head = ["# A recorded search on Fashion-MNIST", "", "Made by `bench/search FOLDER --seeds=" + args.seeds + " " + " ".join(options) + " --table="
+                + str(args.table) + "`.", ""]
+        args.table.write_text("\n".join(head + lines) + "\n", encoding="utf-8")
+    sys.exit("\n".join(problems) if problems else 0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,34 @@
+#include "nas/search/finalists.h"
+
+#include <algorithm>
+#include <numeric>
+
+namespace onnx2mcu {
+
+std::vector<size_t> MostAccurate(const std::vector<Evaluation> &evaluations, size_t count) {
+  std::vector<size_t> order(evaluations.size());
+  std::iota(order.begin(), order.end(), size_t{0});
+  std::stable_sort(order.begin(), order.end(),
+                   [&](size_t a, size_t b) { return evaluations[a].accuracy > evaluations[b].accuracy; });
+  order.resize(std::min(count, order.size()));
+  return order;
+}
+
+absl::StatusOr<std::vector<Finalist>> TuneMostAccurate(const std::vector<Evaluation> &evaluations, size_t count,
+                                                       const TuneOne &tune) {
+  std::vector<Finalist> finalists;
+  for (const size_t index : MostAccurate(evaluations, count)) {
+    O2M_ASSIGN_OR_RETURN(Tuned tuned, tune(evaluations[index].genes, index));
+    finalists.push_back({index, std::move(tuned)});
+  }
+  return finalists;
+}
+
+size_t BestOf(const std::vector<Finalist> &finalists) {
+  const auto best = std::max_element(finalists.begin(), finalists.end(), [](const Finalist &a, const Finalist &b) {
+    return a.tuned.accuracy < b.tuned.accuracy;
+  });
+  return static_cast<size_t>(best - finalists.begin());
+}
+
+}  // namespace onnx2mcu
