@@ -7,18 +7,10 @@
 
 #include "codegen/cli.h"
 #include "codegen/search_program.h"
+#include "importer/ir/exit_code.h"
 
 namespace onnx2mcu {
 namespace {
-
-// 1: the user's input; 2: our bug.
-int ExitCode(const absl::Status &status) {
-  if (status.ok()) return 0;
-  std::fprintf(stderr, "onnx2mcu: error: %s\n", std::string(status.message()).c_str());
-  if (status.code() != absl::StatusCode::kInternal) return 1;
-  std::fprintf(stderr, "onnx2mcu: this is a bug of onnx2mcu; please report it with the command and the model\n");
-  return 2;
-}
 
 absl::StatusOr<Registry> LoadPlugins(const CommandLine &command) {
   Registry registry;
@@ -57,13 +49,9 @@ void EndOnInterrupt() {
 int main(int argc, char **argv) {
   using namespace onnx2mcu;
   EndOnInterrupt();
-  if (argc > 1 && IsSearchVerb(argv[1])) return ExitCode(BecomeSearchProgram(argv));
+  if (argc > 1 && IsSearchVerb(argv[1])) return EndProgram(BecomeSearchProgram(argv));
   const auto parsed = ParseCommandLine(argc, argv);
-  if (!parsed.ok()) return ExitCode(parsed.status());
+  if (!parsed.ok()) return EndProgram(parsed.status());
   if (!parsed->early_text.empty()) return std::fputs(parsed->early_text.c_str(), stdout), 0;
-  absl::Status status = RunCommand(parsed->command);
-  if (status.ok() && (std::fflush(stdout) != 0 || std::ferror(stdout) != 0))
-    status =
-        absl::InvalidArgumentError("standard output: cannot be written; free space on the disk or print elsewhere");
-  return ExitCode(status);
+  return EndProgram(RunCommand(parsed->command));
 }
