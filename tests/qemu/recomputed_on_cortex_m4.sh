@@ -4,8 +4,8 @@
 options=(-q --json --residual=s8 --optimize=ram --calibrate="$training" --inputs="$images" --labels="$labels")
 for schedule in exact recompute; do
   flag=$([ "$schedule" = recompute ] && echo --recompute || true)
-  tool validate "$model" "${options[@]}" $flag --target=cortex-m4 --limit=5 >"$schedule.json" || fail "validate $flag"
-  tool validate "$model" "${options[@]}" $flag --target=host --limit=2000 >"${schedule}_many.json" || fail "validate $flag"
+  tool validate "$model" "${options[@]}" $flag --target=cortex-m4 --limit=2 >"$schedule.json" || fail "validate $flag"
+  tool validate "$model" "${options[@]}" $flag --target=host --limit=1000 >"${schedule}_many.json" || fail "validate $flag"
 done
 "$python" - <<'EOS' || fail "--recompute"
 import json

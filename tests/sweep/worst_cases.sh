@@ -1,0 +1,9 @@
+# The worst cases of all ops on the cores that run another core's kernels (tests/bench has the others), and of linear layers in
+# each form of their weights.
+set -euo pipefail
+: "${O2M_BUILD:?}"
+for core in cortex-m7 cortex-m33; do
+  run=("$O2M_BUILD/bin/random_cases" --plugins="$O2M_BUILD/bin/plugins" --target="$core" --worst)
+  "${run[@]}"
+  for variant in 1 2 3; do "${run[@]}" --op=linear --variant="$variant"; done
+done
