@@ -10,7 +10,7 @@
 namespace onnx2mcu {
 namespace {
 
-using Families = std::vector<std::vector<Rewrite> (*)()>;
+using Families = std::vector<std::vector<FloatRewrite> (*)()>;
 
 std::vector<Families> Steps() {
   return {
@@ -31,15 +31,15 @@ std::vector<Families> Steps() {
 }
 
 // One pass over the nodes. Returns the name of a rewrite that applied, or "".
-std::string Sweep(Rewriter &r, const std::vector<Rewrite> &rewrites) {
+std::string Sweep(Rewriter &r, const std::vector<FloatRewrite> &rewrites) {
   std::string applied;
   for (NodeId id : r.TopologicalOrder())
-    for (const Rewrite &rewrite : rewrites)
+    for (const FloatRewrite &rewrite : rewrites)
       if (r.alive(id) && rewrite.apply(r, id)) applied = rewrite.name;
   return MergeEqual(r) ? "merge equal" : applied;
 }
 
-absl::Status RunToFixedPoint(Rewriter &r, const std::vector<Rewrite> &rewrites) {
+absl::Status RunToFixedPoint(Rewriter &r, const std::vector<FloatRewrite> &rewrites) {
   constexpr int kMostSweeps = 200;  // a model needs about as many as its longest chain of movement
   std::string applied;
   for (int sweep = 0; sweep < kMostSweeps; sweep++) {
@@ -56,11 +56,11 @@ absl::Status RunToFixedPoint(Rewriter &r, const std::vector<Rewrite> &rewrites) 
 absl::Status Canonicalize(Graph &graph) {
   RemoveDeadFloatNodes(graph);
   Rewriter rewriter(graph);
-  std::vector<Rewrite> rewrites;
+  std::vector<FloatRewrite> rewrites;
   absl::Status status;
   for (const Families &families : Steps()) {
     for (const auto &family : families) {
-      const std::vector<Rewrite> more = family();
+      const std::vector<FloatRewrite> more = family();
       rewrites.insert(rewrites.end(), more.begin(), more.end());
     }
     if (status.ok()) status = RunToFixedPoint(rewriter, rewrites);

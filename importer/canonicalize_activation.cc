@@ -150,6 +150,6 @@ bool Mish(Rewriter &r, NodeId id) {
 
 }  // namespace
 
-std::vector<Rewrite> ActivationRewrites() { return {{"written out", WrittenOutActivation}, {"mish", Mish}}; }
+std::vector<FloatRewrite> ActivationRewrites() { return {{"written out", WrittenOutActivation}, {"mish", Mish}}; }
 
 }  // namespace onnx2mcu

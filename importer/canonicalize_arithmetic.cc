@@ -189,7 +189,7 @@ bool MergeConstants(Rewriter &r, NodeId id) {
 
 }  // namespace
 
-std::vector<Rewrite> ArithmeticRewrites() {
+std::vector<FloatRewrite> ArithmeticRewrites() {
   return {{"sum to add", SumToAdd},
           {"neg to mul", NegToMul},
           {"sub to add", SubToAdd},

@@ -110,12 +110,12 @@ bool FactorsOnScores(Rewriter &r, NodeId id) {
 
 }  // namespace
 
-std::vector<Rewrite> AttentionRewrites() {
+std::vector<FloatRewrite> AttentionRewrites() {
   return {{"mask to term", MaskToTerm},
           {"transposed scores", TransposedScores},
           {"transposed probabilities", TransposedProbabilities}};
 }
 
-std::vector<Rewrite> ScoreRewrites() { return {{"factors on scores", FactorsOnScores}}; }
+std::vector<FloatRewrite> ScoreRewrites() { return {{"factors on scores", FactorsOnScores}}; }
 
 }  // namespace onnx2mcu

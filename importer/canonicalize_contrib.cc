@@ -91,7 +91,7 @@ bool RotaryEmbedding(Rewriter &r, NodeId id) {
 
 }  // namespace
 
-std::vector<Rewrite> ContribRewrites() {
+std::vector<FloatRewrite> ContribRewrites() {
   return {{"fused convolution", FusedConv}, {"rotary embedding", RotaryEmbedding}};
 }
 

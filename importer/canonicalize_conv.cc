@@ -171,7 +171,7 @@ bool PointwiseOfTokens(Rewriter &r, NodeId id) {
 
 }  // namespace
 
-std::vector<Rewrite> ConvRewrites() {
+std::vector<FloatRewrite> ConvRewrites() {
   return {{"normal conv", NormalConv},
           {"batch norm to affine", BatchNormToAffine},
           {"pad into conv", PadIntoConv},

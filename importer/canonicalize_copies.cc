@@ -248,13 +248,13 @@ bool PadToConcat(Rewriter &r, NodeId id) {
 
 }  // namespace
 
-std::vector<Rewrite> CopyRewrites() {
+std::vector<FloatRewrite> CopyRewrites() {
   return {{"blocks to transpose", BlocksToTranspose},
           {"explicit pads", PadsAsOperand},
           {"gather indices", GatherIndices},
           {"copy to gather", CopyToGather}};
 }
 
-std::vector<Rewrite> PaddingRewrites() { return {{"pad to concat", PadToConcat}}; }
+std::vector<FloatRewrite> PaddingRewrites() { return {{"pad to concat", PadToConcat}}; }
 
 }  // namespace onnx2mcu

@@ -152,6 +152,6 @@ bool OrderColumns(Rewriter &r, NodeId id) {
 
 }  // namespace
 
-std::vector<Rewrite> CutRewrites() { return {{"cut linear", CutLinear}, {"order columns", OrderColumns}}; }
+std::vector<FloatRewrite> CutRewrites() { return {{"cut linear", CutLinear}, {"order columns", OrderColumns}}; }
 
 }  // namespace onnx2mcu

@@ -306,7 +306,7 @@ bool ChoiceToSum(Rewriter &r, NodeId id) {
 
 }  // namespace
 
-std::vector<Rewrite> DecomposeRewrites() {
+std::vector<FloatRewrite> DecomposeRewrites() {
   return {{"instance norm", InstanceNorm},
           {"group norm", GroupNorm},
           {"other norms", OtherNorms},
@@ -320,7 +320,7 @@ std::vector<Rewrite> DecomposeRewrites() {
           {"drop NaN choice", DropNanChoice}};
 }
 
-std::vector<Rewrite> TruthRewrites() {
+std::vector<FloatRewrite> TruthRewrites() {
   return {{"compare with zero", CompareWithZero}, {"cast of truth", CastOfTruth}, {"choice to sum", ChoiceToSum}};
 }
 

@@ -259,9 +259,9 @@ bool NormalisedPixels(Rewriter &r, NodeId id) {
 
 }  // namespace
 
-std::vector<Rewrite> PixelRewrites() { return {{"normalised pixels", NormalisedPixels}}; }
+std::vector<FloatRewrite> PixelRewrites() { return {{"normalised pixels", NormalisedPixels}}; }
 
-std::vector<Rewrite> FoldRewrites() {
+std::vector<FloatRewrite> FoldRewrites() {
   return {{"factor after linear", FactorAfterLinear},
           {"constant after conv", ConstantAfterConv},
           {"sink ones", SinkOnes},

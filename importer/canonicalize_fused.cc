@@ -266,7 +266,7 @@ bool EinsumOfOne(Rewriter &r, NodeId id) {
 
 }  // namespace
 
-std::vector<Rewrite> FusedRewrites() {
+std::vector<FloatRewrite> FusedRewrites() {
   return {{"gelus", Gelus},
           {"quick gelu", QuickGelu},
           {"skip norm", SkipNorm},

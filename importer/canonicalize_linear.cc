@@ -90,7 +90,7 @@ Linear LinearOf(const Rewriter &r, TensorId y) {
   return linear;
 }
 
-std::vector<Rewrite> LinearRewrites() {
+std::vector<FloatRewrite> LinearRewrites() {
   return {{"gemm to matmul", GemmToMatMul},
           {"weight second", WeightSecond},
           {"weight rank", WeightRank},

@@ -287,7 +287,7 @@ bool Moves(const FloatNode &node) {
   return false;
 }
 
-std::vector<Rewrite> ReshapeRewrites() {
+std::vector<FloatRewrite> ReshapeRewrites() {
   return {{"to reshape", ToReshape},
           {"merge reshapes", MergeReshapes},
           {"explicit permutation", ExplicitPermutation},

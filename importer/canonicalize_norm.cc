@@ -241,7 +241,7 @@ bool ScalarBefore(Rewriter &r, NodeId id) {
 
 }  // namespace
 
-std::vector<Rewrite> NormRewrites() {
+std::vector<FloatRewrite> NormRewrites() {
   return {{"hand-written norm", HandWritten},  {"factor first", FactorFirst},   {"centred rms", CentredRms},
           {"norm normal form", NormalForm},    {"absorb affine", AbsorbAffine}, {"scalar before norm", ScalarBefore},
           {"written out norm", WrittenOutNorm}};

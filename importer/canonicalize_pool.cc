@@ -226,7 +226,7 @@ bool ConvOfThreeAxes(Rewriter &r, NodeId id) {
 
 }  // namespace
 
-std::vector<Rewrite> PoolRewrites() {
+std::vector<FloatRewrite> PoolRewrites() {
   return {{"pool of one axis", PoolOfOneAxis},     {"explicit pool pads", ExplicitPoolPads},
           {"pool of images", PoolOfImages},        {"conv of images", ConvOfImages},
           {"pool of three axes", PoolOfThreeAxes}, {"other pools", OtherPools},

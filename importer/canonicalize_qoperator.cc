@@ -246,7 +246,7 @@ bool Attention(Rewriter &r, NodeId id) {
 
 }  // namespace
 
-std::vector<Rewrite> QOperatorRewrites() {
+std::vector<FloatRewrite> QOperatorRewrites() {
   return {{"QLinearMatMul", MatMul},
           {"QLinearConv", Conv},
           {"QGemm", Gemm},

@@ -212,7 +212,7 @@ bool CanRound(const Rewriter &r, TensorId x) {
 
 }  // namespace
 
-std::vector<Rewrite> QuantRewrites() {
+std::vector<FloatRewrite> QuantRewrites() {
   return {{"onnx domain", OnnxDomain},
           {"quantize dequantize", QuantizeDequantize},
           {"dynamic quantize", DynamicQuantize},

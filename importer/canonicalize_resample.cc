@@ -103,6 +103,6 @@ bool ToProducts(Rewriter &r, NodeId id) {
 
 }  // namespace
 
-std::vector<Rewrite> ResampleRewrites() { return {{"to products", ToProducts}}; }
+std::vector<FloatRewrite> ResampleRewrites() { return {{"to products", ToProducts}}; }
 
 }  // namespace onnx2mcu

@@ -172,7 +172,7 @@ bool HoistSlice(Rewriter &r, NodeId id) {
 
 }  // namespace
 
-std::vector<Rewrite> SliceRewrites() {
+std::vector<FloatRewrite> SliceRewrites() {
   return {{"split to slices", SplitToSlices},
           {"normal slice", NormalSlice},
           {"gather to slice", GatherToSlice},

@@ -191,7 +191,7 @@ bool GeluApproximate(Rewriter &r, NodeId id) {
 
 }  // namespace
 
-std::vector<Rewrite> SpellingRewrites() {
+std::vector<FloatRewrite> SpellingRewrites() {
   return {{"drop no-op", DropNoOp},
           {"drop NaN guard", DropNanGuard},
           {"clip bounds", ClipBounds},

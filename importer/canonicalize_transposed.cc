@@ -149,7 +149,7 @@ bool PatchesToConv(Rewriter &r, NodeId id) {
 
 }  // namespace
 
-std::vector<Rewrite> TransposedRewrites() {
+std::vector<FloatRewrite> TransposedRewrites() {
   return {{"patches to conv", PatchesToConv}, {"conv transpose to conv", ConvTransposeToConv}};
 }
 

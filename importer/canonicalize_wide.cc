@@ -164,6 +164,6 @@ bool WideConv(Rewriter &r, NodeId id) {
 
 }  // namespace
 
-std::vector<Rewrite> WideWeightRewrites() { return {{"wide linear", WideLinear}, {"wide conv", WideConv}}; }
+std::vector<FloatRewrite> WideWeightRewrites() { return {{"wide linear", WideLinear}, {"wide conv", WideConv}}; }
 
 }  // namespace onnx2mcu

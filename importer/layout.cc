@@ -63,23 +63,23 @@ Dims Permutation(const Graph &graph, const FloatNode &node) {
   return perm;
 }
 
-using MoveFn = std::optional<Layout> (*)(const Graph &, const FloatNode &, int out, const Layout &);
+using MoveFn = std::optional<StridedView> (*)(const Graph &, const FloatNode &, int out, const StridedView &);
 
-std::optional<Layout> SameOrder(const Graph &graph, const FloatNode &node, int, const Layout &in) {
+std::optional<StridedView> SameOrder(const Graph &graph, const FloatNode &node, int, const StridedView &in) {
   auto strides = ReshapeStrides(DimsOf(graph, node.inputs[0]), in.strides, DimsOf(graph, node.outputs[0]));
   if (!strides) return std::nullopt;
-  return Layout{in.base, in.offset, *strides};
+  return StridedView{in.base, in.offset, *strides};
 }
 
-std::optional<Layout> Permuted(const Graph &graph, const FloatNode &node, int, const Layout &in) {
-  Layout out{in.base, in.offset, {}};
+std::optional<StridedView> Permuted(const Graph &graph, const FloatNode &node, int, const StridedView &in) {
+  StridedView out{in.base, in.offset, {}};
   for (int64_t axis : Permutation(graph, node)) out.strides.push_back(in.strides[axis]);
   return out;
 }
 
-std::optional<Layout> Sliced(const Graph &graph, const FloatNode &node, int, const Layout &in) {
+std::optional<StridedView> Sliced(const Graph &graph, const FloatNode &node, int, const StridedView &in) {
   const SliceSpec spec = SliceOf(graph, node);
-  Layout out = in;
+  StridedView out = in;
   for (size_t i = 0; i < in.strides.size(); i++) {
     out.offset += spec.starts[i] * in.strides[i];
     out.strides[i] *= spec.steps[i];
@@ -87,27 +87,27 @@ std::optional<Layout> Sliced(const Graph &graph, const FloatNode &node, int, con
   return out;
 }
 
-std::optional<Layout> SplitPart(const Graph &graph, const FloatNode &node, int part, const Layout &in) {
+std::optional<StridedView> SplitPart(const Graph &graph, const FloatNode &node, int part, const StridedView &in) {
   const int64_t axis = FromFront(AttrInt(node, "axis", 0), in.strides.size());
-  Layout out = in;
+  StridedView out = in;
   out.offset += SplitStart(graph, node, part, axis) * in.strides[axis];
   return out;
 }
 
-std::optional<Layout> Gathered(const Graph &graph, const FloatNode &node, int, const Layout &in) {
+std::optional<StridedView> Gathered(const Graph &graph, const FloatNode &node, int, const StridedView &in) {
   const int64_t axis = FromFront(AttrInt(node, "axis", 0), in.strides.size());
   const auto index = AffineIndexOf(graph.tensors[node.inputs[1]], DimsOf(graph, node.inputs[0])[axis]);
   if (!index) return std::nullopt;
-  Layout out{in.base, in.offset + index->start * in.strides[axis], {}};
+  StridedView out{in.base, in.offset + index->start * in.strides[axis], {}};
   for (int64_t i = 0; i < axis; i++) out.strides.push_back(in.strides[i]);
   for (int64_t step : index->steps) out.strides.push_back(step * in.strides[axis]);
   for (size_t i = axis + 1; i < in.strides.size(); i++) out.strides.push_back(in.strides[i]);
   return out;
 }
 
-std::optional<Layout> Expanded(const Graph &graph, const FloatNode &node, int, const Layout &in) {
+std::optional<StridedView> Expanded(const Graph &graph, const FloatNode &node, int, const StridedView &in) {
   const Dims &from = DimsOf(graph, node.inputs[0]), &to = DimsOf(graph, node.outputs[0]);
-  Layout out{in.base, in.offset, Dims(to.size(), 0)};
+  StridedView out{in.base, in.offset, Dims(to.size(), 0)};
   for (size_t i = 0; i < from.size(); i++)
     if (from[i] != 1) out.strides[to.size() - from.size() + i] = in.strides[i];
   return out;
@@ -196,14 +196,14 @@ bool IsBijective(const Graph &graph, const FloatNode &node) {
   return IsMovement(graph, node) && (KeepsOrder(node.op_type) || node.op_type == "Transpose");
 }
 
-std::optional<Layout> Forward(const Graph &graph, const FloatNode &node, int out, const Layout &input) {
+std::optional<StridedView> Forward(const Graph &graph, const FloatNode &node, int out, const StridedView &input) {
   const auto move = Moves().find(node.op_type);
   return move == Moves().end() ? std::nullopt : move->second(graph, node, out, input);
 }
 
-std::optional<Layout> Backward(const Graph &graph, const FloatNode &node, int in, const Layout &output) {
+std::optional<StridedView> Backward(const Graph &graph, const FloatNode &node, int in, const StridedView &output) {
   if (node.op_type == "Transpose") {
-    Layout input{output.base, output.offset, Dims(output.strides.size(), 0)};
+    StridedView input{output.base, output.offset, Dims(output.strides.size(), 0)};
     const Dims perm = Permutation(graph, node);
     for (size_t i = 0; i < perm.size(); i++) input.strides[perm[i]] = output.strides[i];
     return input;
@@ -211,11 +211,11 @@ std::optional<Layout> Backward(const Graph &graph, const FloatNode &node, int in
   if (KeepsOrder(node.op_type)) {
     auto strides = ReshapeStrides(DimsOf(graph, node.outputs[0]), output.strides, DimsOf(graph, node.inputs[0]));
     if (!strides) return std::nullopt;
-    return Layout{output.base, output.offset, *strides};
+    return StridedView{output.base, output.offset, *strides};
   }
   if (node.op_type != "Concat") return std::nullopt;
   const int64_t axis = FromFront(AttrInt(node, "axis", 0), output.strides.size());
-  Layout input = output;
+  StridedView input = output;
   for (int i = 0; i < in; i++) input.offset += DimsOf(graph, node.inputs[i])[axis] * output.strides[axis];
   return input;
 }

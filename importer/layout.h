@@ -9,7 +9,7 @@
 namespace onnx2mcu {
 
 // Where a tensor lies: element (i0, i1, ...) is element offset + sum(i * stride) of base's memory.
-struct Layout {
+struct StridedView {
   TensorId base = kNone;
   int64_t offset = 0;
   std::vector<int64_t> strides;  // one per dim of the tensor
@@ -33,9 +33,9 @@ bool IsMovement(const Graph &graph, const FloatNode &node);
 // True for movement with one data input whose elements all appear once in the output: it can be walked backwards.
 bool IsBijective(const Graph &graph, const FloatNode &node);
 
-// Layout of output `out` given that of input 0. Nothing: not a matter of strides (or a Concat).
-std::optional<Layout> Forward(const Graph &graph, const FloatNode &node, int out, const Layout &input);
-// Layout of input `in` given that of output 0, for Concat and bijective nodes.
-std::optional<Layout> Backward(const Graph &graph, const FloatNode &node, int in, const Layout &output);
+// StridedView of output `out` given that of input 0. Nothing: not a matter of strides (or a Concat).
+std::optional<StridedView> Forward(const Graph &graph, const FloatNode &node, int out, const StridedView &input);
+// StridedView of input `in` given that of output 0, for Concat and bijective nodes.
+std::optional<StridedView> Backward(const Graph &graph, const FloatNode &node, int in, const StridedView &output);
 
 }  // namespace onnx2mcu

@@ -28,11 +28,11 @@ struct Resolver {
   std::vector<std::vector<NodeId>> consumers;
   std::vector<bool> written, read;  // by TensorId: by an op node
   std::vector<bool> wanted;         // by TensorId: an op or the caller needs it, directly or through movement
-  std::vector<std::optional<Layout>> layouts;
+  std::vector<std::optional<StridedView>> layouts;
   std::vector<PendingCopy> copies;
 };
 
-Layout Own(const Graph &graph, TensorId id) { return {id, 0, DenseStrides(graph.tensors[id].dims)}; }
+StridedView Own(const Graph &graph, TensorId id) { return {id, 0, DenseStrides(graph.tensors[id].dims)}; }
 
 bool IsGraphInput(const Graph &graph, TensorId id) {
   return std::find(graph.inputs.begin(), graph.inputs.end(), id) != graph.inputs.end();
@@ -97,7 +97,7 @@ bool MayJoin(const Resolver &r, const FloatNode &concat, TensorId part) {
 }
 
 // Lets `from` appear at `place` by a copy; base kNone: in memory of its own. Returns the copy.
-TensorId CopyTo(Resolver &r, NodeId position, TensorId from, Layout place) {
+TensorId CopyTo(Resolver &r, NodeId position, TensorId from, StridedView place) {
   const TensorId to = Fresh(r, from);
   if (place.base == kNone) place = Own(r.graph, to);
   r.layouts[to] = place;
@@ -106,7 +106,7 @@ TensorId CopyTo(Resolver &r, NodeId position, TensorId from, Layout place) {
 }
 
 // Lays `id` out at `place` by moving its producer's output there. False, with nothing changed, where that cannot be.
-bool TryPlace(Resolver &r, TensorId id, const Layout &place) {
+bool TryPlace(Resolver &r, TensorId id, const StridedView &place) {
   const Graph &graph = r.graph;
   if (graph.tensors[id].is_constant || IsGraphInput(graph, id) || r.layouts[id]) return false;
   if (r.written[id]) return r.layouts[id] = place, true;
@@ -115,7 +115,7 @@ bool TryPlace(Resolver &r, TensorId id, const Layout &place) {
   if (node.op_type == "Concat") {
     r.layouts[id] = place;
     for (size_t i = 0; i < node.inputs.size(); i++) {
-      const Layout part = *Backward(r.graph, node, static_cast<int>(i), place);
+      const StridedView part = *Backward(r.graph, node, static_cast<int>(i), place);
       const bool joins = MayJoin(r, node, node.inputs[i]) && TryPlace(r, node.inputs[i], part);
       if (!joins) CopyTo(r, producer, node.inputs[i], part);
     }
@@ -149,7 +149,7 @@ void PlaceConcats(Resolver &r) {
   }
 }
 
-bool IsDense(const Graph &graph, TensorId id, const Layout &layout) {
+bool IsDense(const Graph &graph, TensorId id, const StridedView &layout) {
   const std::vector<int64_t> &dims = graph.tensors[id].dims, dense = DenseStrides(dims);
   for (size_t i = 0; i < dims.size(); i++)
     if (dims[i] != 1 && layout.strides[i] != dense[i]) return false;
@@ -165,7 +165,7 @@ struct Score {
 
 // How many readers below `id` would see their operand as strides, and how many dense. `seen` collects the tensors that
 // are the same elements as `id` in another shape or order: the candidates for the layout.
-void ScoreReaders(const Resolver &r, TensorId id, const Layout &layout, bool bijective, Score &score,
+void ScoreReaders(const Resolver &r, TensorId id, const StridedView &layout, bool bijective, Score &score,
                   std::vector<TensorId> *seen) {
   if (r.read[id]) score.reachable++, score.dense += IsDense(r.graph, id, layout);
   if (seen && bijective) seen->push_back(id);
@@ -185,8 +185,8 @@ void ScoreReaders(const Resolver &r, TensorId id, const Layout &layout, bool bij
 }
 
 // The layout of `id` if `target`, the same elements further down, is dense.
-std::optional<Layout> PulledFrom(const Resolver &r, TensorId id, TensorId target) {
-  Layout layout = Own(r.graph, target);
+std::optional<StridedView> PulledFrom(const Resolver &r, TensorId id, TensorId target) {
+  StridedView layout = Own(r.graph, target);
   for (TensorId at = target; at != id;) {
     const FloatNode &node = r.graph.float_nodes[r.producers[at]];
     const auto before = Backward(r.graph, node, 0, layout);

@@ -108,7 +108,7 @@ class Rewriter {
 
 // One rewrite: changes the graph around node `id` and says so, or leaves it alone. It never changes what the graph
 // computes, and every application brings the node nearer to its canonical form, so that a list of them terminates.
-struct Rewrite {
+struct FloatRewrite {
   const char *name;
   bool (*apply)(Rewriter &, NodeId id);
 };

@@ -59,15 +59,15 @@ void AddEmissions(const Subject &subject, std::vector<Emission> &all) {
 
 // ---- the program
 
-std::string Sizes(const std::vector<Block> &blocks, int64_t Block::*field) {
-  const auto text = [field](std::string *out, const Block &block) { absl::StrAppend(out, block.*field); };
+std::string Sizes(const std::vector<CheckBlock> &blocks, int64_t CheckBlock::*field) {
+  const auto text = [field](std::string *out, const CheckBlock &block) { absl::StrAppend(out, block.*field); };
   return absl::StrCat("(const size_t[]){", absl::StrJoin(blocks, ", ", text), "}");
 }
 
 // A pass of the program: what its memory holds before and must hold after.
 struct Pass {
   size_t emission = 0;
-  std::vector<Block> before, after;
+  std::vector<CheckBlock> before, after;
 };
 
 std::vector<Pass> RunAll(const std::vector<Emission> &emissions, const o2m_target &target) {
@@ -109,14 +109,15 @@ int main(void) {
   if (!in || !out) return 3;
 )";
 
-std::string MainText(const Program &program, const std::vector<Pass> &passes) {
+std::string MainText(const CheckProgram &program, const std::vector<Pass> &passes) {
   std::string text = "#include <stdint.h>\n#include <stdio.h>\n#include <stdlib.h>\n#include <string.h>\n\n";
   for (const auto &[name, source] : program.sources)
     if (name.size() > 2 && name.substr(name.size() - 2) == ".h") absl::StrAppend(&text, "#include \"", name, "\"\n");
   absl::StrAppend(&text, "\n", program.definitions, "\n", program.functions, kMain);
   for (const Pass &pass : passes)
     absl::StrAppend(&text, "  pass(run_", pass.emission, ", ", pass.before.size(), ", ",
-                    Sizes(pass.before, &Block::image_size), ", ", Sizes(pass.before, &Block::begin), ", in, out);\n");
+                    Sizes(pass.before, &CheckBlock::image_size), ", ", Sizes(pass.before, &CheckBlock::begin),
+                    ", in, out);\n");
   return text + "  return fclose(out);\n}\n";
 }
 
@@ -124,14 +125,14 @@ void WriteText(const std::string &name, const std::string &text) {
   std::ofstream(name, std::ios::binary).write(text.data(), static_cast<std::streamsize>(text.size()));
 }
 
-void WriteProgram(const Program &program, const std::vector<Pass> &passes) {
+void WriteProgram(const CheckProgram &program, const std::vector<Pass> &passes) {
   for (const auto &[name, text] : program.sources) WriteText(name, text);
   WriteText("o2m_sym.h", absl::StrCat("#ifndef O2M_SYM_H_\n#define O2M_SYM_H_\n#define O2M_SYM(name) ", kPrefix,
                                       "##name\n#endif\n"));
   WriteText("check_main.c", MainText(program, passes));
   std::string data;
   for (const Pass &pass : passes)
-    for (const Block &block : pass.before) data.append(block.image(), block.image() + block.image_size);
+    for (const CheckBlock &block : pass.before) data.append(block.image(), block.image() + block.image_size);
   WriteText("in.bin", data);
 }
 
@@ -181,7 +182,7 @@ std::string BlockName(const NodeSpec &node, size_t block) {
 // What differs in the memory of a pass, empty if nothing. Scratch is undefined after a call.
 std::string DifferentMemory(const NodeSpec &node, const Pass &pass, const uint8_t *got) {
   for (size_t b = 0; b < pass.after.size(); b++) {
-    const Block &expected = pass.after[b];
+    const CheckBlock &expected = pass.after[b];
     const bool scratch = b + 2 == pass.after.size();
     for (int64_t i = 0; i < expected.image_size; i++) {
       if (scratch && i == expected.begin) i += expected.size;
@@ -196,7 +197,7 @@ std::string DifferentMemory(const NodeSpec &node, const Pass &pass, const uint8_
 
 int64_t SizeOf(const Pass &pass) {
   int64_t size = 0;
-  for (const Block &block : pass.after) size += block.image_size;
+  for (const CheckBlock &block : pass.after) size += block.image_size;
   return size;
 }
 
@@ -216,7 +217,7 @@ void CompareOutput(const std::vector<Emission> &emissions, const std::vector<Pas
   }
 }
 
-std::vector<std::string> KernelFiles(const Program &program) {
+std::vector<std::string> KernelFiles(const CheckProgram &program) {
   std::vector<std::string> names;
   for (const auto &[name, text] : program.sources)
     if (name.size() > 2 && name.substr(name.size() - 2) == ".c") names.push_back(name);
@@ -224,7 +225,7 @@ std::vector<std::string> KernelFiles(const Program &program) {
 }
 
 // Compiles with all warnings, file by file, so that kernels' symbols can be looked at.
-bool Compile(const Program &program, const std::string &compiler, Reporter &report) {
+bool Compile(const CheckProgram &program, const std::string &compiler, Reporter &report) {
   std::string objects;
   std::vector<std::string> files = KernelFiles(program);
   files.push_back("check_main.c");
@@ -260,7 +261,7 @@ void CheckEmitted(const std::vector<Subject> &subjects, const std::string &compi
   std::vector<Emission> emissions;
   for (const Subject &subject : subjects) AddEmissions(subject, emissions);
   if (emissions.empty()) return;
-  Program program;
+  CheckProgram program;
   const o2m_target target = subjects[0].target;
   for (size_t e = 0; e < emissions.size(); e++) {
     const std::string error = EmitCall(emissions[e].packed, target, emissions[e].rows, e, program);

@@ -18,7 +18,7 @@ namespace {
 // Behind o2m_emitter.emitter_data, for one call of emit().
 struct State {
   const NodeSpec *node;
-  Program *program;
+  CheckProgram *program;
   std::deque<std::string> strings;  // live until emit() returns
   std::string lines;
   std::string error;  // the first one
@@ -183,7 +183,7 @@ std::string FunctionText(const NodeSpec &node, const o2m_memory &memory, int32_t
   return absl::StrCat(text, "    {\n", lines, "    }\n  }\n}\n\n");
 }
 
-std::string Emit(const NodeSpec &packed, const o2m_target &target, int32_t rows, size_t index, Program &program) {
+std::string Emit(const NodeSpec &packed, const o2m_target &target, int32_t rows, size_t index, CheckProgram &program) {
   State state{&packed, &program, {}, "", ""};
   const o2m_emitter emitter = {sizeof(o2m_emitter), &state,    AddSource, ConstantName, AddObject, OperandName,
                                ScratchName,         StateName, FirstName, RowsName,     rows,      AddLine};
@@ -199,15 +199,16 @@ std::string Emit(const NodeSpec &packed, const o2m_target &target, int32_t rows,
 
 }  // namespace
 
-std::string EmitCall(const NodeSpec &packed, const o2m_target &target, int32_t rows, size_t index, Program &program) {
-  Program again = program;
+std::string EmitCall(const NodeSpec &packed, const o2m_target &target, int32_t rows, size_t index,
+                     CheckProgram &program) {
+  CheckProgram again = program;
   std::string error = Emit(packed, target, rows, index, program);
   if (!error.empty()) return error;
   error = Emit(packed, target, rows, index, again);
   return error.empty() && !(again == program) ? "two equal calls wrote two texts" : error;
 }
 
-std::vector<std::string> SourceErrors(const Program &program) {
+std::vector<std::string> SourceErrors(const CheckProgram &program) {
   std::set<std::string> allowed = {"<stdint.h>", "<stddef.h>", "<string.h>", "\"o2m_sym.h\""};
   for (const auto &[name, text] : program.sources) allowed.insert("\"" + name + "\"");
   std::vector<std::string> errors;

@@ -7,8 +7,8 @@
 
 namespace onnx2mcu::check {
 
-Layout LayoutOf(const TensorSpec &tensor, int32_t axis) {
-  Layout layout;
+CheckLayout LayoutOf(const TensorSpec &tensor, int32_t axis) {
+  CheckLayout layout;
   if (tensor.missing()) return layout;
   const bool valid = axis >= 0 && axis < static_cast<int32_t>(tensor.dims.size());
   layout.rows = valid ? tensor.dims[axis] : 1;
@@ -33,7 +33,7 @@ RowRange RowsTouched(const o2m_access &access, int32_t steps, int32_t all_rows, 
   return {cut(begin), std::max(cut(begin), cut(end))};
 }
 
-Block::Block(int64_t size_, int64_t misalign, uint8_t poison) : size(size_) {
+CheckBlock::CheckBlock(int64_t size_, int64_t misalign, uint8_t poison) : size(size_) {
   const int64_t guard = (256 + std::min<int64_t>(size, 1 << 16) + 15) / 16 * 16;
   begin = guard + misalign;
   image_size = begin + size + guard;
@@ -139,9 +139,9 @@ void Session::Step() {
   const std::vector<const void *> const_in(in.begin(), in.end());
   for (size_t i = 0; i < inputs_.size(); i++)
     if (static_cast<int>(i) != options_.overwrite) FillInput(i);
-  Block &scratch = blocks_[scratch_];
+  CheckBlock &scratch = blocks_[scratch_];
   std::fill_n(scratch.at(), scratch.size, options_.poison.scratch);
-  const std::vector<Block> before = blocks_;
+  const std::vector<CheckBlock> before = blocks_;
   const NodeSpec node_before = spec_;
   const Bytes params_before = view_.params();
 
@@ -179,10 +179,10 @@ std::string Session::WhereIs(const Operand &operand, int64_t offset) const {
   return absl::StrCat(operand.name, ": row ", operand.layout.row[element], " of axis ", operand.access.axis);
 }
 
-void Session::CheckInputs(const std::vector<Block> &before) {
+void Session::CheckInputs(const std::vector<CheckBlock> &before) {
   for (size_t i = 0; i < inputs_.size(); i++) {
     if (static_cast<int>(i) == options_.overwrite) continue;
-    const Block &now = blocks_[inputs_[i].block];
+    const CheckBlock &now = blocks_[inputs_[i].block];
     const uint8_t *old = before[inputs_[i].block].image();
     const auto [a, b] = std::mismatch(now.image(), now.image() + now.image_size, old);
     if (a == now.image() + now.image_size) continue;
@@ -191,8 +191,8 @@ void Session::CheckInputs(const std::vector<Block> &before) {
 }
 
 // Only the rows of this call may have changed.
-void Session::CheckOutput(const Operand &output, const Block &before) {
-  const Block &now = blocks_[output.block];
+void Session::CheckOutput(const Operand &output, const CheckBlock &before) {
+  const CheckBlock &now = blocks_[output.block];
   Bytes expected(before.image(), before.image() + before.image_size);
   for (size_t e = 0; e < output.layout.offset.size(); e++) {
     if (output.layout.row[e] < output.touched.begin || output.layout.row[e] >= output.touched.end) continue;
@@ -209,8 +209,8 @@ void Session::CheckOutput(const Operand &output, const Block &before) {
 }
 
 // Output 0 over an input: the guards around both.
-void Session::CheckShared(const Block &before) {
-  const Block &now = blocks_[outputs_[0].block];
+void Session::CheckShared(const CheckBlock &before) {
+  const CheckBlock &now = blocks_[outputs_[0].block];
   for (int64_t i = 0; i < now.image_size; i++) {
     if (i == now.begin) i += now.size;
     if (now.image()[i] == before.image()[i]) continue;
@@ -220,7 +220,7 @@ void Session::CheckShared(const Block &before) {
 }
 
 void Session::CheckGuard(size_t block, uint8_t poison, const char *clause, const char *name) {
-  const Block &now = blocks_[block];
+  const CheckBlock &now = blocks_[block];
   for (int64_t i = 0; i < now.image_size; i++) {
     if (i == now.begin) i += now.size;
     if (now.image()[i] == poison) continue;

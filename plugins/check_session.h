@@ -9,14 +9,14 @@
 namespace onnx2mcu::check {
 
 // Where the elements of an operand lie, in dense order.
-struct Layout {
+struct CheckLayout {
   std::vector<int64_t> offset;  // elements from the operand's start
   std::vector<int32_t> row;     // index along the access axis
   int64_t span = 0;             // elements from the first to past the last
   int64_t row_stride = 0;       // elements
   int32_t rows = 1;
 };
-Layout LayoutOf(const TensorSpec &tensor, int32_t axis);
+CheckLayout LayoutOf(const TensorSpec &tensor, int32_t axis);
 
 struct RowRange {
   int32_t begin = 0, end = 0;
@@ -26,13 +26,13 @@ struct RowRange {
 RowRange RowsTouched(const o2m_access &access, int32_t steps, int32_t all_rows, int32_t first, int32_t rows);
 
 // Memory between two guards. `bytes` starts 16-aligned, and so does the guarded part, but for `misalign` bytes.
-struct Block {
+struct CheckBlock {
   Bytes storage;
   int64_t lead = 0;   // bytes of storage before the image
   int64_t begin = 0;  // of the guarded part, in the image
   int64_t size = 0;   // of the guarded part
   int64_t image_size = 0;
-  Block(int64_t size, int64_t misalign, uint8_t poison);
+  CheckBlock(int64_t size, int64_t misalign, uint8_t poison);
   uint8_t *image() { return storage.data() + lead; }
   const uint8_t *image() const { return storage.data() + lead; }
   uint8_t *at() { return image() + begin; }
@@ -73,13 +73,13 @@ class Session {
   std::vector<Bytes> Outputs() const;  // dense bytes
   const std::vector<Finding> &findings() const { return findings_; }
   // Inputs, outputs, scratch, state, as they are now.
-  const std::vector<Block> &blocks() const { return blocks_; }
+  const std::vector<CheckBlock> &blocks() const { return blocks_; }
 
  private:
   struct Operand {
     TensorSpec tensor;
     o2m_access access;
-    Layout layout;
+    CheckLayout layout;
     int64_t element = 1;      // bytes
     size_t block = 0;         // index
     int64_t start = 0;        // bytes from the block's at()
@@ -91,9 +91,9 @@ class Session {
   void FillInput(size_t i);
   void FillPrior(const Operand &output);
   std::vector<void *> Pointers(std::vector<Operand> &operands, int32_t first, int32_t count);
-  void CheckInputs(const std::vector<Block> &before);
-  void CheckOutput(const Operand &output, const Block &before);
-  void CheckShared(const Block &before);
+  void CheckInputs(const std::vector<CheckBlock> &before);
+  void CheckOutput(const Operand &output, const CheckBlock &before);
+  void CheckShared(const CheckBlock &before);
   void CheckGuard(size_t block, uint8_t poison, const char *clause, const char *name);
   void Found(const std::string &clause, const std::string &seen);
   std::string WhereIs(const Operand &operand, int64_t offset) const;
@@ -104,7 +104,7 @@ class Session {
   RunOptions options_;
   NodeView view_;
   std::vector<Operand> inputs_, outputs_;
-  std::vector<Block> blocks_;
+  std::vector<CheckBlock> blocks_;
   size_t scratch_ = 0, state_ = 0;  // blocks
   int32_t next_ = 0, steps_ = 1, rows_ = 1;
   std::vector<Finding> findings_;

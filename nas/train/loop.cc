@@ -48,7 +48,7 @@ double LearningRate(const TrainOptions &options, double share) {
   return options.learning_rate * 0.5 * (1 + std::cos(M_PI * (share - options.warmup) / (1 - options.warmup)));
 }
 
-double ShareOf(const Budget &budget, const Weights &weights) {
+double ShareOf(const TrainingBudget &budget, const Weights &weights) {
   double share = 0;
   if (budget.steps > 0) share = static_cast<double>(weights.step) / static_cast<double>(budget.steps);
   if (budget.seconds > 0) share = std::max(share, weights.seconds / budget.seconds);
@@ -127,7 +127,7 @@ void Update(Descent &d, double rate) {
   w.average.lerp_(w.values, 1 - std::min(d.options.ema, step / (step + 9)));
 }
 
-absl::Status Step(Descent &d, const Budget &budget, double &loss) {
+absl::Status Step(Descent &d, const TrainingBudget &budget, double &loss) {
   loss = Differentiate(d);
   if (!std::isfinite(loss))
     return absl::InvalidArgumentError(absl::StrCat("the training diverged at step ", d.weights.step,
@@ -140,7 +140,7 @@ absl::Status Step(Descent &d, const Budget &budget, double &loss) {
   return absl::OkStatus();
 }
 
-absl::Status CheckOptions(const TrainOptions &options, const Budget &budget) {
+absl::Status CheckOptions(const TrainOptions &options, const TrainingBudget &budget) {
   if (options.batch < 1 || options.shards < 1 || options.shards > options.batch)
     return absl::InvalidArgumentError("a batch needs an image at least for each of its shards");
   if (budget.seconds <= 0 && budget.steps <= 0)
@@ -149,7 +149,7 @@ absl::Status CheckOptions(const TrainOptions &options, const Budget &budget) {
 }
 
 // Whatever changes the course of a training. Not its threads or device: they change the last bits only.
-std::string IdentityOf(const Task &task, const ImageSet &set, const TrainOptions &o, const Budget &budget) {
+std::string IdentityOf(const Task &task, const ImageSet &set, const TrainOptions &o, const TrainingBudget &budget) {
   return absl::StrCat(task.identity, " images ", set.count, " seed ", o.seed, " batch ", o.batch, " shards ", o.shards,
                       " rate ", o.learning_rate, " warmup ", o.warmup, " decay ", o.weight_decay, " norm ",
                       o.gradient_norm, " smoothing ", o.label_smoothing, " ema ", o.ema, " shift ", o.shift, " flip ",
@@ -170,7 +170,7 @@ Weights InitialWeights(const Net &net) {
   return {values, values.clone(), at::zeros_like(values), at::zeros_like(values)};
 }
 
-absl::Status Descend(const Task &task, const ImageSet &set, const TrainOptions &options, const Budget &budget,
+absl::Status Descend(const Task &task, const ImageSet &set, const TrainOptions &options, const TrainingBudget &budget,
                      const Checkpoint &checkpoint, const OnProgress &progress, Weights &weights) {
   O2M_RETURN_IF_ERROR(CheckOptions(options, budget));
   const std::string identity = IdentityOf(task, set, options, budget);

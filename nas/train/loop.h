@@ -36,7 +36,7 @@ Weights InitialWeights(const Net &net);
 
 // Goes on from `weights` until the budget is spent. InvalidArgument: the loss is not finite. Cancelled: `progress` said
 // so.
-absl::Status Descend(const Task &task, const ImageSet &set, const TrainOptions &options, const Budget &budget,
+absl::Status Descend(const Task &task, const ImageSet &set, const TrainOptions &options, const TrainingBudget &budget,
                      const Checkpoint &checkpoint, const OnProgress &progress, Weights &weights);
 
 // Mean over the rows of the cross entropy of softmax(logits) to targets.

@@ -100,7 +100,7 @@ absl::StatusOr<Trainer> Trainer::Create(const Space &space, ImageSet train, cons
   return Trainer(std::move(state));
 }
 
-absl::Status Trainer::Train(const Budget &budget, const Checkpoint &checkpoint, const OnProgress &progress) {
+absl::Status Trainer::Train(const TrainingBudget &budget, const Checkpoint &checkpoint, const OnProgress &progress) {
   State &s = *state_;
   Task task;
   task.initial = s.supernet.net, task.classes = s.space.base.classes;
@@ -128,7 +128,7 @@ absl::StatusOr<double> Trainer::Accuracy(const VitConfig &config, const ImageSet
 }
 
 absl::StatusOr<Vit> FineTune(const Vit &vit, const ImageSet &train, const Vit *parent, const TrainOptions &options,
-                             const Budget &budget, const Checkpoint &checkpoint, const OnProgress &progress) {
+                             const TrainingBudget &budget, const Checkpoint &checkpoint, const OnProgress &progress) {
   O2M_RETURN_IF_ERROR(CheckImages(vit.config, train));
   if (train.labels.empty() && !parent)
     return absl::InvalidArgumentError("fine-tuning needs labels or a parent to learn from; give --labels");

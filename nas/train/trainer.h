@@ -37,19 +37,19 @@ struct TrainOptions {
 };
 
 // What ends a training: the first reached of those that are not 0.
-struct Budget {
+struct TrainingBudget {
   double seconds = 0;
   int64_t steps = 0;
 };
 
-struct Progress {
+struct TrainingProgress {
   int64_t step = 0;
   double seconds = 0;  // of training, those before a resumption included
   double share = 0;    // of the budget, 0..1
   double loss = 0;     // mean of the last steps
 };
 // Called every second or so, and at the end; false stops the training with Cancelled, checkpoint written.
-using OnProgress = std::function<bool(const Progress &)>;
+using OnProgress = std::function<bool(const TrainingProgress &)>;
 
 // Where a training saves all it needs to go on (weights, moving average, moments, step): an .npz, written atomically,
 // every minute and at the end. `resume`: go on from it where it exists; FailedPrecondition where it is another run's.
@@ -68,7 +68,7 @@ class Trainer {
   Trainer &operator=(Trainer &&) noexcept;
   ~Trainer();
 
-  absl::Status Train(const Budget &budget, const Checkpoint &checkpoint = {}, const OnProgress &progress = {});
+  absl::Status Train(const TrainingBudget &budget, const Checkpoint &checkpoint = {}, const OnProgress &progress = {});
   // Of the moving average. Precondition: a config of the space, as ConfigOf() gives them.
   Vit Subnet(const VitConfig &config) const;
   // Top-1 of the subnet on labelled images, 0..1.
@@ -84,7 +84,8 @@ class Trainer {
 // both, the labels and the softmax of `parent` (may be null; Hinton et al., "Distilling the knowledge", temperature 1).
 // InvalidArgument: neither labels nor a parent, or images or classes that do not fit.
 absl::StatusOr<Vit> FineTune(const Vit &vit, const ImageSet &train, const Vit *parent, const TrainOptions &options,
-                             const Budget &budget, const Checkpoint &checkpoint = {}, const OnProgress &progress = {});
+                             const TrainingBudget &budget, const Checkpoint &checkpoint = {},
+                             const OnProgress &progress = {});
 
 // What the network computes of each image, [count, classes].
 absl::StatusOr<Matrix> Logits(const Vit &vit, const ImageSet &images, int threads = 1);

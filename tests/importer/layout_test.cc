@@ -76,7 +76,7 @@ TensorId AddInts(Graph &graph, const std::string &name, const Dims &dims, const 
 TEST(Movement, TransposeGoesBothWays) {
   Graph graph = OneNode("Transpose", {2, 3, 4}, {4, 2, 3});
   graph.float_nodes[0].attrs["perm"] = Dims{2, 0, 1};
-  const Layout in{0, 5, {12, 4, 1}};
+  const StridedView in{0, 5, {12, 4, 1}};
   const auto out = Forward(graph, graph.float_nodes[0], 0, in);
   ASSERT_TRUE(out);
   EXPECT_EQ(out->strides, (Dims{1, 12, 4}));
@@ -111,7 +111,7 @@ TEST(Movement, ConcatPutsItsPartsSideBySide) {
   rest.name = "rest", rest.dims = {1, 16, 8};
   graph.float_nodes[0].inputs.push_back(AddTensor(graph, rest));
   graph.float_nodes[0].attrs["axis"] = int64_t{1};
-  const Layout whole{1, 0, {136, 8, 1}};
+  const StridedView whole{1, 0, {136, 8, 1}};
   EXPECT_EQ(Backward(graph, graph.float_nodes[0], 0, whole)->offset, 0);
   EXPECT_EQ(Backward(graph, graph.float_nodes[0], 1, whole)->offset, 8);
 }

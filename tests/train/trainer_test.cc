@@ -127,7 +127,7 @@ TEST(TrainerTest, ResumesToTheSameBytes) {
   options.sandwich = true;
   const std::string whole = testing::TempDir() + "/whole.npz", broken = testing::TempDir() + "/broken.npz";
   std::filesystem::remove(broken);
-  const Budget budget{0, 24};
+  const TrainingBudget budget{0, 24};
   Trainer unbroken = *Trainer::Create(space, Stripes(40, 16), options);
   ASSERT_TRUE(unbroken.Train(budget, {whole, false}).ok());
   for (const int64_t stop : {7, 20, 24}) {
