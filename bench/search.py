@@ -2,6 +2,7 @@
 
 For each seed build/bin/search_record trains a supernet, searches under each limit by evolution, at random and for the largest
 network, and fine-tunes the winners and five random legal networks equally long; two seeds at a time, each on one thread.
+Where a run was broken off the next one goes on; what has ended is not done again.
 Every winner of evolution is then compiled for a Cortex-M4 within its limits, scored in integers on the 10,000 test images, and run
 on the emulated core. Fails where one does not keep within its limits, differs on the core, or loses more than 0.3 points to
 integers. The table has means and standard deviations over the seeds.
@@ -28,12 +29,16 @@ KINDS = {"evolution": "evolution", "random": "random search", "maximal": "larges
 
 
 def search(folder, seed, options):
-    log = folder / f"log_{seed}.txt"
+    """Nothing where a run with these options has ended."""
+    log, ended = folder / f"log_{seed}.txt", folder / f"ended_{seed}.txt"
+    if ended.exists() and ended.read_text() == " ".join(options):
+        return
     with open(log, "a") as file:
         done = subprocess.run([os.environ["SEARCH_RECORD"], str(SPACE), *(str(DATA / f) for f in FILES), str(folder), str(seed),
                                *options], stdout=file, stderr=file)
     if done.returncode:
         sys.exit(f"bench/search: seed {seed} failed; see {log}")
+    ended.write_text(" ".join(options))
 
 
 def rows_of(folder, seeds):
@@ -108,7 +113,10 @@ def main():
     print("\n".join(lines))
     if args.table:
         head = ["# A recorded search on Fashion-MNIST", "", "Made by `bench/search FOLDER --seeds=" + args.seeds + " " + " ".join(options) + " --table="
-                + str(args.table) + "`.", ""]
+                + str(args.table) + "`: one supernet",
+                "for each seed, shared by the limits; each network fine-tuned equally long before it is scored on the 10,000 test images.",
+                "Means and standard deviations over the seeds (of the random networks over all). RAM and flash of the first table are prices,",
+                "those of the last one are measured on the emulated Cortex-M4, which gives the host's bytes.", ""]
         args.table.write_text("\n".join(head + lines) + "\n", encoding="utf-8")
     sys.exit("\n".join(problems) if problems else 0)
 
