@@ -29,16 +29,19 @@ KINDS = {"evolution": "evolution", "random": "random search", "maximal": "larges
 
 
 def search(folder, seed, options):
-    """Nothing where a run with these options has ended."""
-    log, ended = folder / f"log_{seed}.txt", folder / f"ended_{seed}.txt"
-    if ended.exists() and ended.read_text() == " ".join(options):
+    """Nothing where a run has ended. A folder is of one set of options: rows and checkpoints of others would be mixed."""
+    log, asked, ended = (folder / f"{name}_{seed}.txt" for name in ("log", "options", "ended"))
+    if asked.exists() and asked.read_text() != " ".join(options):
+        sys.exit(f"bench/search: {folder} holds a run with other options ({asked.read_text()}); give another folder")
+    asked.write_text(" ".join(options))
+    if ended.exists():
         return
     with open(log, "a") as file:
         done = subprocess.run([os.environ["SEARCH_RECORD"], str(SPACE), *(str(DATA / f) for f in FILES), str(folder), str(seed),
                                *options], stdout=file, stderr=file)
     if done.returncode:
         sys.exit(f"bench/search: seed {seed} failed; see {log}")
-    ended.write_text(" ".join(options))
+    ended.touch()
 
 
 def rows_of(folder, seeds):

@@ -1,6 +1,6 @@
 // build/bin/search_record SPACE IMAGES LABELS TEST-IMAGES TEST-LABELS FOLDER SEED [options]: one seed of the recorded
-// search (docs/search_fmnist.md). Trains a supernet, which all limits share; under each limit searches by evolution, at
-// random and for the largest network, with equally many evaluations; fine-tunes the winners and five random legal
+// search (docs/search_fmnist.md). Trains a supernet, which all limits share; under each limit searches by evolution and
+// at random, with equally many evaluations, and for the largest network; fine-tunes the winners and five random legal
 // networks equally long; writes each as ONNX and a row to FOLDER/rows_SEED.csv, from which a second run goes on.
 #include <CLI/CLI.hpp>
 #include <cstdio>

@@ -3,9 +3,9 @@
 // A Vit is a row of kinds of segments (planner/price.h). Which kinds a block comes to, in a network of these tokens and
 // this dim, is learnt once from a network of two such blocks that is lowered; the price of any other network of known
 // blocks is put together from them. Weights are random and dense: where a trained network has zeros, compilation may
-// hold them in a smaller form, and where two layers are equal (norms of a cut network have gain 1 and bias 0) it holds
-// them once, so the price is an upper bound. Nothing is calibrated: a tensor that compilation raises
-// to s16 because its inputs differ is priced as s8.
+// hold them in a smaller form, and where two arrays are equal (norms of a cut network have gain 1 and bias 0, first
+// factors of low rank no bias) it holds them once, so the price is an upper bound. Nothing is calibrated: a tensor that
+// compilation raises to s16 because its inputs differ is priced as s8.
 #pragma once
 #include <cstdint>
 #include <map>

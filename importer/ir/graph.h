@@ -145,12 +145,12 @@ const int64_t *Int64Data(const Tensor &tensor);
 
 // Per tensor: the float node that writes it, or kNone; and the float nodes that read it (once per operand).
 std::vector<NodeId> Producers(const Graph &graph);
+std::vector<std::vector<NodeId>> Consumers(const Graph &graph);
 
 inline const std::vector<int64_t> &DimsOf(const Graph &graph, TensorId id) { return graph.tensors[id].dims; }
 inline bool Contains(const std::vector<TensorId> &ids, TensorId id) {
   return std::find(ids.begin(), ids.end(), id) != ids.end();
 }
-std::vector<std::vector<NodeId>> Consumers(const Graph &graph);
 
 // By TensorId of a base: the op nodes that read and that write some of it, once each, in order.
 struct Users {
