@@ -12,6 +12,7 @@
 #include <fstream>
 #include <sstream>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 
 namespace onnx2mcu {
@@ -27,16 +28,29 @@ sigset_t StopSignals() {
   return set;
 }
 
+// This process's environment, but for TMPDIR: a compiler that is ended in the middle leaves its temporary files, which
+// then go with the folder it worked in.
+std::vector<char *> Environment(const std::string &folder) {
+  static char in_folder[] = "TMPDIR=.";
+  std::vector<char *> variables;
+  for (char **v = environ; *v != nullptr; v++) {
+    if (folder.empty() || !absl::StartsWith(*v, "TMPDIR=")) variables.push_back(*v);
+  }
+  if (!folder.empty()) variables.push_back(in_folder);
+  variables.push_back(nullptr);
+  return variables;
+}
+
 // In the child, between fork and exec: only async-signal-safe calls.
-[[noreturn]] void Exec(const std::vector<char *> &argv, const char *folder, int output, int failure,
-                       const sigset_t &mask) {
+[[noreturn]] void Exec(const std::vector<char *> &argv, const std::vector<char *> &variables, const char *folder,
+                       int output, int failure, const sigset_t &mask) {
   setpgid(0, 0);
   sigprocmask(SIG_SETMASK, &mask, nullptr);
   const int nothing = open("/dev/null", O_RDONLY);
   dup2(nothing, 0);
   dup2(output, 1);
   dup2(output, 2);
-  if (*folder == 0 || chdir(folder) == 0) execvp(argv[0], argv.data());
+  if (*folder == 0 || chdir(folder) == 0) execvpe(argv[0], argv.data(), variables.data());
   const int error = errno;
   if (write(failure, &error, sizeof(error)) < 0) _exit(126);
   _exit(127);
@@ -93,6 +107,7 @@ absl::StatusOr<ProcessResult> RunProcess(const Process &process) {
   std::vector<char *> argv;
   for (const std::string &argument : process.arguments) argv.push_back(const_cast<char *>(argument.c_str()));
   argv.push_back(nullptr);
+  const std::vector<char *> variables = Environment(process.folder);
   // Output goes through a file without a name: no pipe to drain, no thread.
   char output_name[] = "/tmp/onnx2mcu-out-XXXXXX";
   const int output = mkostemp(output_name, O_CLOEXEC);
@@ -105,7 +120,7 @@ absl::StatusOr<ProcessResult> RunProcess(const Process &process) {
   sigset_t child_mask;
   sigemptyset(&child_mask);
   const pid_t child = fork();
-  if (child == 0) Exec(argv, process.folder.c_str(), output, failure[1], child_mask);
+  if (child == 0) Exec(argv, variables, process.folder.c_str(), output, failure[1], child_mask);
   if (child > 0) setpgid(child, child);  // as the child does itself: whoever comes first
   close(failure[1]);
   ProcessResult result;

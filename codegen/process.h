@@ -10,7 +10,7 @@ namespace onnx2mcu {
 
 struct Process {
   std::vector<std::string> arguments;  // [0]: the program, searched in PATH; no shell is involved
-  std::string folder;                  // working directory
+  std::string folder;                  // working directory, and where it puts temporary files; empty: this process's
   double timeout_seconds = 0;          // 0: none
 };
 struct ProcessResult {

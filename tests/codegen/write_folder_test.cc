@@ -82,6 +82,14 @@ TEST(RunProcess, MissingProgramAndTimeout) {
   EXPECT_TRUE(slow->timed_out);
 }
 
+TEST(RunProcess, WhatAnEndedCompilerLeavesLiesInItsFolder) {
+  const TempFolder temp(TempPrefix());
+  const auto run = RunProcess({{"sh", "-c", "touch $(mktemp) && kill -9 $$"}, temp.path(), 10});
+  ASSERT_TRUE(run.ok()) << run.status();
+  EXPECT_EQ(run->exit_code, 128 + SIGKILL);
+  EXPECT_EQ(Entries(temp.path()).size(), 1u);
+}
+
 TEST(TempFolder, GoesWithItsContents) {
   std::string path;
   {
