@@ -1,4 +1,5 @@
-// emulator.cc - a folder with the generated C and the harness, one compiler call, one link, one run for all samples.
+// emulator.cc - a folder with the generated C and the harness, a compiler call for each file, one link, one run for all
+// samples.
 #include "codegen/emulator.h"
 
 #include <algorithm>
@@ -64,7 +65,8 @@ std::vector<std::string> SourcesIn(const std::vector<GeneratedFile> &files) {
 absl::Status CompileAll(const Compilation &compilation, const std::vector<GeneratedFile> &files,
                         const EmulatorOptions &options, const std::string &folder) {
   const bool riscv = IsRiscv(compilation.target);
-  const std::string quick = options.quick_build ? "-O0" : "-O2";
+  const std::string quick = options.quick_build ? "-O0" : "-O2",
+                    network_file = absl::StrCat(compilation.graph.name, ".c");
   std::vector<std::string> network = {
       "-std=c11", "-pipe", "-ffunction-sections", "-fdata-sections", "-include", "boot/harness_mark.h", "-c"};
   std::vector<std::string> harness = {quick, "-pipe", "-I..", "-c", "harness_model.c"};
@@ -82,13 +84,11 @@ absl::Status CompileAll(const Compilation &compilation, const std::vector<Genera
         {"-O2", "-ffunction-sections", "-fno-tree-loop-distribute-patterns", "-isystem", "libc", "-c", "libc/libc.c"}));
   }
   if (riscv) harness.insert(harness.begin(), {"-march=rv32imc_zicsr"});
-  std::vector<std::string> program = network;
-  program.insert(program.end(), {quick, absl::StrCat(compilation.graph.name, ".c")});
-  O2M_RETURN_IF_ERROR(RunCompiler(compilation, folder, program));
-  network.push_back("-O2");
-  for (const std::string &source : SourcesIn(files))
-    if (source != program.back()) network.push_back(source);
-  O2M_RETURN_IF_ERROR(RunCompiler(compilation, folder, network));
+  for (const std::string &source : SourcesIn(files)) {  // a call each: what a compiler cache takes
+    std::vector<std::string> one = network;
+    one.insert(one.end(), {source == network_file ? quick : "-O2", source});
+    O2M_RETURN_IF_ERROR(RunCompiler(compilation, folder, one));
+  }
   return RunCompiler(compilation, folder + "/boot", harness);
 }
 

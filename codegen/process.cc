@@ -7,6 +7,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <filesystem>
 #include <fstream>
@@ -28,17 +29,26 @@ sigset_t StopSignals() {
   return set;
 }
 
-// This process's environment, but for TMPDIR: a compiler that is ended in the middle leaves its temporary files, which
-// then go with the folder it worked in.
-std::vector<char *> Environment(const std::string &folder) {
-  static char in_folder[] = "TMPDIR=.";
-  std::vector<char *> variables;
+// TMPDIR: a compiler that is ended in the middle leaves its temporary files, which then go with the folder it worked
+// in.
+std::vector<std::string> Environment(const Process &process) {
+  std::vector<std::string> all = process.variables;
+  if (!process.folder.empty()) all.emplace_back("TMPDIR=.");
+  const size_t own = all.size();
   for (char **v = environ; *v != nullptr; v++) {
-    if (folder.empty() || !absl::StartsWith(*v, "TMPDIR=")) variables.push_back(*v);
+    const absl::string_view variable(*v), name = variable.substr(0, variable.find('=') + 1);
+    const auto is_named = [&name](const std::string &one) { return absl::StartsWith(one, name); };
+    if (std::none_of(all.begin(), all.begin() + static_cast<std::ptrdiff_t>(own), is_named)) all.emplace_back(*v);
   }
-  if (!folder.empty()) variables.push_back(in_folder);
-  variables.push_back(nullptr);
-  return variables;
+  return all;
+}
+
+// As exec takes them: valid as long as `texts` is.
+std::vector<char *> Pointers(const std::vector<std::string> &texts) {
+  std::vector<char *> pointers;
+  for (const std::string &text : texts) pointers.push_back(const_cast<char *>(text.c_str()));
+  pointers.push_back(nullptr);
+  return pointers;
 }
 
 // In the child, between fork and exec: only async-signal-safe calls.
@@ -104,10 +114,8 @@ bool SignalGuard::interrupted() const {
 }
 
 absl::StatusOr<ProcessResult> RunProcess(const Process &process) {
-  std::vector<char *> argv;
-  for (const std::string &argument : process.arguments) argv.push_back(const_cast<char *>(argument.c_str()));
-  argv.push_back(nullptr);
-  const std::vector<char *> variables = Environment(process.folder);
+  const std::vector<std::string> environment = Environment(process);
+  const std::vector<char *> argv = Pointers(process.arguments), variables = Pointers(environment);
   // Output goes through a file without a name: no pipe to drain, no thread.
   char output_name[] = "/tmp/onnx2mcu-out-XXXXXX";
   const int output = mkostemp(output_name, O_CLOEXEC);

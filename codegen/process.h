@@ -12,6 +12,7 @@ struct Process {
   std::vector<std::string> arguments;  // [0]: the program, searched in PATH; no shell is involved
   std::string folder;                  // working directory, and where it puts temporary files; empty: this process's
   double timeout_seconds = 0;          // 0: none
+  std::vector<std::string> variables = {};  // "NAME=value", besides this process's environment
 };
 struct ProcessResult {
   int exit_code = 0;  // 128 + signal where one ended it

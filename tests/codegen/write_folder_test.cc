@@ -75,6 +75,12 @@ TEST(RunProcess, ReturnsOutputAndExitCode) {
   EXPECT_EQ(run->output, "out\nerr\n");
 }
 
+TEST(RunProcess, ItsVariablesGoBeforeTheEnvironments) {
+  const auto run = RunProcess({{"sh", "-c", "echo $PATHS; echo $HOME"}, "", 10, {"HOME=/there", "PATHS=x"}});
+  ASSERT_TRUE(run.ok()) << run.status();
+  EXPECT_EQ(run->output, "x\n/there\n");
+}
+
 TEST(RunProcess, MissingProgramAndTimeout) {
   EXPECT_EQ(RunProcess({{"no-such-program-here"}, "", 10}).status().code(), absl::StatusCode::kNotFound);
   const auto slow = RunProcess({{"sleep", "100"}, "", 0.2});
