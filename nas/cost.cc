@@ -130,7 +130,9 @@ absl::Status AddFlash(Pricer &pricer, Learnt &learnt, const std::vector<SegmentI
                       Cost &cost) {
   std::vector<int32_t> sources;
   std::vector<const std::vector<ConstantBlock> *> objects;
-  int64_t text = 0;
+  // the price of rows is an upper bound: now and then the arena has no place for a band of them (planner/stream.h)
+  const bool rows = learnt.cache.kinds[row[0]].options[picks[0]].stages[0].steps > 0;
+  int64_t text = rows ? StreamText(CostCoreOf(learnt.target.id)) : 0;
   for (size_t i = 0; i < row.size(); i++) {
     O2M_ASSIGN_OR_RETURN(const CodeOfOption *code, CodeOf(pricer, learnt, row[i], picks[i]));
     text += code->text, cost.weight_bytes += code->weight_bytes;

@@ -4,6 +4,7 @@
 #include <deque>
 #include <utility>
 
+#include "absl/algorithm/container.h"
 #include "absl/strings/str_cat.h"
 #include "importer/ir/op_node.h"
 
@@ -32,7 +33,9 @@ const char *BlockText(const o2m_emitter *) { return "s"; }
 const char *First(const o2m_emitter *) { return "t"; }
 const char *RowsText(const o2m_emitter *) { return "rows"; }
 void Line(const o2m_emitter *emitter, const char *text) {
-  for (std::string &name : CalledFunctions(text)) Of(emitter).code.functions.push_back(std::move(name));
+  CallCode &code = Of(emitter).code;
+  for (std::string &name : CalledFunctions(text)) code.functions.push_back(std::move(name)), code.arguments++;
+  code.arguments += static_cast<int64_t>(absl::c_count(absl::string_view(text), ','));
 }
 
 }  // namespace

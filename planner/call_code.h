@@ -18,6 +18,7 @@ struct CallCode {
   };
   std::vector<Object> objects;
   std::vector<std::string> functions;  // that its statements call, in order
+  int64_t arguments = 0;               // of all these calls
 };
 
 // `rows` per call. Of a node whose op has accepted it; constants need no data. Errors of the op's emit().

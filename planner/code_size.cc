@@ -46,6 +46,20 @@ ObjectKey KeyOf(const Graph &graph, const Node &node, const CallCode::Object &ob
   return {node.op, node.float_nodes, std::move(weights), object.type, object.initializer};
 }
 
+// GCC writes a loop of two steps out as what its steps do, one after the other, where by its count that is no longer: a
+// call counts one and its arguments.
+constexpr int64_t kPeeledSize = 27;
+
+void AddStage(const Stage &stage, const CallCode &calls, std::map<std::string, int64_t> *counts) {
+  const bool loop = stage.steps > stage.rows;
+  const int64_t size = static_cast<int64_t>(calls.functions.size()) + calls.arguments;
+  const bool peeled = loop && stage.steps <= 2 * stage.rows && size <= kPeeledSize;
+  (*counts)["stage"]++;
+  if (loop) (*counts)[peeled ? "peeled" : stage.steps % stage.rows == 0 ? "loop" : "loop with rest"]++;
+  if (peeled) (*counts)["peeled argument"] += calls.arguments;
+  for (const std::string &function : calls.functions) (*counts)["call " + function]++;
+}
+
 }  // namespace
 
 int64_t CodeFigure(const std::string &kind, const std::string &name, int32_t core) {
@@ -58,18 +72,19 @@ absl::StatusOr<StageCode> StageCodeOf(const Graph &graph, const std::vector<Stag
   StageCode code;
   std::set<ObjectKey> seen;
   for (const Stage &stage : stages) {
-    code.counts["stage"]++;
-    if (stage.steps > stage.rows) code.counts[stage.steps % stage.rows == 0 ? "loop" : "loop with rest"]++;
+    CallCode calls;
     for (const NodeId id : stage.nodes) {
       O2M_ASSIGN_OR_RETURN(const CallCode call, CallCodeOf(graph, graph.nodes[id], target, stage.rows, host));
       for (const auto &[file, text] : call.sources)
         if (absl::EndsWith(file, ".c")) code.sources.insert(file);
-      for (const std::string &function : call.functions) code.counts["call " + function]++;
+      calls.functions.insert(calls.functions.end(), call.functions.begin(), call.functions.end());
+      calls.arguments += call.arguments;
       const bool shared = graph.nodes[id].op == copy;
       for (const CallCode::Object &object : call.objects)
         if (seen.insert(KeyOf(graph, graph.nodes[id], object)).second)
           code.objects.push_back({object.type, shared ? absl::StrCat(object.type, " ", object.initializer) : ""});
     }
+    AddStage(stage, calls, &code.counts);
   }
   return code;
 }
@@ -81,6 +96,8 @@ int64_t CallText(const StageCode &code, int32_t core) {
                                                      : FigureOr("program", name, core, 0));
   return text;
 }
+
+int64_t StreamText(int32_t core) { return FigureOr("program", "rows", core, 0); }
 
 std::vector<ConstantBlock> ObjectBlocks(const StageCode &code, int32_t core) {
   std::vector<ConstantBlock> blocks;

@@ -18,7 +18,8 @@ namespace onnx2mcu {
 // Stages of a program, by what each of them adds to it. Kernels are there once, however many stages call them; so are
 // the structs of a node that is done once more.
 struct StageCode {
-  std::map<std::string, int64_t> counts;  // "stage", "loop", "loop with rest", "call o2m_add_s8"
+  // "stage", "loop", "loop with rest", "peeled", "peeled argument", "call o2m_add_s8"
+  std::map<std::string, int64_t> counts;
   struct Object {
     std::string type;    // in C, of a constant struct
     std::string shared;  // not empty: equal ones are one, whatever nodes they are of
@@ -33,6 +34,8 @@ absl::StatusOr<StageCode> StageCodeOf(const Graph &graph, const std::vector<Stag
 
 // Text of such stages without their kernels, in thousandths of a byte. Sums add up.
 int64_t CallText(const StageCode &code, int32_t core);
+// Of NAME_begin, NAME_push_rows and NAME_end, where the input can be pushed in rows; in thousandths of a byte.
+int64_t StreamText(int32_t core);
 
 struct ConstantBlock {
   int64_t bytes = 0, align = 1;
