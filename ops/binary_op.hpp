@@ -30,15 +30,16 @@ inline bool AreBinaryOperands(const GraphView &g, int32_t a, int32_t b) {
   return !g.IsConstant(b) || (ElementCount(g.Tensor(b)) != 1 && Floats(g.Tensor(b)));
 }
 
-// Both inputs, and the output's shape from theirs.
-inline o2m_status InferBinaryShape(const o2m_host *host, const char *name, o2m_node *node) {
+// Both inputs, which may be of `types`, and the output's shape from theirs.
+inline o2m_status InferBinaryShape(const o2m_host *host, const char *name, o2m_node *node,
+                                   uint32_t types = kMaskS8S16) {
   if (node->input_count != 2 || node->output_count != 1)
     return Reject(host, Str(name, " has two inputs and one output"));
   const o2m_tensor &a = *node->inputs[0], &b = *node->inputs[1];
-  if (o2m_status s = CheckQuantised(host, a, "input 0", kMaskS8S16)) return s;
+  if (o2m_status s = CheckQuantised(host, a, "input 0", types)) return s;
   if (b.is_constant && b.dtype != O2M_F32) return Reject(host, "input 1 is a constant that is not f32");
   if (!b.is_constant) {
-    if (o2m_status s = CheckQuantised(host, b, "input 1", kMaskS8S16)) return s;
+    if (o2m_status s = CheckQuantised(host, b, "input 1", types)) return s;
   }
   if (!SetBroadcastShape(*node->outputs[0], a, b))
     return Reject(host, Str("the inputs ", Shape(a), " and ", Shape(b), " do not broadcast into one shape"));
@@ -101,16 +102,15 @@ Initializer BinarySteps(const Params &p) {
 }
 
 template <class Params>
-void RunBinary(const o2m_node *node, const o2m_call *call, const Binary &operands, const BinaryKernel<Params> *kernels,
+void RunBinary(const o2m_node *node, const o2m_call *call, const Binary &operands, const BinaryKernel<Params> &kernel,
                const Params &p) {
   const Elements e = LoopsOf(operands);
   const int32_t steps = StepCount(call, e.rows);
   const void *b = call->inputs[1];
   if (operands.b_is_constant) b = At(node->constants[0].data, call->first * StepStride(e.rows, 2), operands.b.dtype);
   ForEachRowBlock(e.rows, steps, [&](const int64_t *at) {
-    kernels[KernelIndex(operands)].run(At(call->inputs[0], at[1], operands.a->dtype), At(b, at[2], operands.b.dtype),
-                                       At(call->outputs[0], at[0], operands.y->dtype),
-                                       static_cast<int32_t>(e.rows.RowCount(steps)), &p);
+    kernel.run(At(call->inputs[0], at[1], operands.a->dtype), At(b, at[2], operands.b.dtype),
+               At(call->outputs[0], at[0], operands.y->dtype), static_cast<int32_t>(e.rows.RowCount(steps)), &p);
   });
 }
 

@@ -252,15 +252,15 @@ inline OwnQuant WideQuant(const o2m_tensor &constant, double fallback) {
 }
 template <class T>
 void Quantise(const float *values, int64_t count, double scale, int32_t zero_point, o2m_dtype dtype, T *out) {
-  for (int64_t i = 0; i < count; ++i) {
-    out[i] = static_cast<T>(RoundToInt(values[i] / scale + zero_point, LowOf(dtype), HighOf(dtype)));
-  }
+  const double low = dtype == O2M_S32 ? INT32_MIN : LowOf(dtype), high = dtype == O2M_S32 ? INT32_MAX : HighOf(dtype);
+  for (int64_t i = 0; i < count; ++i) out[i] = static_cast<T>(RoundToInt(values[i] / scale + zero_point, low, high));
 }
 // `values` as dtype into `out`.
 inline void QuantiseAs(o2m_dtype dtype, const float *values, int64_t count, double scale, int32_t zero_point,
                        void *out) {
   if (dtype == O2M_S8) return Quantise(values, count, scale, zero_point, dtype, static_cast<int8_t *>(out));
   if (dtype == O2M_U8) return Quantise(values, count, scale, zero_point, dtype, static_cast<uint8_t *>(out));
+  if (dtype == O2M_S32) return Quantise(values, count, scale, zero_point, dtype, static_cast<int32_t *>(out));
   Quantise(values, count, scale, zero_point, dtype, static_cast<int16_t *>(out));
 }
 

@@ -252,6 +252,10 @@ typedef struct o2m_quant_rule {
 } o2m_quant_rule;
 typedef struct o2m_quantizer { void (*rule)(const o2m_node *, o2m_quant_rule *); } o2m_quantizer;
 
+/* "o2m.quant_wide/1": bit i: operand i may be s32 with zero point 0. Absent: none. */
+typedef struct o2m_wide_rule { uint32_t s32_inputs, s32_outputs; } o2m_wide_rule;
+typedef struct o2m_wide_quantizer { void (*rule)(const o2m_node *, o2m_wide_rule *); } o2m_wide_quantizer;
+
 /* "o2m.float/1": the float meaning, for ops whose ONNX nodes the evaluator does not know. Dense operands. */
 typedef struct o2m_float { o2m_status (*run)(const o2m_node *, const float *const *inputs, float *const *outputs); } o2m_float;
 

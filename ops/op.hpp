@@ -366,6 +366,10 @@ struct Table {
       static constexpr o2m_quantizer quantizer = {Op::QuantRule};
       if (is("o2m.quant/1")) return &quantizer;
     }
+    if constexpr (requires(const o2m_node *n, o2m_wide_rule *r) { Op::WideRule(n, r); }) {
+      static constexpr o2m_wide_quantizer quantizer = {Op::WideRule};
+      if (is("o2m.quant_wide/1")) return &quantizer;
+    }
     if constexpr (requires(const o2m_node *n, const float *const *i, float *const *o) { Op::RunFloat(n, i, o); }) {
       static constexpr o2m_float run_float = {RunFloat};
       if (is("o2m.float/1")) return &run_float;

@@ -207,13 +207,17 @@ class TestNode {
 };
 
 // Values over the whole range of the dtype, its ends among them.
+inline double LowEnd(o2m_dtype t) { return t == O2M_S32 ? -2147483648.0 : LowOf(t); }
+inline double HighEnd(o2m_dtype t) { return t == O2M_S32 ? 2147483647.0 : HighOf(t); }
+
 inline Values RandomValues(const o2m_tensor &t, uint32_t seed) {
   std::mt19937 random(seed);
-  std::uniform_int_distribution<int32_t> any(LowOf(t.dtype), HighOf(t.dtype));
+  const auto low = static_cast<int32_t>(LowEnd(t.dtype)), high = static_cast<int32_t>(HighEnd(t.dtype));
+  std::uniform_int_distribution<int32_t> any(low, high);
   Values values(static_cast<size_t>(ElementCount(t)));
   for (int32_t &v : values) {
     const uint32_t corner = random() % 16;
-    v = corner == 0 ? LowOf(t.dtype) : corner == 1 ? HighOf(t.dtype) : any(random);
+    v = corner == 0 ? low : corner == 1 ? high : any(random);
   }
   return values;
 }
@@ -243,15 +247,12 @@ inline Accuracy Compare(const o2m_tensor &y, const Values &got, const std::vecto
   EXPECT_EQ(got.size(), expected.size());
   for (size_t i = 0; i < got.size() && i < expected.size(); ++i) {
     const double exact =
-        std::fmin(std::fmax(expected[i] / ScaleOf(y) + ZeroPointOf(y), LowOf(y.dtype)), HighOf(y.dtype));
+        std::fmin(std::fmax(expected[i] / ScaleOf(y) + ZeroPointOf(y), LowEnd(y.dtype)), HighEnd(y.dtype));
     accuracy.largest = std::fmax(accuracy.largest, std::fabs(got[i] - exact));
     ++accuracy.elements;
   }
   return accuracy;
 }
-
-inline double LowEnd(o2m_dtype t) { return t == O2M_S32 ? -2147483648.0 : LowOf(t); }
-inline double HighEnd(o2m_dtype t) { return t == O2M_S32 ? 2147483647.0 : HighOf(t); }
 
 // How far outputs are from the real values, in LSB, and from those correctly rounded. bench/errors prints them all.
 struct Errors {

@@ -17,9 +17,10 @@ inline o2m_status CheckZeroPoint(const o2m_host *host, const o2m_tensor &t, cons
                 Str(what, " has zero point ", ZeroPointOf(t), "; ", LowOf(of), " to ", HighOf(of), " would work"));
 }
 
-inline o2m_status CheckRowInput(const o2m_host *host, const o2m_node *node) {
+// wide: s32 will do as well.
+inline o2m_status CheckRowInput(const o2m_host *host, const o2m_node *node, bool wide = false) {
   const o2m_tensor &x = *node->inputs[0];
-  if (x.dtype != O2M_S8 && x.dtype != O2M_S16) {
+  if (x.dtype != O2M_S8 && x.dtype != O2M_S16 && !(wide && x.dtype == O2M_S32)) {
     return Reject(host, Str("input 0 is ", NameOf(x.dtype), "; s8 or s16 would work"));
   }
   if (x.rank < 2) return Reject(host, Str("input 0 is ", Shape(x), "; it needs rows, rank 2 or more"));
@@ -35,13 +36,13 @@ inline o2m_status CheckFeatures(const o2m_host *host, const o2m_node *node, int3
 }
 
 // An output in input 0's shape, s8 unless preset; `quant` where the host preset none.
-inline o2m_status SettleRowOutput(const o2m_host *host, o2m_node *node, const o2m_quant &quant) {
+inline o2m_status SettleRowOutput(const o2m_host *host, o2m_node *node, const o2m_quant &quant, bool wide = false) {
   o2m_tensor &y = *node->outputs[0];
   SetShapeLike(y, *node->inputs[0]);
   y.token_axis = node->inputs[0]->token_axis;
   if (y.dtype == O2M_ANY) y.dtype = O2M_S8;
   if (y.quant.count == 0) y.quant = quant;
-  if (y.dtype != O2M_S8 && y.dtype != O2M_S16) {
+  if (y.dtype != O2M_S8 && y.dtype != O2M_S16 && !(wide && y.dtype == O2M_S32)) {
     return Reject(host, Str("output 0 cannot be ", NameOf(y.dtype), "; s8 or s16 would work"));
   }
   if (y.quant.count != 1) return Reject(host, "output 0 needs one scale for the whole tensor");

@@ -1,4 +1,5 @@
-// add.cc - "o2m.add": the sum or difference of two tensors, s8 or s16 in any mix. README.md says more.
+// add.cc - "o2m.add": the sum or difference of two tensors, s8, s16 or s32 in any mix. README.md says more.
+#include "add_wide.hpp"
 #include "binary_op.hpp"
 #include "o2m_add.h"
 #include "o2m_sources.h"
@@ -13,6 +14,7 @@ struct AddParams {
   int32_t bias;
   o2m_dtype constant_dtype;  // of operand 1, where that is a constant
   OwnQuant constant, y;
+  WideFactors wide;  // where one of the three is s32
 };
 
 Binary OperandsOf(const o2m_node *node) {
@@ -41,6 +43,10 @@ double Reach(const o2m_tensor &t) {
 void ChooseConstant(const o2m_node *node, AddParams &params) {
   const o2m_tensor &b = *node->inputs[1];
   if (!b.is_constant) return;
+  if (node->inputs[0]->dtype == O2M_S32 || node->outputs[0]->dtype == O2M_S32) {
+    params.constant_dtype = O2M_S32, params.constant = WidestQuant(b, ScaleOf(*node->outputs[0]));
+    return;
+  }
   params.constant_dtype = node->inputs[0]->dtype == O2M_S16 ? O2M_S16 : node->outputs[0]->dtype;
   const bool s16 = params.constant_dtype == O2M_S16, s8 = !s16 && Floats(b);
   OwnQuant &own = params.constant;
@@ -55,6 +61,8 @@ int32_t LeastShift(int kernel) { return kernel == 0 ? 10 : kernel < 6 ? 8 : 4; }
 
 // The finest shift with which the sum fits 30 bits.
 o2m_status ChooseFactors(const o2m_host *host, const o2m_node *node, AddParams &params) {
+  if (IsWide(OperandsOf(node)))
+    return ChooseWideFactors(host, OperandsOf(node), params.a_sign, params.b_sign, params.wide);
   const o2m_tensor &a = *node->inputs[0], b = OperandsOf(node).b, &y = *node->outputs[0];
   const double y_scale = ScaleOf(y);
   const double ra = params.a_sign * (ScaleOf(a) / y_scale), rb = params.b_sign * (ScaleOf(b) / y_scale);
@@ -115,12 +123,12 @@ struct Add {
   }
 
   static o2m_status Infer(const o2m_host *host, const o2m_target *, o2m_node *node) {
-    if (o2m_status s = InferBinaryShape(host, "add", node)) return s;
+    if (o2m_status s = InferBinaryShape(host, "add", node, kMaskAddends)) return s;
     const o2m_tensor &a = *node->inputs[0], &b = *node->inputs[1];
     o2m_tensor &y = *node->outputs[0];
     auto &params = ParamsOf<Params>(node);
     SettleOutput(y, a.dtype, params.y, 2 * ScaleOf(a), ZeroPointOf(a));
-    if (o2m_status s = CheckQuantised(host, y, "the output", kMaskS8S16)) return s;
+    if (o2m_status s = CheckQuantised(host, y, "the output", kMaskAddends)) return s;
     ChooseConstant(node, params);
     if (o2m_status s = ChooseFactors(host, node, params)) return s;
     SetConstants(node, {{"addend", params.constant_dtype, b.is_constant ? ElementCount(b) : 0, nullptr}});
@@ -137,11 +145,21 @@ struct Add {
   }
 
   static void Run(const o2m_node *node, const o2m_call *call) {
-    RunBinary(node, call, OperandsOf(node), kKernels, KernelParams(node));
+    const Binary operands = OperandsOf(node);
+    static constexpr BinaryKernel<o2m_add_wide_params> kWide = {"o2m_add_wide", O2M_SYM(o2m_add_wide)};
+    if (IsWide(operands))
+      return RunBinary(node, call, operands, kWide, WideParams(operands, ParamsOf<Params>(node).wide));
+    RunBinary(node, call, operands, kKernels[KernelIndex(operands)], KernelParams(node));
   }
 
   static o2m_status Emit(const o2m_host *host, const o2m_target *target, const o2m_node *node, const o2m_emitter *e) {
     const Binary operands = OperandsOf(node);
+    if (IsWide(operands)) {
+      EmitBinaryCall(e, operands, "o2m_add_wide", "o2m_add_wide_params",
+                     WideParamsText(WideParams(operands, ParamsOf<Params>(node).wide)));
+      return EmitSources(host, e, o2m_sources, O2M_SOURCE_COUNT,
+                         {"o2m_fixedpoint.h", "o2m_add_wide.h", "o2m_add_wide.c"});
+    }
     const int kernel = KernelIndex(operands);
     const std::string file = kernel == 0 ? "o2m_add_s8" : "o2m_add_s16";
     const std::string suffix = IsaSuffix(o2m_sources, O2M_SOURCE_COUNT, file, target);
@@ -156,16 +174,22 @@ struct Add {
   static void Cost(const o2m_target *, const o2m_node *node, int32_t rows, o2m_cost *cost) {
     const Binary operands = OperandsOf(node);
     *cost = BinaryCost(operands, rows, KernelIndex(operands) == 0 ? "add_s8" : "add_s16");
+    if (IsWide(operands)) cost->kernel = "add_wide", cost->instructions = 70 * cost->outputs;
   }
 
   static void Terms(const o2m_target *, const o2m_node *node, int32_t rows, TermList &list) {
     const Binary operands = OperandsOf(node);
+    if (IsWide(operands)) return;  // until they are counted
     ElementTerms(LoopsOf(operands), 3, kKernels[KernelIndex(operands)].name, rows, list);
   }
 
   static void QuantRule(const o2m_node *, o2m_quant_rule *rule) {
     rule->s16_inputs = 3;
     rule->s16_outputs = 1;
+  }
+  static void WideRule(const o2m_node *, o2m_wide_rule *rule) {
+    rule->s32_inputs = 3;
+    rule->s32_outputs = 1;
   }
 
   static void RandomCase(CaseList &list, Random &random) {
@@ -222,6 +246,21 @@ void TokenCases(CaseList &list, const AddParams &add) {
   list.Add("position embedding, s8", {s8, CaseConstant({50, 64}, 2)}, {{O2M_S8, {1, 50, 64}, 0.05f, 0}}, add);
 }
 
+// What a model adds up in float between its own roundings.
+void WideCases(CaseList &list, const AddParams &add, const AddParams &sub) {
+  const CaseOperand s8 = {O2M_S8, {1, 6, 20}, 0.05f, 3}, s16 = {O2M_S16, {1, 6, 20}, 0.0003f, 9};
+  const CaseOperand s32 = {O2M_S32, {1, 6, 20}, 0x1p-27f, 0};
+  list.Add("s32 residual, s8 branch", {s32, s8}, {s32}, add);
+  list.Add("s32 residual, s16 branch", {s16, s32}, {s32}, sub);
+  list.Add("s32 all", {s32, {O2M_S32, {1, 6, 20}, 0x1p-29f, 0}}, {{O2M_S32, {1, 6, 20}, 0x1p-26f, 0}}, add);
+  list.Add("s8 to s32", {s8, s8}, {s32}, add);
+  list.Add("s32 ends in s8", {s32, s8}, {{O2M_S8, {1, 6, 20}, 0.09f, -1}}, sub);
+  list.Add("s32 ends in s16", {{O2M_S32, {1, 6, 20}, 1e-6f, 0}, s16}, {{O2M_S16, {1, 6, 20}, 0.0009f, -1}}, add);
+  list.Add("position embedding, s32", {s32, CaseConstant({6, 20}, 7)}, {s32}, add);
+  list.Add("s32 with gaps", {{O2M_S32, {6, 10}, 0x1p-27f, 0, {}, {16, 1}}, {O2M_S8, {6, 10}, 0.05f, 3, {}, {10, 1}}},
+           {{O2M_S32, {6, 10}, 0x1p-27f, 0, {}, {12, 1}}}, add);
+}
+
 void ShapeCases(CaseList &list, const AddParams &add, const AddParams &sub, const AddParams &reverse) {
   const CaseOperand a = {O2M_S8, {1, 7, 9}, 0.05f, 3}, y = {O2M_S8, {1, 7, 9}, 0.06f, 5};
   list.Add("constant vector", {a, CaseConstant({9}, 3)}, {y}, add);
@@ -250,6 +289,7 @@ void Add::Cases(CaseList &list) {
   sub.b_sign = reverse.a_sign = -1;
   TokenCases(list, add);
   ShapeCases(list, add, sub, reverse);
+  WideCases(list, add, sub);
 }
 
 }  // namespace

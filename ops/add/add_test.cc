@@ -17,14 +17,15 @@ int64_t BroadcastIndex(const o2m_tensor &shape, const o2m_tensor &t, int64_t n) 
   return index;
 }
 
-// exact_constant: a constant operand as it is, else as the 8 or 16 bits that the op chose hold it.
+// exact_constant: a constant operand as it is, else as the 8, 16 or 31 bits that the op chose hold it.
 std::vector<double> Sums(const Sample &s, bool exact_constant) {
   const o2m_tensor &y = s.node->output(), &b = s.node->input(1);
   const auto *signs = static_cast<const int32_t *>(s.node->get()->params);
   double step = 0;
   if (b.is_constant && !exact_constant) {
     for (int64_t i = 0; i < ElementCount(b); ++i) step = std::fmax(step, std::fabs(Floats(b)[i]));
-    step = static_cast<float>(step / (s.node->get()->constants[0].dtype == O2M_S8 ? 127 : 32767));
+    const o2m_dtype held = s.node->get()->constants[0].dtype;
+    step = static_cast<float>(step / (held == O2M_S8 ? 127.0 : held == O2M_S16 ? 32767.0 : 1073741824.0));
   }
   std::vector<double> sums;
   for (int64_t n = 0; n < ElementCount(y); ++n) {
@@ -121,7 +122,7 @@ TEST(Add, RefusesWhatItCannotDo) {
   TestNode bytes(op, *cases->get(0));
   bytes.input(1).dtype = O2M_U8;
   EXPECT_EQ(bytes.Infer(), O2M_INVALID_ARGUMENT);
-  EXPECT_EQ(bytes.host().message, "input 1 is u8; s8 or s16 would work");
+  EXPECT_EQ(bytes.host().message, "input 1 is u8; s8 or s16 or s32 would work");
   TestNode scale(op, *cases->get(0));
   const float tiny = 1e-9f;
   scale.output().quant.scale = &tiny;

@@ -115,7 +115,8 @@ struct BinaryOp {
   }
 
   static void Run(const o2m_node *node, const o2m_call *call) {
-    RunBinary(node, call, OperandsOf(node), kKernels, KernelParams(node));
+    const Binary operands = OperandsOf(node);
+    RunBinary(node, call, operands, kKernels[KernelIndex(operands)], KernelParams(node));
   }
 
   static o2m_status Emit(const o2m_host *host, const o2m_target *, const o2m_node *node, const o2m_emitter *e) {

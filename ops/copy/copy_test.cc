@@ -47,10 +47,10 @@ TEST(Copy, WordsAreMovedToo) {
 TEST(Copy, RefusesWhatItCannotDo) {
   CaseList list;
   const int64_t params[8] = {};
-  list.Add("", {{O2M_S32, {5, 3}}}, {{O2M_S8, {5, 3}, 0.1f, 0}}, params);
+  list.Add("", {{O2M_S64, {5, 3}}}, {{O2M_S8, {5, 3}, 0.1f, 0}}, params);
   TestNode node(FindOp("o2m.copy"), *list.get(0));
   EXPECT_EQ(node.Infer(), O2M_INVALID_ARGUMENT);
-  EXPECT_EQ(node.host().message, "the input is s32; s8 or s16 or u8 would work");
+  EXPECT_EQ(node.host().message, "the input is s64; s8 or s16 or s32 or u8 would work");
 }
 
 }  // namespace

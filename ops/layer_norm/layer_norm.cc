@@ -1,5 +1,6 @@
 // layer_norm.cc - o2m.layer_norm: LayerNormalization and RMSNormalization over the last axis. See README.md.
 #include "layer_norm_random.hpp"
+#include "layer_norm_s32.hpp"
 #include "layer_norm_worst.hpp"
 #include "o2m_layer_norm.h"
 #include "o2m_sources.h"
@@ -13,6 +14,7 @@ struct LayerNormParams {
   float epsilon;
   int32_t rms;                      // from match()
   int32_t t_bits, shift, fraction;  // from infer(), as in o2m_layer_norm_params
+  WideNorm wide;                    // or as in o2m_layer_norm_s32_params
 };
 
 enum Slot { kGain, kOffset };
@@ -28,7 +30,7 @@ double LargestMagnitude(const o2m_tensor &t) {
 }
 
 o2m_status CheckOperands(const o2m_host *host, const o2m_node *node) {
-  if (o2m_status s = CheckRowInput(host, node)) return s;
+  if (o2m_status s = CheckRowInput(host, node, true)) return s;
   if (o2m_status s = CheckFeatures(host, node, kMostFeatures)) return s;
   for (int32_t i = 1; i < node->input_count; ++i) {
     const o2m_tensor &t = *node->inputs[i];
@@ -54,6 +56,7 @@ double GainUnit(const o2m_node *node) {
 
 o2m_status ChooseBits(const o2m_host *host, o2m_node *node) {
   auto &params = ParamsOf<LayerNormParams>(node);
+  if (IsWideNorm(node)) return ChooseWideBits(host, node, params.epsilon, params.wide);
   const double c = Features(node), range = node->inputs[0]->dtype == O2M_S8 ? 256 : 65536;
   // D <= C^2 range^2, and E must fit 62 bits
   params.fraction = 0;
@@ -115,13 +118,13 @@ struct LayerNorm {
     for (size_t i = 1; i < inputs.size(); ++i) {
       if (!g.IsConstant(inputs[i]) || ElementCount(g.Tensor(inputs[i])) != Dim(x, 1)) return O2M_NO_MATCH;
     }
-    *static_cast<LayerNormParams *>(match->params) = {g.Float(root, "epsilon", 1e-5f), rms, 0, 0, 0};
+    *static_cast<LayerNormParams *>(match->params) = {g.Float(root, "epsilon", 1e-5f), rms, 0, 0, 0, {}};
     return Matched(match, {root}, inputs);
   }
 
   static o2m_status Infer(const o2m_host *host, const o2m_target *, o2m_node *node) {
     if (o2m_status s = CheckOperands(host, node)) return s;
-    if (o2m_status s = SettleRowOutput(host, node, node->inputs[0]->quant)) return s;
+    if (o2m_status s = SettleRowOutput(host, node, node->inputs[0]->quant, true)) return s;
     if (o2m_status s = ChooseBits(host, node)) return s;
     SetConstants(node, {{"gain", O2M_S32, Features(node), nullptr}, {"offset", O2M_S32, Features(node), nullptr}});
     return O2M_OK;
@@ -134,24 +137,45 @@ struct LayerNorm {
   }
 
   static o2m_status Pack(const o2m_host *, const o2m_target *, o2m_node *node) {
+    auto *gain = ConstantData<int32_t>(node, kGain), *offsets = ConstantData<int32_t>(node, kOffset);
+    if (IsWideNorm(node)) return PackWideNorm(node, ParamsOf<LayerNormParams>(node).wide, gain, offsets), O2M_OK;
     const o2m_tensor &y = *node->outputs[0];
     const auto &params = ParamsOf<LayerNormParams>(node);
     const float *gamma = Floats(*node->inputs[1]), *beta = HasBeta(node) ? Floats(*node->inputs[2]) : nullptr;
     const double unit = std::ldexp(1.0, params.shift);
     for (int32_t i = 0; i < Features(node); ++i) {
       const double offset = (beta ? beta[i] : 0) / double{ScaleOf(y)} + ZeroPointOf(y) + 0.5;
-      ConstantData<int32_t>(node, kGain)[i] = RoundToInt(gamma[i] * GainUnit(node));
-      ConstantData<int32_t>(node, kOffset)[i] = RoundToInt(offset * unit);
+      gain[i] = RoundToInt(gamma[i] * GainUnit(node));
+      offsets[i] = RoundToInt(offset * unit);
     }
     return O2M_OK;
   }
 
+  static o2m_layer_norm_s32_params WideKernelParams(const o2m_node *node) {
+    const auto &params = ParamsOf<LayerNormParams>(node);
+    return WideNormParams(node, params.wide, params.rms, ConstantData<const int32_t>(node, kGain),
+                          ConstantData<const int32_t>(node, kOffset));
+  }
+
   static void Run(const o2m_node *node, const o2m_call *call) {
+    if (IsWideNorm(node)) return RunWideNorm(node, call, WideKernelParams(node));
     RunRows(node, call, KernelParams(node), O2M_SYM(o2m_layer_norm_s8), O2M_SYM(o2m_layer_norm_s16));
   }
 
   static o2m_status Emit(const o2m_host *host, const o2m_target *target, const o2m_node *node, const o2m_emitter *e) {
+    if (IsWideNorm(node)) return EmitWide(host, node, e);
     return EmitRows(host, target, node, e, o2m_sources, O2M_SOURCE_COUNT, "o2m_layer_norm", ParamsText(node, e));
+  }
+
+  static o2m_status EmitWide(const o2m_host *host, const o2m_node *node, const o2m_emitter *e) {
+    const std::string params = WideNormText(WideKernelParams(node), ConstantName(e, kGain), ConstantName(e, kOffset));
+    const Rows rows = RowsOf(node);
+    LineInLoops(
+        e, rows,
+        Call("O2M_SYM(o2m_layer_norm_s32)", {RowOperand(e, 0, rows, 0), RowOperand(e, node->input_count, rows, 1),
+                                             RowCountText(e, rows), Object(e, "o2m_layer_norm_s32_params", params)}));
+    return EmitSources(host, e, o2m_sources, O2M_SOURCE_COUNT,
+                       {"o2m_fixedpoint.h", "o2m_layer_norm_s32.h", "o2m_layer_norm_s32.c"});
   }
 
   static std::string ParamsText(const o2m_node *node, const o2m_emitter *e) {
@@ -181,15 +205,18 @@ struct LayerNorm {
     cost->outputs = cost->elements = count * Features(node);
     cost->flash_bytes_read = cost->outputs * 8;
     cost->instructions = -1;
+    if (IsWideNorm(node)) cost->kernel = "layer_norm_s32", cost->instructions = 160 * cost->outputs;
   }
 
   static void Terms(const o2m_target *, const o2m_node *node, int32_t rows, TermList &list) {
+    if (IsWideNorm(node)) return;  // until they are counted
     const o2m_tensor &x = *node->inputs[0], &y = *node->outputs[0];
     const bool dense = Stride(x, 1) == 1 && Stride(y, 1) == 1 && y.dtype == O2M_S8;
     RowTerms(node, x.dtype == O2M_S8 ? "layer_norm_s8" : "layer_norm_s16", rows, dense, list);
   }
 
   static void QuantRule(const o2m_node *, o2m_quant_rule *rule) { rule->s16_inputs = rule->s16_outputs = 1; }
+  static void WideRule(const o2m_node *, o2m_wide_rule *rule) { rule->s32_inputs = rule->s32_outputs = 1; }
 
   static void RandomCase(CaseList &list, Random &random) { RandomLayerNormCase<Params>(list, random); }
   static void WorstCases(CaseList &list) { WorstLayerNormCases<Params>(list); }
@@ -205,7 +232,7 @@ void AddCase(CaseList &list, const std::string &name, const CaseOperand &x, Case
   std::vector<CaseOperand> inputs = {x, {O2M_F32, {c}, 0, 0, gamma}};
   if (!rms) inputs.push_back({O2M_F32, {c}, 0, 0, RandomFloats(c, 4, 0.5f)});
   y.dims = x.dims;
-  list.Add(name, inputs, {y}, LayerNormParams{epsilon, rms, 0, 0, 0});
+  list.Add(name, inputs, {y}, LayerNormParams{epsilon, rms, 0, 0, 0, {}});
 }
 
 void LayerNorm::Cases(CaseList &list) {
@@ -231,6 +258,14 @@ void LayerNorm::Cases(CaseList &list) {
   AddCase(list, "rms", s8({1, 6, 32}, -20), s8({}), true);
   AddCase(list, "rms_zero_point_low", s8({6, 256}, -128), s8({}), true);
   AddCase(list, "rms_s16", s16({6, 31}), s8({}), true);
+  const auto s32 = [](std::vector<int32_t> dims) { return CaseOperand{O2M_S32, std::move(dims), 0x1p-28f, 0}; };
+  AddCase(list, "s32_to_s8", s32({1, 6, 48}), s8({}));
+  AddCase(list, "s32_to_s16", s32({1, 6, 48}), s16({}));
+  AddCase(list, "s32_4096", s32({3, 4096}), s8({}));
+  AddCase(list, "s32_large_epsilon", s32({6, 32}), s8({}), false, 0.5f);
+  AddCase(list, "s32_no_epsilon", s32({6, 32}), s8({}), false, 0.0f);
+  AddCase(list, "s32_one_feature", s32({5, 1}), s8({}));
+  AddCase(list, "s32_rms", s32({6, 31}), s8({}), true);
   AddCase(list, "bench_32x192", s8({32, 192}), s8({}));
   AddCase(list, "bench_32x192_s16", s16({32, 192}), s8({}));
   AddCase(list, "bench_32x64", s8({32, 64}), s8({}));

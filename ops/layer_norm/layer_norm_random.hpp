@@ -15,7 +15,7 @@ void RandomLayerNormCase(CaseList &list, Random &r) {
       r.Operand(y16 ? O2M_S16 : O2M_S8, dims, gamma * (y16 ? r.Scale(1e-4, 4e-3) : r.Scale(5e-3, 0.2)));
   std::vector<CaseOperand> inputs = {x, r.Constant({features}, gamma)};
   if (!rms) inputs.push_back(r.Constant({features}, gamma));
-  list.Add("random", inputs, {y}, Params{epsilons[r.Below(5)], rms, 0, 0, 0});
+  list.Add("random", inputs, {y}, Params{epsilons[r.Below(5)], rms, 0, 0, 0, {}});
 }
 
 }  // namespace o2m

@@ -18,7 +18,7 @@ void WorstLayerNormCases(CaseList &list) {
     std::vector<CaseOperand> inputs = {{x, {1, 4, features}, x == O2M_S8 ? 0.03f : 1e-4f, x_zero},
                                        {O2M_F32, {features}, 0, 0, gamma}};
     if (!rms) inputs.push_back({O2M_F32, {features}, 0, 0, beta});
-    list.Add(name, inputs, {to}, Params{epsilon, rms, 0, 0, 0});
+    list.Add(name, inputs, {to}, Params{epsilon, rms, 0, 0, 0, {}});
   };
   const CaseOperand usual = {O2M_S8, {}, 0.02f, 0}, fine = {O2M_S16, {}, 1e-4f, 0};
   const CaseOperand finest = {O2M_S16, {}, 1.00001f / 262144, 0};  // gain 2^30 at shift 4, where C is 4096
