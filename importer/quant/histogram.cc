@@ -8,6 +8,7 @@ namespace {
 
 constexpr int64_t kBins = 8192;  // even, so that pairs merge around zero
 constexpr double kHeadroomS16 = 2;
+constexpr int kHeadroomS32 = 4;  // bits
 
 double Width(const Histogram &h) { return 2 * h.limit / kBins; }
 double Center(const Histogram &h, int64_t bin) { return -h.limit + (static_cast<double>(bin) + 0.5) * Width(h); }
@@ -227,6 +228,14 @@ QuantParams RangeFine(const Histogram &h, double step, int64_t samples) {
   if (!(high > low)) return {{1.0f}, {0}, kNone};
   const auto scale = static_cast<float>((high - low) / 65535);
   return {{scale}, {static_cast<int32_t>(std::clamp(std::lround(-32768 - low / scale), -32768L, 32767L))}, kNone};
+}
+
+QuantParams RangeS32(const Histogram &h, int64_t samples) {
+  const ValueRange margin = Margin(h, samples), seen = RangeAt(h, 100);
+  const double limit = std::max({margin.low - seen.low, seen.high + margin.high, 0x1p-60});
+  int exponent = 0;
+  std::frexp(limit, &exponent);
+  return {{static_cast<float>(std::ldexp(1.0, exponent + kHeadroomS32 - 31))}, {0}, kNone};
 }
 
 }  // namespace onnx2mcu

@@ -36,5 +36,7 @@ QuantParams RangeS16(const Histogram &histogram, int64_t samples = kEnoughSample
 // s16 of just the range, where what comes in is bounded by roundings of the model's own. On multiples of `step`, not 0,
 // if s16 reaches far enough so.
 QuantParams RangeFine(const Histogram &histogram, double step, int64_t samples = kEnoughSamples);
+// Symmetric s32, a power of two, so that sums of such tensors are exact; 16 times the range and more.
+QuantParams RangeS32(const Histogram &histogram, int64_t samples = kEnoughSamples);
 
 }  // namespace onnx2mcu

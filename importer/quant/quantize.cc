@@ -135,6 +135,28 @@ std::vector<bool> RefusedGroups(const Graph &graph, Groups &groups, const std::v
   return refused;
 }
 
+// Groups that may be s32: in a model with scales of its own, what it leaves in float, where all ops that touch it take
+// that. The model rounds next on a grid of its own, and whether a value lies above or below a tie there decides what
+// all that follow are; 16 bits move one in some hundreds to the other side. What s16 holds exactly stays s16, and so
+// does what is bytes as soon as a scale is found for it.
+std::vector<bool> WidestGroups(const Graph &graph, Groups &groups, const std::vector<bool> &stream,
+                               const std::vector<double> &steps, const std::vector<bool> &bytes,
+                               const QuantOptions &options) {
+  std::vector<bool> widest(graph.tensors.size());
+  const bool dynamic = std::find(bytes.begin(), bytes.end(), true) != bytes.end();
+  if (!AnyGiven(graph) || dynamic || options.residual != "auto") return widest;
+  for (size_t id = 0; id < widest.size(); id++) widest[id] = stream[id] && steps[id] <= 0;
+  for (const Node &node : graph.nodes) {
+    const o2m_wide_rule rule = WideRuleOf(graph, node);
+    for (size_t i = 0; i < node.inputs.size(); i++)
+      if (IsActivation(graph, node.inputs[i]) && !(rule.s32_inputs >> i & 1))
+        widest[groups.Find(node.inputs[i])] = false;
+    for (size_t o = 0; o < node.outputs.size(); o++)
+      if (!(rule.s32_outputs >> o & 1)) widest[groups.Find(node.outputs[o])] = false;
+  }
+  return widest;
+}
+
 constexpr double kWidestSpread = 2.5;  // the middle input keeps 6.7 of 8 bits
 
 // The residual stream: what a sum of two activations writes, and what it reads that others read as well. In a model
@@ -250,7 +272,8 @@ std::vector<Choice> ChooseQuant(Graph &graph, Groups &groups, const std::vector<
                                 const GivenGrids &given, CoarseTensors *coarse) {
   std::vector<Choice> choices(graph.tensors.size());
   const std::vector<bool> refused = RefusedGroups(graph, groups, rules);
-  std::vector<bool> narrow = CalibratedBytes(graph, [&groups](TensorId id) { return groups.Find(id); });
+  const std::vector<bool> bytes = CalibratedBytes(graph, [&groups](TensorId id) { return groups.Find(id); });
+  std::vector<bool> narrow = bytes;
   for (size_t id = 0; id < narrow.size(); id++) narrow[id] = narrow[id] || refused[id];
   const std::vector<bool> stream = StreamGroups(graph, groups, narrow, AnyGiven(graph), options);
   for (size_t id = 0; id < narrow.size(); id++) narrow[id] = narrow[id] || given[id].has_value();
@@ -265,10 +288,13 @@ std::vector<Choice> ChooseQuant(Graph &graph, Groups &groups, const std::vector<
   const bool rounds = AnyGiven(graph);
   const std::vector<double> steps = ExactSteps(
       graph, [&groups](TensorId id) { return groups.Find(id); }, given);
+  const std::vector<bool> widest = WidestGroups(graph, groups, stream, steps, bytes, options);
   for (size_t id = 0; id < choices.size(); id++) {
     if (groups.Find(static_cast<int32_t>(id)) != static_cast<int32_t>(id)) continue;
     const Histogram &h = histograms[id];
-    if (stream[id] || raised[id])
+    if (widest[id])
+      choices[id] = {DType::kS32, RangeS32(h, samples)};
+    else if (stream[id] || raised[id])
       choices[id] = {DType::kS16, rounds ? RangeFine(h, steps[id], samples) : RangeS16(h, samples)};
     else if (unary[id] == kNone)
       choices[id] = {DType::kS8, RangeS8(h, samples)};
@@ -278,7 +304,7 @@ std::vector<Choice> ChooseQuant(Graph &graph, Groups &groups, const std::vector<
   for (size_t n = 0; n < graph.nodes.size(); n++) {
     if (rules[n].fixed_scale <= 0) continue;
     const int32_t group = groups.Find(graph.nodes[n].outputs[0]);
-    choices[group] = Fixed(rules[n], stream[group] || raised[group]);
+    if (!widest[group]) choices[group] = Fixed(rules[n], stream[group] || raised[group]);
   }
   for (size_t id = 0; id < choices.size(); id++) {
     if (!given[id]) continue;
@@ -306,6 +332,8 @@ void Apply(Graph &graph, Groups &groups, const std::vector<Choice> &choices) {
   }
 }
 
+constexpr int kMostDoublings = 8;  // s16 is as coarse as s8 then
+
 bool IsOffCentre(const Choice &choice) { return choice.dtype == DType::kS16 && choice.quant.zero_point[0] != 0; }
 
 // Where a node does not take the zero point of an s16, 0 takes its place.
@@ -321,6 +349,26 @@ void CentreRefused(Graph &graph, Groups &groups, std::vector<Choice> &choices, H
   }
 }
 
+// Where an op refuses a step that calibration found (finer than what it sums in), the least power of two times as much
+// that it takes.
+void CoarsenRefused(Graph &graph, Groups &groups, const std::vector<bool> &fixed, std::vector<Choice> &choices,
+                    Host &host, const o2m_target &target) {
+  for (size_t n = 0; n < graph.nodes.size(); n++) {
+    const int32_t group = groups.Find(graph.nodes[n].outputs[0]);
+    if (fixed[group] || choices[group].dtype == DType::kU8) continue;
+    const float scale = choices[group].quant.scale[0];
+    bool taken = InferNode(graph, static_cast<NodeId>(n), host, target).ok();
+    for (int doubled = 1; !taken && doubled <= kMostDoublings; doubled++) {
+      choices[group].quant.scale[0] = std::ldexp(scale, doubled);
+      Apply(graph, groups, choices);
+      taken = InferNode(graph, static_cast<NodeId>(n), host, target).ok();
+    }
+    if (taken) continue;
+    choices[group].quant.scale[0] = scale;
+    Apply(graph, groups, choices);
+  }
+}
+
 // What a calibration would give for values of about N(0, 1); the sizes that planning needs do not depend on them.
 std::vector<Histogram> UnitHistograms(const Graph &graph) {
   Histogram unit;
@@ -329,13 +377,20 @@ std::vector<Histogram> UnitHistograms(const Graph &graph) {
   return std::vector<Histogram>(graph.tensors.size(), unit);
 }
 
-// Every tensor that is neither given nor fixed by an op has a range to be found.
+// What is given, or fixed by an op.
+std::vector<bool> FixedGroups(const Graph &graph, Groups &groups, const std::vector<o2m_quant_rule> &rules,
+                              const GivenGrids &given) {
+  std::vector<bool> fixed(graph.tensors.size());
+  for (size_t id = 0; id < fixed.size(); id++) fixed[id] = given[id].has_value();
+  for (size_t n = 0; n < graph.nodes.size(); n++)
+    if (rules[n].fixed_scale > 0) fixed[groups.Find(graph.nodes[n].outputs[0])] = true;
+  return fixed;
+}
+
+// Every other tensor has a range to be found.
 bool NeedsRanges(const Graph &graph, Groups &groups, const std::vector<o2m_quant_rule> &rules,
                  const GivenGrids &given) {
-  std::vector<bool> known(graph.tensors.size());
-  for (size_t id = 0; id < known.size(); id++) known[id] = given[id].has_value();
-  for (size_t n = 0; n < graph.nodes.size(); n++)
-    if (rules[n].fixed_scale > 0) known[groups.Find(graph.nodes[n].outputs[0])] = true;
+  const std::vector<bool> known = FixedGroups(graph, groups, rules, given);
   const auto unknown = [&](TensorId id) { return IsActivation(graph, id) && !known[groups.Find(id)]; };
   if (std::any_of(graph.inputs.begin(), graph.inputs.end(), unknown)) return true;
   return std::any_of(graph.nodes.begin(), graph.nodes.end(),
@@ -384,6 +439,7 @@ absl::Status Quantize(Graph &graph, const QuantOptions &options, Host &host, con
   std::vector<Choice> choices = ChooseQuant(graph, groups, rules, histograms, options, given, coarse);
   Apply(graph, groups, choices);
   CentreRefused(graph, groups, choices, host, target);
+  CoarsenRefused(graph, groups, FixedGroups(graph, groups, rules, given), choices, host, target);
   return InferAll(graph, host, target);
 }
 
