@@ -14,7 +14,7 @@ extern "C" {
 #endif
 
 #define O2M_ABI_MAJOR 1
-#define O2M_ABI_MINOR 0
+#define O2M_ABI_MINOR 1
 #define O2M_EXPORT __attribute__((visibility("default")))
 enum { O2M_MAX_RANK = 8, O2M_MAX_OPERANDS = 16, O2M_MAX_CONSTANTS = 8, O2M_NONE = -1 };
 

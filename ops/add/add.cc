@@ -1,6 +1,5 @@
 // add.cc - "o2m.add": the sum or difference of two tensors, s8, s16 or s32 in any mix. README.md says more.
 #include "add_wide.hpp"
-#include "binary_op.hpp"
 #include "o2m_add.h"
 #include "o2m_sources.h"
 #include "weight_grid.hpp"
@@ -123,12 +122,12 @@ struct Add {
   }
 
   static o2m_status Infer(const o2m_host *host, const o2m_target *, o2m_node *node) {
-    if (o2m_status s = InferBinaryShape(host, "add", node, kMaskAddends)) return s;
+    if (o2m_status s = InferBinaryShape(host, "add", node, kMaskWide)) return s;
     const o2m_tensor &a = *node->inputs[0], &b = *node->inputs[1];
     o2m_tensor &y = *node->outputs[0];
     auto &params = ParamsOf<Params>(node);
     SettleOutput(y, a.dtype, params.y, 2 * ScaleOf(a), ZeroPointOf(a));
-    if (o2m_status s = CheckQuantised(host, y, "the output", kMaskAddends)) return s;
+    if (o2m_status s = CheckQuantised(host, y, "the output", kMaskWide)) return s;
     ChooseConstant(node, params);
     if (o2m_status s = ChooseFactors(host, node, params)) return s;
     SetConstants(node, {{"addend", params.constant_dtype, b.is_constant ? ElementCount(b) : 0, nullptr}});

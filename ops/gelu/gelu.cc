@@ -2,6 +2,7 @@
 // segments of lines. README.md says more.
 #include "o2m_gelu_s8.h"
 #include "o2m_sources.h"
+#include "stairs.hpp"
 #include "wide_table_op.hpp"
 
 namespace {
@@ -14,6 +15,7 @@ struct GeluParams {
   int32_t form;  // what the table holds: as above, unless --gelu=sigmoid
   OwnQuant y;
   SegmentCount segments;
+  StairCount stairs;
 };
 
 double GeluOf(double x, int32_t form) {
@@ -38,7 +40,7 @@ struct Gelu {
     const o2m_tensor &x = *node->inputs[0];
     o2m_tensor &y = *node->outputs[0];
     Params &params = ParamsOf<Params>(node);
-    if (o2m_status s = CheckQuantised(host, x, "the input", kMaskS8S16)) return s;
+    if (o2m_status s = CheckQuantised(host, x, "the input", kMaskS8S16 | Mask(O2M_S32))) return s;
     const std::string option = Option(host, "gelu", "lut");
     if (option != "lut" && option != "sigmoid")
       return Reject(host, Str("--gelu=", option, " is unknown; lut or sigmoid would work"));
@@ -48,12 +50,13 @@ struct Gelu {
     if (before != params.form) params.segments = {};
     const auto function = [&](double v) { return GeluOf(v, params.form); };
     if (y.quant.count == 0) {
-      const OwnQuant own = QuantOfFunction(x, function);
+      const OwnQuant own = x.dtype == O2M_S32 ? QuantOfStairs(x, function) : QuantOfFunction(x, function);
       SettleOutput(y, O2M_S8, params.y, own.scale, own.zero_point);
     }
     if (y.dtype == O2M_ANY) y.dtype = O2M_S8;
-    if (o2m_status s = CheckQuantised(host, y, "the output", kMaskS8S16)) return s;
+    if (o2m_status s = CheckQuantised(host, y, "the output", kMaskS8S16 | Mask(O2M_S32))) return s;
     SetConstants(node, {{"gelu table", O2M_S8, 256, nullptr}});
+    if (IsWidest(node)) return SetWidestConstants(host, node, params.stairs, function);
     if (IsWide(node)) SetWideConstants(host, node, params.segments, function);
     return O2M_OK;
   }
@@ -63,7 +66,7 @@ struct Gelu {
   }
 
   static o2m_status FillTable(const o2m_node *node, int8_t *table) {
-    if (IsWide(node)) return O2M_NO_MATCH;
+    if (IsWide(node) || IsWidest(node)) return O2M_NO_MATCH;
     const int32_t form = ParamsOf<Params>(node).form;
     FillUnaryTable(
         *node->inputs[0], *node->outputs[0], [form](double v) { return GeluOf(v, form); }, table);
@@ -72,11 +75,13 @@ struct Gelu {
   static o2m_status Pack(const o2m_host *, const o2m_target *, o2m_node *node) {
     const Params &params = ParamsOf<Params>(node);
     const auto function = [form = params.form](double v) { return GeluOf(v, form); };
+    if (IsWidest(node)) return PackWidest(node, function), O2M_OK;
     if (IsWide(node)) return PackWide(node, params.segments, function), O2M_OK;
     return FillTable(node, ConstantData<int8_t>(node, 0));
   }
 
   static void QuantRule(const o2m_node *, o2m_quant_rule *rule) { rule->s16_inputs = rule->s16_outputs = 1; }
+  static void WideRule(const o2m_node *, o2m_wide_rule *rule) { rule->s32_inputs = rule->s32_outputs = 1; }
 
   static o2m_gelu_params KernelParams(const o2m_node *node) {
     o2m_gelu_params p = {};
@@ -85,11 +90,13 @@ struct Gelu {
   }
 
   static void Run(const o2m_node *node, const o2m_call *call) {
+    if (IsWidest(node)) return RunWidest(node, call);
     if (IsWide(node)) return RunWide(node, call);
     RunTable(node, call, KernelParams(node), O2M_SYM(o2m_gelu_s8));
   }
 
   static o2m_status Emit(const o2m_host *host, const o2m_target *, const o2m_node *node, const o2m_emitter *e) {
+    if (IsWidest(node)) return EmitWidest(host, node, e, o2m_sources, O2M_SOURCE_COUNT);
     if (IsWide(node)) return EmitWide(host, node, e, o2m_sources, O2M_SOURCE_COUNT);
     const o2m_gelu_params p = KernelParams(node);
     EmitTableCall(e, node, "o2m_gelu_s8", "o2m_gelu_params", TableSteps(p).text());
@@ -97,22 +104,24 @@ struct Gelu {
   }
 
   static void Cost(const o2m_target *, const o2m_node *node, int32_t rows, o2m_cost *cost) {
+    if (IsWidest(node)) return void(*cost = WidestCost(node, rows));
     *cost = IsWide(node) ? WideCost(node, rows) : TableCost(node, rows, "gelu_s8");
   }
 
   static void RandomCase(CaseList &list, Random &random) {
-    const Params params = {random.Below(2), 0, {}, {}};
+    const Params params = {random.Below(2), 0, {}, {}, {}};
     const int32_t wide = random.Below(20);  // the segments of an s16 input are long to find
     RandomTableCase(list, random, "random", wide < 1 ? O2M_S16 : O2M_S8, wide < 3 ? O2M_S16 : O2M_S8, params);
   }
 
   static void Terms(const o2m_target *, const o2m_node *node, int32_t rows, TermList &list) {
+    if (IsWidest(node)) return;  // until they are counted
     if (IsWide(node)) return WideTerms(node, rows, list);
     ElementTerms(TableLoops(node), 2, "gelu_s8", rows, list);
   }
 
   static void Cases(CaseList &list) {
-    const Params erf = {}, tanh = {1, 0, {}, {}};
+    const Params erf = {}, tanh = {1, 0, {}, {}, {}};
     const CaseOperand y = {O2M_S8, {1, 50, 64}, 0.031f, -123};
     list.Add("tokens 50x64", {{O2M_S8, {1, 50, 64}, 0.05f, 3}}, {y}, erf);
     list.Add("tanh form", {{O2M_S8, {1, 50, 64}, 0.05f, 3}}, {y}, tanh);
@@ -132,6 +141,8 @@ struct Gelu {
     list.Add("s8 to s16", {{O2M_S8, {1, 5, 64}, 0.05f, 3}}, {wide_y}, erf);
     list.Add("transposed output, s16", {{O2M_S16, {9, 6}, 0.0002f, -5}}, {{O2M_S16, {9, 6}, 0.0002f, 9, {}, {1, 9}}},
              erf);
+    list.Add("s32 to s8", {{O2M_S32, {1, 6, 17}, 0x1p-27f, 0}}, {{O2M_S8, {1, 6, 17}, 0.031f, -123}}, erf);
+    list.Add("s8 to s32", {{O2M_S8, {1, 6, 17}, 0.05f, 3}}, {{O2M_S32, {1, 6, 17}, 0x1p-27f, 0}}, tanh);
   }
 };
 

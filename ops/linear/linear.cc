@@ -210,6 +210,7 @@ struct Linear {
   }
 
   static void QuantRule(const o2m_node *, o2m_quant_rule *rule) { rule->s16_inputs = rule->s16_outputs = 1; }
+  static void WideRule(const o2m_node *, o2m_wide_rule *rule) { rule->s32_outputs = 1; }
 
   static void RandomCase(CaseList &list, Random &random) { RandomLinearCase(list, random); }
   static void WorstCases(CaseList &list) { WorstLinearCases(list); }

@@ -1,5 +1,5 @@
-// mul.cc - "o2m.mul": the product of two tensors, s8 or s16 in any mix. README.md says more.
-#include "binary_op.hpp"
+// mul.cc - "o2m.mul": the product of two tensors, s8, s16 or s32 in any mix. README.md says more.
+#include "mul_wide.hpp"
 #include "o2m_mul.h"
 #include "o2m_sources.h"
 
@@ -9,11 +9,16 @@ using namespace o2m;
 struct MulParams {
   int32_t multiplier, shift;
   OwnQuant constant, y;  // constant: of operand 1, where that is one
+  WideProduct wide;      // where one of the three is s32
 };
+
+o2m_dtype ConstantType(const o2m_node *node) {
+  return node->inputs[0]->dtype == O2M_S32 || node->outputs[0]->dtype == O2M_S32 ? O2M_S32 : O2M_S16;
+}
 
 Binary OperandsOf(const o2m_node *node) {
   const auto &params = ParamsOf<MulParams>(node);
-  return BinaryOf(node, O2M_S16, params.constant);
+  return BinaryOf(node, ConstantType(node), params.constant);
 }
 
 constexpr BinaryKernel<o2m_mul_params> kKernels[] = {
@@ -29,6 +34,7 @@ constexpr BinaryKernel<o2m_mul_params> kKernels[] = {
 
 // The finest shift that keeps the multiplier below 2^30: the product of two 17-bit differences leaves that much room.
 o2m_status ChooseFactor(const o2m_host *host, const o2m_node *node, MulParams &params) {
+  if (IsWide(OperandsOf(node))) return ChooseWideProduct(host, OperandsOf(node), *node->inputs[1], params.wide);
   const o2m_tensor &a = *node->inputs[0], b = OperandsOf(node).b, &y = *node->outputs[0];
   const double factor = static_cast<double>(ScaleOf(a)) * ScaleOf(b) / ScaleOf(y);
   params.shift = 60;
@@ -77,15 +83,17 @@ struct Mul {
   }
 
   static o2m_status Infer(const o2m_host *host, const o2m_target *, o2m_node *node) {
-    if (o2m_status s = InferBinaryShape(host, "mul", node)) return s;
+    if (o2m_status s = InferBinaryShape(host, "mul", node, kMaskWide)) return s;
     const o2m_tensor &a = *node->inputs[0], &b = *node->inputs[1];
     o2m_tensor &y = *node->outputs[0];
     auto &params = ParamsOf<Params>(node);
     SettleOutput(y, a.dtype, params.y, ScaleOf(a), ZeroPointOf(a));
-    if (o2m_status s = CheckQuantised(host, y, "the output", kMaskS8S16)) return s;
-    if (b.is_constant) params.constant = WideQuant(b, ScaleOf(y) / ScaleOf(a));
+    if (o2m_status s = CheckQuantised(host, y, "the output", kMaskWide)) return s;
+    const double fallback = ScaleOf(y) / ScaleOf(a);
+    if (b.is_constant)
+      params.constant = ConstantType(node) == O2M_S32 ? WidestQuant(b, fallback) : WideQuant(b, fallback);
     if (o2m_status s = ChooseFactor(host, node, params)) return s;
-    SetConstants(node, {{"factors", O2M_S16, b.is_constant ? ElementCount(b) : 0, nullptr}});
+    SetConstants(node, {{"factors", ConstantType(node), b.is_constant ? ElementCount(b) : 0, nullptr}});
     return O2M_OK;
   }
 
@@ -100,11 +108,20 @@ struct Mul {
 
   static void Run(const o2m_node *node, const o2m_call *call) {
     const Binary operands = OperandsOf(node);
+    static constexpr BinaryKernel<o2m_mul_wide_params> kWide = {"o2m_mul_wide", O2M_SYM(o2m_mul_wide)};
+    if (IsWide(operands))
+      return RunBinary(node, call, operands, kWide, WideParams(operands, ParamsOf<Params>(node).wide));
     RunBinary(node, call, operands, kKernels[KernelIndex(operands)], KernelParams(node));
   }
 
   static o2m_status Emit(const o2m_host *host, const o2m_target *, const o2m_node *node, const o2m_emitter *e) {
     const Binary operands = OperandsOf(node);
+    if (IsWide(operands)) {
+      EmitBinaryCall(e, operands, "o2m_mul_wide", "o2m_mul_wide_params",
+                     WideParamsText(WideParams(operands, ParamsOf<Params>(node).wide)));
+      return EmitSources(host, e, o2m_sources, O2M_SOURCE_COUNT,
+                         {"o2m_fixedpoint.h", "o2m_mul_wide.h", "o2m_mul_wide.c"});
+    }
     const int kernel = KernelIndex(operands);
     EmitBinaryCall(e, operands, kKernels[kernel].name, "o2m_mul_params", ParamsText(KernelParams(node)));
     return EmitSources(host, e, o2m_sources, O2M_SOURCE_COUNT,
@@ -114,16 +131,22 @@ struct Mul {
   static void Cost(const o2m_target *, const o2m_node *node, int32_t rows, o2m_cost *cost) {
     const Binary operands = OperandsOf(node);
     *cost = BinaryCost(operands, rows, KernelIndex(operands) == 0 ? "mul_s8" : "mul_s16");
+    if (IsWide(operands)) cost->kernel = "mul_wide", cost->instructions = 75 * cost->outputs;
   }
 
   static void Terms(const o2m_target *, const o2m_node *node, int32_t rows, TermList &list) {
     const Binary operands = OperandsOf(node);
+    if (IsWide(operands)) return;  // until they are counted
     ElementTerms(LoopsOf(operands), 3, kKernels[KernelIndex(operands)].name, rows, list);
   }
 
   static void QuantRule(const o2m_node *, o2m_quant_rule *rule) {
     rule->s16_inputs = 3;
     rule->s16_outputs = 1;
+  }
+  static void WideRule(const o2m_node *, o2m_wide_rule *rule) {
+    rule->s32_inputs = 3;
+    rule->s32_outputs = 1;
   }
 
   static void RandomCase(CaseList &list, Random &random) {
@@ -156,6 +179,12 @@ void Mul::Cases(CaseList &list) {
   list.Add("s8 widens", {s8, s8}, {{O2M_S16, {1, 50, 64}, 0.002f, 100}}, none);
   list.Add("s16 all", {s16, {O2M_S16, {1, 50, 64}, 0.0002f, -300}}, {{O2M_S16, {1, 50, 64}, 0.002f, 0}}, none);
   list.Add("s16 narrows", {s16, s16}, {{O2M_S8, {1, 50, 64}, 0.5f, 0}}, none);
+  const CaseOperand s32 = {O2M_S32, {1, 7, 9}, 0x1p-27f, 0};
+  list.Add("s8 by constants to s32", {a, CaseConstant({9}, 5)}, {{O2M_S32, {1, 7, 9}, 0x1p-14f, 0}}, none);
+  list.Add("s32 by constants to s8", {s32, CaseConstant({7, 1}, 6)}, {y}, none);
+  list.Add("s32 by s8 to s16", {s32, a}, {{O2M_S16, {1, 7, 9}, 0.002f, 100}}, none);
+  list.Add("s16 by s32 to s8", {{O2M_S16, {1, 7, 9}, 0.0003f, 5}, s32}, {y}, none);
+  list.Add("s32 all", {s32, s32}, {{O2M_S32, {1, 7, 9}, 0x1p-13f, 0}}, none);
   list.Add("s16 at its ends", {{O2M_S16, {5, 3}, 0.001f, -32768}, {O2M_S16, {5, 3}, 0.001f, 32767}},
            {{O2M_S16, {5, 3}, 0.07f, 0}}, none);
   list.Add("layer scale", {s8, CaseConstant({64}, 1)}, {{O2M_S8, {1, 50, 64}, 0.05f, 0}}, none);

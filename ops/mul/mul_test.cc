@@ -17,12 +17,13 @@ int64_t BroadcastIndex(const o2m_tensor &shape, const o2m_tensor &t, int64_t n) 
   return index;
 }
 
-// A constant operand as 16 bits hold it.
+// A constant operand as 16 or 31 bits hold it.
 std::vector<double> Products(const Sample &s) {
   const o2m_tensor &y = s.node->output(), &b = s.node->input(1);
   double step = 0;
+  const double largest = s.node->get()->constants[0].dtype == O2M_S32 ? 1073741824.0 : 32767.0;
   for (int64_t i = 0; b.is_constant && i < ElementCount(b); ++i)
-    step = std::fmax(step, std::fabs(Floats(b)[i]) / 32767);
+    step = std::fmax(step, std::fabs(Floats(b)[i]) / largest);
   step = static_cast<float>(step);
   std::vector<double> products;
   for (int64_t n = 0; n < ElementCount(y); ++n) {

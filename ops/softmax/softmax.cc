@@ -3,6 +3,7 @@
 #include "o2m_sources.h"
 #include "row_op.hpp"
 #include "softmax_random.hpp"
+#include "softmax_s32.hpp"
 #include "softmax_worst.hpp"
 
 namespace {
@@ -10,8 +11,9 @@ namespace {
 using namespace o2m;
 
 struct SoftmaxParams {
-  float factor;               // of the result; 0: none
-  int32_t multiplier, shift;  // factor / scale_y; set by infer()
+  float factor;                                 // of the result; 0: none
+  int32_t multiplier, shift;                    // factor / scale_y; set by infer()
+  int32_t exponent_multiplier, exponent_shift;  // of an s32 input
 };
 
 enum Slot { kLow, kHigh };
@@ -67,7 +69,7 @@ struct Softmax {
   }
 
   static o2m_status Infer(const o2m_host *host, const o2m_target *, o2m_node *node) {
-    if (o2m_status s = CheckRowInput(host, node)) return s;
+    if (o2m_status s = CheckRowInput(host, node, true)) return s;
     if (o2m_status s = CheckFeatures(host, node, kMostFeatures)) return s;
     if (o2m_status s = SettleRowOutput(host, node, PerTensor(&kScale, &kZeroPoint))) return s;
     auto &params = ParamsOf<SoftmaxParams>(node);
@@ -80,6 +82,10 @@ struct Softmax {
       return Reject(host, Str("output 0 has scale ", scale, "; one from 2^-16 to 1, such as 1/256, would work"));
     }
     const bool s16 = node->inputs[0]->dtype == O2M_S16;
+    if (IsWideSoftmax(node)) {
+      SetConstants(node, {{"powers", O2M_S32, 256, nullptr}, {"small powers", O2M_S32, 256, nullptr}});
+      return ChooseExponent(host, node, &params.exponent_multiplier, &params.exponent_shift);
+    }
     SetConstants(node, {{"low", O2M_S32, 256, nullptr}, {"high", O2M_S32, s16 ? 256 : 0, nullptr}});
     return O2M_OK;
   }
@@ -91,6 +97,8 @@ struct Softmax {
 
   static o2m_status Pack(const o2m_host *, const o2m_target *, o2m_node *node) {
     const bool s16 = node->inputs[0]->dtype == O2M_S16;
+    if (IsWideSoftmax(node))
+      return PackPowers(ConstantData<int32_t>(node, kLow), ConstantData<int32_t>(node, kHigh)), O2M_OK;
     for (int32_t d = 0; d < 256; ++d) {
       ConstantData<int32_t>(node, kLow)[s16 ? d : 255 - d] = Exponential(node, d, s16 ? 30 : 23);
       if (s16) ConstantData<int32_t>(node, kHigh)[d] = Exponential(node, 256 * d, 25);
@@ -98,12 +106,36 @@ struct Softmax {
     return O2M_OK;
   }
 
+  static o2m_softmax_s32_params WideParams(const o2m_node *node) {
+    const auto &params = ParamsOf<SoftmaxParams>(node);
+    o2m_softmax_s32_params p = {};
+    p.features = Features(node);
+    SetRowStrides(node, p);
+    p.y_zero = ZeroPointOf(*node->outputs[0]);
+    p.multiplier = params.exponent_multiplier, p.shift = params.exponent_shift;
+    p.y_multiplier = params.multiplier, p.y_shift = params.shift + 30;
+    p.high = ConstantData<const int32_t>(node, kLow), p.low = ConstantData<const int32_t>(node, kHigh);
+    return p;
+  }
+
   static void Run(const o2m_node *node, const o2m_call *call) {
+    if (IsWideSoftmax(node)) return RunWideSoftmax(node, call, WideParams(node));
     RunRows(node, call, KernelParams(node), O2M_SYM(o2m_softmax_s8), O2M_SYM(o2m_softmax_s16));
   }
 
   static o2m_status Emit(const o2m_host *host, const o2m_target *target, const o2m_node *node, const o2m_emitter *e) {
+    if (IsWideSoftmax(node)) return EmitWide(host, node, e);
     return EmitRows(host, target, node, e, o2m_sources, O2M_SOURCE_COUNT, "o2m_softmax", ParamsText(node, e));
+  }
+
+  static o2m_status EmitWide(const o2m_host *host, const o2m_node *node, const o2m_emitter *e) {
+    const std::string params = WideSoftmaxText(WideParams(node), ConstantName(e, kLow), ConstantName(e, kHigh));
+    const Rows rows = RowsOf(node);
+    LineInLoops(e, rows,
+                Call("O2M_SYM(o2m_softmax_s32)", {RowOperand(e, 0, rows, 0), RowOperand(e, 1, rows, 1),
+                                                  RowCountText(e, rows), Object(e, "o2m_softmax_s32_params", params)}));
+    return EmitSources(host, e, o2m_sources, O2M_SOURCE_COUNT,
+                       {"o2m_fixedpoint.h", "o2m_softmax_s32.h", "o2m_softmax_s32.c"});
   }
 
   static std::string ParamsText(const o2m_node *node, const o2m_emitter *e) {
@@ -131,9 +163,11 @@ struct Softmax {
     cost->kernel = node->inputs[0]->dtype == O2M_S8 ? "softmax_s8" : "softmax_s16";
     cost->outputs = cost->elements = count * Features(node);
     cost->instructions = -1;
+    if (IsWideSoftmax(node)) cost->kernel = "softmax_s32", cost->instructions = 150 * cost->outputs;
   }
 
   static void Terms(const o2m_target *, const o2m_node *node, int32_t rows, TermList &list) {
+    if (IsWideSoftmax(node)) return;  // until they are counted
     const o2m_tensor &x = *node->inputs[0], &y = *node->outputs[0];
     const bool dense = Stride(x, 1) == 1 && Stride(y, 1) == 1 && y.dtype == O2M_S8 && x.dtype == O2M_S8;
     RowTerms(node, x.dtype == O2M_S8 ? "softmax_s8" : "softmax_s16", rows, dense, list);
@@ -145,6 +179,7 @@ struct Softmax {
     rule->fixed_zero_point = kZeroPoint;
     rule->fixed_dtype = O2M_S8;
   }
+  static void WideRule(const o2m_node *, o2m_wide_rule *rule) { rule->s32_inputs = 1; }
 
   static void RandomCase(CaseList &list, Random &random) { RandomSoftmaxCase<Params>(list, random); }
   static void WorstCases(CaseList &list) { WorstSoftmaxCases<Params>(list); }
@@ -190,6 +225,10 @@ struct Softmax {
     add("s16", s16({6, 50}), y8());
     add("s16_to_s16", s16({6, 50}), y16);
     add("s8_to_s16", s8({6, 50}), y16);
+    add("s32", {O2M_S32, {6, 50}, 0x1p-28f, 0}, y8());
+    add("s32_to_s16", {O2M_S32, {6, 50}, 0x1p-27f, 0}, y16);
+    add("s32_4096", {O2M_S32, {2, 4096}, 0x1p-29f, 0}, y8());
+    add("s32_one_feature", {O2M_S32, {5, 1}, 0x1p-28f, 0}, y8());
     add("other_scale", s8({6, 12}), {O2M_S8, {}, 1.0f / 127, 0});
     add("flat", {O2M_S8, {4, 33}, 0.0001f, 0}, y8());
     add("sharp", {O2M_S8, {4, 33}, 3.0f, 0}, y8());

@@ -90,9 +90,9 @@ TEST(Softmax, DefaultQuantCoversZeroToOne) {
 TEST(Softmax, RefusesWhatItCannotServe) {
   static const float large = 3.0f;
   TestNode type(FindOp("o2m.softmax"), Case(0)), scale(FindOp("o2m.softmax"), Case(0));
-  type.input(0).dtype = O2M_S32;
+  type.input(0).dtype = O2M_U8;
   EXPECT_EQ(type.Infer(), O2M_INVALID_ARGUMENT);
-  EXPECT_EQ(type.host().message, "input 0 is s32; s8 or s16 would work");
+  EXPECT_EQ(type.host().message, "input 0 is u8; s8 or s16 would work");
   scale.output().quant.scale = &large;
   EXPECT_EQ(scale.Infer(), O2M_INVALID_ARGUMENT);
   EXPECT_NE(scale.host().message.find("such as 1/256"), std::string::npos);

@@ -3,6 +3,7 @@
 #include "o2m_sources.h"
 #include "o2m_unary_s8.h"
 #include "region.hpp"
+#include "stairs.hpp"
 #include "wide_table_op.hpp"
 
 namespace {
@@ -12,6 +13,7 @@ struct UnaryParams {
   Program program;
   OwnQuant y;
   SegmentCount segments;
+  StairCount stairs;
 };
 
 struct Unary {
@@ -38,16 +40,17 @@ struct Unary {
     o2m_tensor &y = *node->outputs[0];
     Params &params = ParamsOf<Params>(node);
     if (!IsSound(params.program)) return Reject(host, "the params hold no sound program");
-    if (o2m_status s = CheckQuantised(host, x, "the input", kMaskIntegers)) return s;
+    if (o2m_status s = CheckQuantised(host, x, "the input", kMaskIntegers | Mask(O2M_S32))) return s;
     SetShapeLike(y, x);
     const auto function = [&](double v) { return Value(node, v); };
     if (y.quant.count == 0) {
-      const OwnQuant own = QuantOfFunction(x, function);
+      const OwnQuant own = x.dtype == O2M_S32 ? QuantOfStairs(x, function) : QuantOfFunction(x, function);
       SettleOutput(y, O2M_S8, params.y, own.scale, own.zero_point);
     }
     if (y.dtype == O2M_ANY) y.dtype = O2M_S8;
-    if (o2m_status s = CheckQuantised(host, y, "the output", kMaskS8S16)) return s;
+    if (o2m_status s = CheckQuantised(host, y, "the output", kMaskS8S16 | Mask(O2M_S32))) return s;
     SetConstants(node, {{"table", O2M_S8, 256, nullptr}});
+    if (IsWidest(node)) return SetWidestConstants(host, node, params.stairs, function);
     if (IsWide(node)) SetWideConstants(host, node, params.segments, function);
     return O2M_OK;
   }
@@ -58,6 +61,7 @@ struct Unary {
 
   static o2m_status Pack(const o2m_host *, const o2m_target *, o2m_node *node) {
     const auto function = [node](double v) { return Value(node, v); };
+    if (IsWidest(node)) return PackWidest(node, function), O2M_OK;
     if (IsWide(node)) return PackWide(node, ParamsOf<Params>(node).segments, function), O2M_OK;
     FillUnaryTable(*node->inputs[0], *node->outputs[0], function, ConstantData<int8_t>(node, 0));
     return O2M_OK;
@@ -74,6 +78,10 @@ struct Unary {
     rule->s16_outputs = 1;
     rule->s16_inputs = IsContinuous(ParamsOf<Params>(node).program);
   }
+  static void WideRule(const o2m_node *node, o2m_wide_rule *rule) {
+    rule->s32_outputs = 1;
+    rule->s32_inputs = IsContinuous(ParamsOf<Params>(node).program);
+  }
 
   static o2m_unary_params KernelParams(const o2m_node *node) {
     o2m_unary_params p = {};
@@ -83,11 +91,13 @@ struct Unary {
   }
 
   static void Run(const o2m_node *node, const o2m_call *call) {
+    if (IsWidest(node)) return RunWidest(node, call);
     if (IsWide(node)) return RunWide(node, call);
     RunTable(node, call, KernelParams(node), O2M_SYM(o2m_unary_s8));
   }
 
   static o2m_status Emit(const o2m_host *host, const o2m_target *, const o2m_node *node, const o2m_emitter *e) {
+    if (IsWidest(node)) return EmitWidest(host, node, e, o2m_sources, O2M_SOURCE_COUNT);
     if (IsWide(node)) return EmitWide(host, node, e, o2m_sources, O2M_SOURCE_COUNT);
     const o2m_unary_params p = KernelParams(node);
     EmitTableCall(e, node, "o2m_unary_s8", "o2m_unary_params", TableSteps(p).Field("flip", p.flip).text());
@@ -96,6 +106,7 @@ struct Unary {
   }
 
   static void Cost(const o2m_target *, const o2m_node *node, int32_t rows, o2m_cost *cost) {
+    if (IsWidest(node)) return void(*cost = WidestCost(node, rows));
     *cost = IsWide(node) ? WideCost(node, rows) : TableCost(node, rows, "unary_s8");
   }
 
@@ -111,6 +122,7 @@ struct Unary {
   }
 
   static void Terms(const o2m_target *, const o2m_node *node, int32_t rows, TermList &list) {
+    if (IsWidest(node)) return;  // until they are counted
     if (IsWide(node)) return WideTerms(node, rows, list);
     ElementTerms(TableLoops(node), 2, "unary_s8", rows, list);
   }
@@ -190,6 +202,15 @@ void Unary::WideCases(CaseList &list) {
            {{O2M_S16, {7, 13}, 0.001f, 0, {}, {16, 1}}}, One(Kind::kElu, 1.3f));
   list.Add("tanh, s16, channels first to last", {{O2M_S16, {1, 5, 4, 3}, 0.0005f, 32767}},
            {{O2M_S16, {1, 5, 4, 3}, 0.00003f, -32768, {}, {60, 1, 15, 5}}}, One(Kind::kTanh));
+  const CaseOperand s32 = {O2M_S32, {1, 6, 17}, 0x1p-27f, 0};
+  list.Add("hard sigmoid, s32 to s8", {s32}, {{O2M_S8, {1, 6, 17}, 1 / 255.0f, -128}},
+           One(Kind::kHardSigmoid, 0.2f, 0.5f));
+  list.Add("mish, s32 to s8", {s32}, {s8}, One(Kind::kMish));
+  list.Add("elu, s32, rows with gaps", {{O2M_S32, {7, 13}, 0x1p-28f, 0, {}, {20, 1}}},
+           {{O2M_S8, {7, 13}, 0.05f, 0, {}, {16, 1}}}, One(Kind::kElu, 1.3f));
+  list.Add("tanh, s8 to s32", {s8}, {{O2M_S32, {1, 6, 17}, 0x1p-30f, 0}}, One(Kind::kTanh));
+  list.Add("log, u8 to s32", {{O2M_U8, {1, 5, 4, 3}, 1 / 256.0f, 0}}, {{O2M_S32, {1, 5, 4, 3}, 0x1p-26f, 0}},
+           One(Kind::kLog));
   list.Add("truncate, s16", {x}, {{O2M_S16, {1, 6, 17}, 1, 0}}, One(Kind::kTruncate));
   list.Add("sine, s16, in many segments", {{O2M_S16, {3, 50}, 0.1f, 0}}, {{O2M_S16, {3, 50}, 0.0001f, 0}},
            One(Kind::kSin));

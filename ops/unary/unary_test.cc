@@ -52,6 +52,13 @@ const std::map<std::string, Function> kFunctions = {
     {"relu, channels first to last", [](double x) { return x < 0 ? 0 : x; }},
     {"hard swish, s16", [](double x) { return x * std::fmin(std::fmax(x / 6 + 0.5, 0.0), 1.0); }},
     {"sigmoid, s16 to s8", Logistic},
+    {"hard sigmoid, s32 to s8", [](double x) { return std::fmin(std::fmax(0.2f * x + 0.5, 0.0), 1.0); }},
+    {"mish, s32 to s8", [](double x) { return x * std::tanh(std::log(1 + std::exp(x))); }},
+    {"elu, s32, rows with gaps", [](double x) { return x < 0 ? 1.3f * (std::exp(x) - 1) : x; }},
+    {"tanh, s8 to s32", [](double x) { return 2 * Logistic(2 * x) - 1; }},
+    {"log, u8 to s32", [](double x) { return x > 0   ? std::log(x)
+                                             : x < 0 ? 0
+                                                     : -1e9; }},
     {"mish, s8 to s16", [](double x) { return x * std::tanh(std::log(1 + std::exp(x))); }},
     {"log, u8 to s16", [](double x) { return x > 0   ? std::log(x)
                                              : x < 0 ? 0
