@@ -269,7 +269,7 @@ Choice Fixed(const o2m_quant_rule &rule, bool wide) {
 
 std::vector<Choice> ChooseQuant(Graph &graph, Groups &groups, const std::vector<o2m_quant_rule> &rules,
                                 const std::vector<Histogram> &histograms, const QuantOptions &options,
-                                const GivenGrids &given, CoarseTensors *coarse) {
+                                const GivenGrids &given, CoarseTensors *coarse, std::vector<Choice> *widened) {
   std::vector<Choice> choices(graph.tensors.size());
   const std::vector<bool> refused = RefusedGroups(graph, groups, rules);
   const std::vector<bool> bytes = CalibratedBytes(graph, [&groups](TensorId id) { return groups.Find(id); });
@@ -292,9 +292,7 @@ std::vector<Choice> ChooseQuant(Graph &graph, Groups &groups, const std::vector<
   for (size_t id = 0; id < choices.size(); id++) {
     if (groups.Find(static_cast<int32_t>(id)) != static_cast<int32_t>(id)) continue;
     const Histogram &h = histograms[id];
-    if (widest[id])
-      choices[id] = {DType::kS32, RangeS32(h, samples)};
-    else if (stream[id] || raised[id])
+    if (stream[id] || raised[id])
       choices[id] = {DType::kS16, rounds ? RangeFine(h, steps[id], samples) : RangeS16(h, samples)};
     else if (unary[id] == kNone)
       choices[id] = {DType::kS8, RangeS8(h, samples)};
@@ -304,7 +302,7 @@ std::vector<Choice> ChooseQuant(Graph &graph, Groups &groups, const std::vector<
   for (size_t n = 0; n < graph.nodes.size(); n++) {
     if (rules[n].fixed_scale <= 0) continue;
     const int32_t group = groups.Find(graph.nodes[n].outputs[0]);
-    if (!widest[group]) choices[group] = Fixed(rules[n], stream[group] || raised[group]);
+    choices[group] = Fixed(rules[n], stream[group] || raised[group]);
   }
   for (size_t id = 0; id < choices.size(); id++) {
     if (!given[id]) continue;
@@ -312,6 +310,10 @@ std::vector<Choice> ChooseQuant(Graph &graph, Groups &groups, const std::vector<
     choices[id] = {DTypeOf(held), QuantOf(held)};
   }
   if (options.pixels) choices[groups.Find(graph.inputs[0])] = {DType::kU8, {{1.0f}, {0}, kNone}};
+  *widened = choices;
+  for (size_t id = 0; id < choices.size(); id++)
+    if (widest[id] && choices[id].dtype == DType::kS16)
+      (*widened)[id] = {DType::kS32, RangeS32(histograms[id], samples)};
   return choices;
 }
 
@@ -332,7 +334,7 @@ void Apply(Graph &graph, Groups &groups, const std::vector<Choice> &choices) {
   }
 }
 
-constexpr int kMostDoublings = 8;  // s16 is as coarse as s8 then
+constexpr int kMostDoublings = 10;  // s32 is still finer than s16 then, and s16 coarser than s8
 
 bool IsOffCentre(const Choice &choice) { return choice.dtype == DType::kS16 && choice.quant.zero_point[0] != 0; }
 
@@ -346,6 +348,21 @@ void CentreRefused(Graph &graph, Groups &groups, std::vector<Choice> &choices, H
     if (off.empty() || InferNode(graph, static_cast<NodeId>(n), host, target).ok()) continue;
     for (int32_t group : off) choices[group].quant = Centred(choices[group].quant);
     Apply(graph, groups, choices);
+  }
+}
+
+// Where an op refuses s32 in the mix it would get, s16 takes its place in all operands of the node.
+void NarrowRefused(Graph &graph, Groups &groups, const std::vector<Choice> &narrow, std::vector<Choice> &choices,
+                   Host &host, const o2m_target &target) {
+  for (size_t n = 0; n < graph.nodes.size(); n++) {
+    std::vector<int32_t> widest;
+    for (const std::vector<TensorId> *ids : {&graph.nodes[n].inputs, &graph.nodes[n].outputs})
+      for (TensorId id : *ids)
+        if (IsActivation(graph, id) && choices[groups.Find(id)].dtype == DType::kS32) widest.push_back(groups.Find(id));
+    if (widest.empty() || InferNode(graph, static_cast<NodeId>(n), host, target).ok()) continue;
+    for (int32_t group : widest) choices[group] = narrow[group];
+    Apply(graph, groups, choices);
+    n = static_cast<size_t>(-1);  // others may refuse the new mix
   }
 }
 
@@ -436,10 +453,14 @@ absl::Status Quantize(Graph &graph, const QuantOptions &options, Host &host, con
   const GivenGrids given = GivenOf(graph, [&groups](TensorId id) { return groups.Find(id); });
   const bool needed = NeedsRanges(graph, groups, rules, given);
   O2M_ASSIGN_OR_RETURN(const std::vector<Histogram> histograms, Ranges(graph, groups, options, needed));
-  std::vector<Choice> choices = ChooseQuant(graph, groups, rules, histograms, options, given, coarse);
+  std::vector<Choice> choices;
+  const std::vector<Choice> narrow = ChooseQuant(graph, groups, rules, histograms, options, given, coarse, &choices);
   Apply(graph, groups, choices);
+  const std::vector<bool> fixed = FixedGroups(graph, groups, rules, given);
+  CoarsenRefused(graph, groups, fixed, choices, host, target);
+  NarrowRefused(graph, groups, narrow, choices, host, target);
   CentreRefused(graph, groups, choices, host, target);
-  CoarsenRefused(graph, groups, FixedGroups(graph, groups, rules, given), choices, host, target);
+  CoarsenRefused(graph, groups, fixed, choices, host, target);
   return InferAll(graph, host, target);
 }
 

@@ -18,6 +18,7 @@ BASES = ["plain__ts17", "plain__ts13", "cct__ts17", "timm_swin__ts17", "timm_mob
          "attn_sdpa__dy20"]
 U8, S8 = QuantType.QUInt8, QuantType.QInt8
 QDQ, QOP = QuantFormat.QDQ, QuantFormat.QOperator
+PRODUCTS = ["Conv", "Gemm", "MatMul"]  # alone, all else stays float; `operands`: and so do their results
 STATIC = {
     "qdq_u8u8": dict(quant_format=QDQ, activation_type=U8, weight_type=U8),
     "qdq_u8u8_range7": dict(quant_format=QDQ, activation_type=U8, weight_type=U8, reduce_range=True),
@@ -28,6 +29,9 @@ STATIC = {
     "qdq_u8s8_percentile": dict(quant_format=QDQ, activation_type=U8, weight_type=S8, per_channel=True,
                                 calibrate_method=CalibrationMethod.Percentile),
     "qdq_u8u8_asymmetric": dict(quant_format=QDQ, activation_type=U8, weight_type=U8, extra_options={"WeightSymmetric": False}),
+    "qdq_s8s8_products": dict(quant_format=QDQ, activation_type=S8, weight_type=S8, op_types_to_quantize=PRODUCTS),
+    "qdq_s8s8_operands": dict(quant_format=QDQ, activation_type=S8, weight_type=S8, op_types_to_quantize=PRODUCTS,
+                              extra_options={"OpTypesToExcludeOutputQuantization": PRODUCTS}),
     "qop_u8u8": dict(quant_format=QOP, activation_type=U8, weight_type=U8),
     "qop_u8s8_channel": dict(quant_format=QOP, activation_type=U8, weight_type=S8, per_channel=True, reduce_range=True),
     "qop_s8s8": dict(quant_format=QOP, activation_type=S8, weight_type=S8),
