@@ -3,12 +3,14 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
+#include <set>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "codegen/engines.h"
 #include "codegen/metrics.h"
 #include "codegen/raise_search.h"
+#include "planner/cost.h"
 
 namespace onnx2mcu {
 namespace {
@@ -19,9 +21,10 @@ constexpr int64_t kNoiseInputs = 16;
 
 struct RaiseCandidate {
   std::string name;
-  double harm = 0;  // noise of s8 beside the signal
-  int64_t bytes = 0;
-  double order() const { return harm / static_cast<double>(bytes); }
+  double harm = 0;                      // noise of s8 beside the signal
+  int64_t bytes = 0, instructions = 0;  // that s16 takes more
+  double share = 1;                     // of the network's bytes and instructions
+  double order() const { return harm / share; }
 };
 
 // What an s8 loses of a tensor's values, saturation included.
@@ -38,10 +41,45 @@ void AddNoise(const Tensor &tensor, const std::vector<float> &values, Noise &noi
 }
 
 // The graph as it is quantised without the held-out inputs.
-absl::StatusOr<Graph> Lowered(CompileOptions options, const Registry &registry, Host &host) {
-  Compilation compilation;
+absl::StatusOr<Graph> Lowered(CompileOptions options, const Registry &registry, Host &host, Compilation *compilation) {
   options.dump.clear();
-  return LowerModel(options, registry, host, &compilation);
+  return LowerModel(options, registry, host, compilation);
+}
+
+// By node's name: the instructions of an op run whole.
+std::map<std::string, int64_t> Prices(const Graph &graph, const o2m_target &target) {
+  std::map<std::string, int64_t> prices;
+  for (const Node &node : graph.nodes) {
+    const int32_t steps = MemoryOf(graph, node, target, 1).steps;
+    prices[node.name] += WorkOf(graph, node, target, steps, std::max(steps, 1)).instructions;
+  }
+  return prices;
+}
+
+// The raised tensors of `all` that a node reads or writes, views by what they are views of.
+std::set<std::string> RaisedOf(const Graph &all, const Node &node, const std::map<std::string, size_t> &candidates) {
+  std::set<std::string> names;
+  for (const std::vector<TensorId> *ids : {&node.inputs, &node.outputs})
+    for (const TensorId id : *ids)
+      if (id != kNone && candidates.count(all.tensors[BaseOf(all, id)].name))
+        names.insert(all.tensors[BaseOf(all, id)].name);
+  return names;
+}
+
+// What each op takes more where all candidates are s16, divided among those that it touches: an estimate that takes no
+// plan per tensor.
+void AddInstructions(const Graph &graph, const Graph &all, const o2m_target &target,
+                     std::vector<RaiseCandidate> &candidates) {
+  std::map<std::string, size_t> index;
+  for (size_t i = 0; i < candidates.size(); i++) index[candidates[i].name] = i;
+  std::map<std::string, int64_t> before = Prices(graph, target), after = Prices(all, target);
+  for (const Node &node : all.nodes) {
+    const std::set<std::string> raised = RaisedOf(all, node, index);
+    const int64_t more = after[node.name] - before[node.name];
+    for (const std::string &name : raised)
+      candidates[index[name]].instructions += std::max<int64_t>(more, 0) / static_cast<int64_t>(raised.size());
+    after[node.name] = before[node.name];  // nodes of one name count once
+  }
 }
 
 // Tensors that are s8 and could be s16, by the name that `wide` takes.
@@ -50,14 +88,33 @@ absl::StatusOr<std::vector<RaiseCandidate>> Raisable(CompileOptions options, con
   options.shapes_only = true, options.wide.clear();
   for (const Tensor &tensor : graph.tensors)
     if (!tensor.is_constant && tensor.dtype == DType::kS8) options.wide.push_back(tensor.name);
-  O2M_ASSIGN_OR_RETURN(const Graph all, Lowered(options, registry, host));
+  Compilation compilation;
+  O2M_ASSIGN_OR_RETURN(const Graph all, Lowered(options, registry, host, &compilation));
   std::vector<RaiseCandidate> candidates;
   for (const RaisedTensor &raised : all.raised) candidates.push_back({raised.name});
+  AddInstructions(graph, all, compilation.target.abi(), candidates);
   return candidates;
 }
 
-// Measures each, most harm per byte first; ties as they are written.
-absl::Status Order(const Graph &graph, const std::vector<InputSet> &sets, std::vector<RaiseCandidate> &candidates) {
+// Of the bytes of all candidates and of the instructions of the network, in equal parts.
+void SetShares(int64_t instructions, std::vector<RaiseCandidate> &candidates) {
+  int64_t bytes = 0;
+  for (const RaiseCandidate &candidate : candidates) bytes += candidate.bytes;
+  const auto all_bytes = static_cast<double>(std::max<int64_t>(bytes, 1));
+  const auto all_instructions = static_cast<double>(std::max<int64_t>(instructions, 1));
+  for (RaiseCandidate &c : candidates)
+    c.share = static_cast<double>(c.bytes) / all_bytes + static_cast<double>(c.instructions) / all_instructions;
+}
+
+int64_t TotalOf(const std::map<std::string, int64_t> &prices) {
+  int64_t total = 0;
+  for (const auto &[name, price] : prices) total += price;
+  return total;
+}
+
+// Measures each, most harm for what it takes first; ties as they are written.
+absl::Status Order(const Graph &graph, const std::vector<InputSet> &sets, int64_t instructions,
+                   std::vector<RaiseCandidate> &candidates) {
   std::map<std::string, Noise> noise;
   std::map<std::string, int64_t> bytes;
   for (const RaiseCandidate &candidate : candidates) noise[candidate.name] = {};
@@ -76,6 +133,7 @@ absl::Status Order(const Graph &graph, const std::vector<InputSet> &sets, std::v
     candidate.harm = n.signal > 0 ? n.error / n.signal : 0;
     candidate.bytes = std::max<int64_t>(bytes[candidate.name], 1);
   }
+  SetShares(instructions, candidates);
   std::stable_sort(candidates.begin(), candidates.end(),
                    [](const RaiseCandidate &a, const RaiseCandidate &b) { return a.order() > b.order(); });
   return absl::OkStatus();
@@ -115,9 +173,9 @@ CompileOptions WithFirst(const CompileOptions &options, const std::vector<RaiseC
   with.wide_why.resize(with.wide.size(), "asked for");
   for (int64_t i = 0; i < count; i++) {
     with.wide.push_back(candidates[i].name);
-    with.wide_why.push_back(absl::StrFormat("--accuracy-drop=%g: %.1f dB as s8, number %d by noise per byte",
-                                            options.accuracy_drop,
-                                            -10 * std::log10(std::max(candidates[i].harm, 1e-20)), i + 1));
+    with.wide_why.push_back(
+        absl::StrFormat("--accuracy-drop=%g: %.1f dB as s8, number %d by noise per byte and instruction",
+                        options.accuracy_drop, -10 * std::log10(std::max(candidates[i].harm, 1e-20)), i + 1));
   }
   return with;
 }
@@ -142,7 +200,8 @@ absl::StatusOr<Raised> RaiseForAccuracy(const CompileOptions &options, const Reg
     return absl::InvalidArgumentError("--accuracy-drop: measured on calibration inputs; give --calibrate=FILE");
   CompileOptions held = options;
   held.hold_out = kHoldOut, held.accuracy_drop = -1;
-  O2M_ASSIGN_OR_RETURN(const Graph graph, Lowered(held, registry, host));
+  Compilation lowered;
+  O2M_ASSIGN_OR_RETURN(const Graph graph, Lowered(held, registry, host, &lowered));
   O2M_ASSIGN_OR_RETURN(const Preprocessing preprocessing, PreprocessingOf(graph, options.pixels));
   O2M_ASSIGN_OR_RETURN(std::vector<InputSet> sets, ReadAllInputs(options.calibrate, graph, preprocessing, kInputs));
   if (sets[0].count < 2 * kHoldOut)
@@ -150,7 +209,8 @@ absl::StatusOr<Raised> RaiseForAccuracy(const CompileOptions &options, const Reg
                                                    " calibration inputs are too few to hold some out; give ",
                                                    2 * kHoldOut, " or more"));
   O2M_ASSIGN_OR_RETURN(std::vector<RaiseCandidate> candidates, Raisable(held, graph, registry, host));
-  O2M_RETURN_IF_ERROR(Order(graph, sets, candidates));
+  const int64_t instructions = TotalOf(Prices(graph, lowered.target.abi()));
+  O2M_RETURN_IF_ERROR(Order(graph, sets, instructions, candidates));
   KeepHeldOut(sets);
   O2M_ASSIGN_OR_RETURN(const EngineRun real, RunFloat(graph, sets, sets[0].count));
   const auto drop_of = [&](int64_t count) -> absl::StatusOr<double> {
