@@ -199,6 +199,7 @@ struct Add {
   }
   static void WorstCases(CaseList &list);
   static void Cases(CaseList &list);
+  static void CostCases(CaseList &list);  // all that have terms
 };
 
 // Operands at their ends that add up to the range of y; and, in steps of y as large as infer() admits, cancel out, with
@@ -282,12 +283,19 @@ void ShapeCases(CaseList &list, const AddParams &add, const AddParams &sub, cons
   list.Add("own output quant", {a, a}, {{O2M_ANY, {1, 7, 9}}}, add);
 }
 
-void Add::Cases(CaseList &list) {
+void Add::CostCases(CaseList &list) {
   Params add = {}, sub = {}, reverse = {};
   add.a_sign = add.b_sign = sub.a_sign = reverse.b_sign = 1;
   sub.b_sign = reverse.a_sign = -1;
   TokenCases(list, add);
   ShapeCases(list, add, sub, reverse);
+}
+
+void Add::Cases(CaseList &list) {
+  CostCases(list);
+  Params add = {}, sub = {};
+  add.a_sign = add.b_sign = sub.a_sign = 1;
+  sub.b_sign = -1;
   WideCases(list, add, sub);
 }
 

@@ -154,6 +154,7 @@ struct Mul {
   }
   static void WorstCases(CaseList &list);
   static void Cases(CaseList &list);
+  static void CostCases(CaseList &list);  // all that have terms
 };
 
 void Mul::WorstCases(CaseList &list) {
@@ -167,7 +168,7 @@ void Mul::WorstCases(CaseList &list) {
   AddWorstBinaries(list, "coarsest", Params{}, false, coarsest);
 }
 
-void Mul::Cases(CaseList &list) {
+void Mul::CostCases(CaseList &list) {
   const Params none = {};
   const CaseOperand s8 = {O2M_S8, {1, 50, 64}, 0.05f, 3}, s16 = {O2M_S16, {1, 50, 64}, 0.0003f, 0};
   const CaseOperand a = {O2M_S8, {1, 7, 9}, 0.05f, 3}, y = {O2M_S8, {1, 7, 9}, 0.06f, 5};
@@ -179,12 +180,6 @@ void Mul::Cases(CaseList &list) {
   list.Add("s8 widens", {s8, s8}, {{O2M_S16, {1, 50, 64}, 0.002f, 100}}, none);
   list.Add("s16 all", {s16, {O2M_S16, {1, 50, 64}, 0.0002f, -300}}, {{O2M_S16, {1, 50, 64}, 0.002f, 0}}, none);
   list.Add("s16 narrows", {s16, s16}, {{O2M_S8, {1, 50, 64}, 0.5f, 0}}, none);
-  const CaseOperand s32 = {O2M_S32, {1, 7, 9}, 0x1p-27f, 0};
-  list.Add("s8 by constants to s32", {a, CaseConstant({9}, 5)}, {{O2M_S32, {1, 7, 9}, 0x1p-14f, 0}}, none);
-  list.Add("s32 by constants to s8", {s32, CaseConstant({7, 1}, 6)}, {y}, none);
-  list.Add("s32 by s8 to s16", {s32, a}, {{O2M_S16, {1, 7, 9}, 0.002f, 100}}, none);
-  list.Add("s16 by s32 to s8", {{O2M_S16, {1, 7, 9}, 0.0003f, 5}, s32}, {y}, none);
-  list.Add("s32 all", {s32, s32}, {{O2M_S32, {1, 7, 9}, 0x1p-13f, 0}}, none);
   list.Add("s16 at its ends", {{O2M_S16, {5, 3}, 0.001f, -32768}, {O2M_S16, {5, 3}, 0.001f, 32767}},
            {{O2M_S16, {5, 3}, 0.07f, 0}}, none);
   list.Add("layer scale", {s8, CaseConstant({64}, 1)}, {{O2M_S8, {1, 50, 64}, 0.05f, 0}}, none);
@@ -203,6 +198,18 @@ void Mul::Cases(CaseList &list) {
   list.Add("zero points -128 and 127", {{O2M_S8, {5, 3}, 0.05f, -128}, {O2M_S8, {5, 3}, 0.05f, 127}},
            {{O2M_S8, {5, 3}, 0.5f, 127}}, none);
   list.Add("own output quant", {a, a}, {{O2M_ANY, {1, 7, 9}}}, none);
+}
+
+void Mul::Cases(CaseList &list) {
+  CostCases(list);
+  const Params none = {};
+  const CaseOperand a = {O2M_S8, {1, 7, 9}, 0.05f, 3}, y = {O2M_S8, {1, 7, 9}, 0.06f, 5};
+  const CaseOperand s32 = {O2M_S32, {1, 7, 9}, 0x1p-27f, 0};
+  list.Add("s8 by constants to s32", {a, CaseConstant({9}, 5)}, {{O2M_S32, {1, 7, 9}, 0x1p-14f, 0}}, none);
+  list.Add("s32 by constants to s8", {s32, CaseConstant({7, 1}, 6)}, {y}, none);
+  list.Add("s32 by s8 to s16", {s32, a}, {{O2M_S16, {1, 7, 9}, 0.002f, 100}}, none);
+  list.Add("s16 by s32 to s8", {{O2M_S16, {1, 7, 9}, 0.0003f, 5}, s32}, {y}, none);
+  list.Add("s32 all", {s32, s32}, {{O2M_S32, {1, 7, 9}, 0x1p-13f, 0}}, none);
 }
 
 }  // namespace

@@ -128,6 +128,7 @@ struct Unary {
   }
 
   static void WideCases(CaseList &list);
+  static void CostCases(CaseList &list);  // all that have terms
   static void Cases(CaseList &list);
 };
 
@@ -145,7 +146,7 @@ UnaryParams Programmed(std::initializer_list<ProgramStep> steps) {
   return params;
 }
 
-void Unary::Cases(CaseList &list) {
+void Unary::CostCases(CaseList &list) {
   const CaseOperand x = {O2M_S8, {1, 6, 17}, 0.05f, 3}, any = {O2M_ANY, {1, 6, 17}};
   const auto add = [&](const char *name, const UnaryParams &params) { list.Add(name, {x}, {any}, params); };
   add("abs", One(Kind::kAbs));
@@ -202,6 +203,16 @@ void Unary::WideCases(CaseList &list) {
            {{O2M_S16, {7, 13}, 0.001f, 0, {}, {16, 1}}}, One(Kind::kElu, 1.3f));
   list.Add("tanh, s16, channels first to last", {{O2M_S16, {1, 5, 4, 3}, 0.0005f, 32767}},
            {{O2M_S16, {1, 5, 4, 3}, 0.00003f, -32768, {}, {60, 1, 15, 5}}}, One(Kind::kTanh));
+  list.Add("truncate, s16", {x}, {{O2M_S16, {1, 6, 17}, 1, 0}}, One(Kind::kTruncate));
+  list.Add("sine, s16, in many segments", {{O2M_S16, {3, 50}, 0.1f, 0}}, {{O2M_S16, {3, 50}, 0.0001f, 0}},
+           One(Kind::kSin));
+  list.Add("identity, s16", {{O2M_S16, {3, 50}, 0.1f, 0}}, {{O2M_S16, {3, 50}, 0.1f, 0}}, One(Kind::kLeakyRelu, 1.0f));
+  list.Add("own output quant of s16", {x}, {{O2M_ANY, {1, 6, 17}}}, One(Kind::kSoftplus));
+}
+
+void Unary::Cases(CaseList &list) {
+  CostCases(list);
+  const CaseOperand s8 = {O2M_S8, {1, 6, 17}, 0.07f, -3};
   const CaseOperand s32 = {O2M_S32, {1, 6, 17}, 0x1p-27f, 0};
   list.Add("hard sigmoid, s32 to s8", {s32}, {{O2M_S8, {1, 6, 17}, 1 / 255.0f, -128}},
            One(Kind::kHardSigmoid, 0.2f, 0.5f));
@@ -211,11 +222,6 @@ void Unary::WideCases(CaseList &list) {
   list.Add("tanh, s8 to s32", {s8}, {{O2M_S32, {1, 6, 17}, 0x1p-30f, 0}}, One(Kind::kTanh));
   list.Add("log, u8 to s32", {{O2M_U8, {1, 5, 4, 3}, 1 / 256.0f, 0}}, {{O2M_S32, {1, 5, 4, 3}, 0x1p-26f, 0}},
            One(Kind::kLog));
-  list.Add("truncate, s16", {x}, {{O2M_S16, {1, 6, 17}, 1, 0}}, One(Kind::kTruncate));
-  list.Add("sine, s16, in many segments", {{O2M_S16, {3, 50}, 0.1f, 0}}, {{O2M_S16, {3, 50}, 0.0001f, 0}},
-           One(Kind::kSin));
-  list.Add("identity, s16", {{O2M_S16, {3, 50}, 0.1f, 0}}, {{O2M_S16, {3, 50}, 0.1f, 0}}, One(Kind::kLeakyRelu, 1.0f));
-  list.Add("own output quant of s16", {x}, {{O2M_ANY, {1, 6, 17}}}, One(Kind::kSoftplus));
 }
 
 }  // namespace
