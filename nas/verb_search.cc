@@ -224,8 +224,17 @@ absl::Status ChooseBest(const SearchCommand &c, const Space &space, const Predic
     if (!c.quiet) std::fprintf(stderr, "training network %zu of the search by itself\n", evaluation);
     return predictor.tune(ConfigOf(space, genes), finetuning);
   };
+  const Peers peers = ThisRank();
   O2M_ASSIGN_OR_RETURN(record.finalists,
-                       TuneMostAccurate(record.history.evaluations, static_cast<size_t>(c.finalists), tune));
+                       TuneMostAccurate(record.history.evaluations, static_cast<size_t>(c.finalists), tune, OverRanks));
+  for (size_t i = 0; i < record.finalists.size(); i++) {
+    Finalist &finalist = record.finalists[i];
+    if (!peers.Owns(i)) {
+      const Genes &genes = record.history.evaluations[finalist.evaluation].genes;
+      O2M_ASSIGN_OR_RETURN(finalist.tuned.vit, predictor.subnet(ConfigOf(space, genes)));  // for its shapes
+    }
+    ShareWeights(peers, peers.OwnerOf(i), finalist.tuned.vit);
+  }
   record.best = record.finalists[BestOf(record.finalists)].evaluation;
   return absl::OkStatus();
 }
@@ -284,7 +293,7 @@ absl::Status SearchSpace(SearchCommand c, const Registry &registry, const Supern
         "search: --accuracies trains nothing, so --finetune-steps has nothing to go on from; give --inputs and "
         "--labels");
   const bool first = ThisRank().rank == 0;
-  if (!first) c.predictor.checkpoint.clear();
+  c.predictor.peers = ThisRank();
   if (c.accuracies.empty()) {
     O2M_ASSIGN_OR_RETURN(c.price.metadata, supernet.metadata(space, c.predictor));
   }
@@ -301,8 +310,8 @@ absl::Status SearchSpace(SearchCommand c, const Registry &registry, const Supern
   problem.objective.accuracy = [&](const Genes &genes) { return predictor.accuracy(ConfigOf(space, genes)); };
   record.source = predictor.source;
   O2M_ASSIGN_OR_RETURN(record.history, RunSearch(c, record, problem));
-  if (!first) return absl::OkStatus();
   O2M_RETURN_IF_ERROR(ChooseBest(c, space, predictor, record));
+  if (!first) return absl::OkStatus();
   record.frontier = FrontierOf(record.history.evaluations);
   record.winner = ConfigOf(space, record.history.evaluations[record.best].genes);
   O2M_ASSIGN_OR_RETURN(record.binding, BindingOf(problem, record.history.evaluations[record.best].genes, &prices));

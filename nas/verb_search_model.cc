@@ -139,6 +139,8 @@ CutOptions CutOptionsOf(const SearchCommand &c, const Source &source, const Limi
   CutOptions options;
   options.limits = limits;
   options.finalists = static_cast<size_t>(c.finalists);
+  options.spread = OverRanks;
+  options.peers = ThisRank();
   if (!c.finetuning.wanted()) return options;
   const InputSet images = Chosen(source.images, source.rest);
   options.finetune = [&c, &source, &supernet, images](const Vit &vit, size_t finalist) {
@@ -290,12 +292,12 @@ void PrintFound(const SearchCommand &c, const Found &found) {
 }  // namespace
 
 absl::Status SearchModel(const SearchCommand &command, const Registry &registry, const Supernet &supernet) {
-  if (ThisRank().rank != 0) return absl::OkStatus();  // the first does it all
   O2M_ASSIGN_OR_RETURN(const Source source, ReadSource(command));
   PriceOptions price = command.price;
   price.metadata = source.file.metadata;
   O2M_ASSIGN_OR_RETURN(const std::unique_ptr<Pricer> pricer, MakePricer(registry, price));
   O2M_ASSIGN_OR_RETURN(const Found found, Search(command, source, *pricer, supernet));
+  if (ThisRank().rank != 0) return absl::OkStatus();
   const Json record = RecordOf(command, source, LimitsOf(*pricer, command.instructions), found);
   O2M_RETURN_IF_ERROR(WriteFound(command, source, record, found));
   if (command.json) std::printf("%s\n", record.dump(1).c_str());

@@ -47,6 +47,17 @@ absl::StatusOr<std::vector<Proposal>> Propose(const Vit &parent, const Images &i
   return proposals;
 }
 
+// Trains the first `count`, each where the spread has it, and gives all to all.
+absl::Status TuneFirst(size_t count, const CutOptions &options, std::vector<Cut> &cuts) {
+  const auto tune = [&](size_t i) -> absl::StatusOr<double> {
+    O2M_ASSIGN_OR_RETURN(cuts[i].vit, options.finetune(cuts[i].vit, i));
+    return 0.0;
+  };
+  O2M_RETURN_IF_ERROR(options.spread(count, tune).status());
+  for (size_t i = 0; i < count; i++) ShareWeights(options.peers, options.peers.OwnerOf(i), cuts[i].vit);
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 HeldOut Compare(const Vit &vit, const Matrix &parent_logits, const CutImages &images) {
@@ -59,17 +70,15 @@ HeldOut Compare(const Vit &vit, const Matrix &parent_logits, const CutImages &im
 absl::StatusOr<std::vector<Cut>> SearchCuts(const Vit &parent, const CutImages &images, Pricer &pricer,
                                             const CutOptions &options) {
   O2M_ASSIGN_OR_RETURN(std::vector<Proposal> proposals, Propose(parent, images.calibration, pricer, options.limits));
-  const Matrix logits = Logits(parent, images.held_out);
   std::vector<Cut> cuts;
   for (Proposal &proposal : proposals) {
     O2M_ASSIGN_OR_RETURN(const Cost cost, PriceVit(pricer, proposal.vit.config));
-    Cut cut{std::move(proposal.vit), cost, proposal.agreement, {}};
-    if (cuts.size() < options.finalists && options.finetune) {
-      O2M_ASSIGN_OR_RETURN(cut.vit, options.finetune(cut.vit, cuts.size()));
-    }
-    if (cuts.size() < options.finalists) cut.held_out = Compare(cut.vit, logits, images);
-    cuts.push_back(std::move(cut));
+    cuts.push_back({std::move(proposal.vit), cost, proposal.agreement, {}});
   }
+  const size_t finalists = std::min(options.finalists, cuts.size());
+  if (options.finetune) O2M_RETURN_IF_ERROR(TuneFirst(finalists, options, cuts));
+  const Matrix logits = Logits(parent, images.held_out);
+  for (size_t i = 0; i < finalists; i++) cuts[i].held_out = Compare(cuts[i].vit, logits, images);
   return cuts;
 }
 

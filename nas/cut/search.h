@@ -7,6 +7,8 @@
 
 #include "nas/cost.h"
 #include "nas/cut/propose.h"
+#include "nas/peers.h"
+#include "nas/search/search.h"
 
 namespace onnx2mcu {
 
@@ -22,6 +24,8 @@ struct CutOptions {
   size_t finalists = 8;
   // Trains one finalist further, number 0 ..; may be empty.
   std::function<absl::StatusOr<Vit>(const Vit &cut, size_t finalist)> finetune;
+  Spread spread = OneAfterTheOther;  // of the finalists' training, over
+  Peers peers;
 };
 
 // What a network says of the images held out, 0..1.

@@ -15,12 +15,16 @@ std::vector<size_t> MostAccurate(const std::vector<Evaluation> &evaluations, siz
 }
 
 absl::StatusOr<std::vector<Finalist>> TuneMostAccurate(const std::vector<Evaluation> &evaluations, size_t count,
-                                                       const TuneOne &tune) {
+                                                       const TuneOne &tune, const Spread &spread) {
   std::vector<Finalist> finalists;
-  for (const size_t index : MostAccurate(evaluations, count)) {
-    O2M_ASSIGN_OR_RETURN(Tuned tuned, tune(evaluations[index].genes, index));
-    finalists.push_back({index, std::move(tuned)});
-  }
+  for (const size_t index : MostAccurate(evaluations, count)) finalists.push_back({index, {}});
+  const auto tune_one = [&](size_t i) -> absl::StatusOr<double> {
+    Finalist &finalist = finalists[i];
+    O2M_ASSIGN_OR_RETURN(finalist.tuned, tune(evaluations[finalist.evaluation].genes, finalist.evaluation));
+    return finalist.tuned.accuracy;
+  };
+  O2M_ASSIGN_OR_RETURN(const std::vector<double> accuracies, spread(finalists.size(), tune_one));
+  for (size_t i = 0; i < finalists.size(); i++) finalists[i].tuned.accuracy = accuracies[i];
   return finalists;
 }
 

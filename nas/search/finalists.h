@@ -7,6 +7,7 @@
 
 #include "nas/search/objective.h"
 #include "nas/search/predictor.h"
+#include "nas/search/search.h"
 
 namespace onnx2mcu {
 
@@ -19,10 +20,10 @@ struct Finalist {
 std::vector<size_t> MostAccurate(const std::vector<Evaluation> &evaluations, size_t count);
 
 // Trains them in that order. The error of the first that has one. evaluation: the index, which a search that goes on
-// keeps.
+// keeps. Those that `spread` has another process do have an accuracy, but no network.
 using TuneOne = std::function<absl::StatusOr<Tuned>(const Genes &genes, size_t evaluation)>;
 absl::StatusOr<std::vector<Finalist>> TuneMostAccurate(const std::vector<Evaluation> &evaluations, size_t count,
-                                                       const TuneOne &tune);
+                                                       const TuneOne &tune, const Spread &spread = OneAfterTheOther);
 
 // Index of the best after training, the one of more inherited accuracy among equals. Precondition: not empty.
 size_t BestOf(const std::vector<Finalist> &finalists);

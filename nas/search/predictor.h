@@ -6,6 +6,7 @@
 
 #include "importer/data/inputs.h"
 #include "importer/ir/status.h"
+#include "nas/peers.h"
 #include "nas/space.h"
 #include "nas/vit.h"
 
@@ -45,6 +46,7 @@ struct PredictorOptions {
   uint64_t seed = 1;
   std::string checkpoint;  // of the supernet's training; "": none
   bool resume = false;
+  Peers peers;  // that train the supernet together
 };
 
 using FileMetadata = std::map<std::string, std::string>;

@@ -1,5 +1,6 @@
 #include "nas/search/ranks.h"
 
+#include <algorithm>
 #include <cstdlib>
 #include <cstring>
 
@@ -23,18 +24,31 @@ bool Started() {
   return started != 0 && ended == 0;
 }
 
+void Broadcast(int owner, void *bytes, size_t count) {
+  constexpr size_t kMost = size_t{1} << 30;  // counts of MPI are ints
+  for (size_t first = 0; first < count; first += kMost)
+    MPI_Bcast(static_cast<char *>(bytes) + first, static_cast<int>(std::min(kMost, count - first)), MPI_BYTE, owner,
+              MPI_COMM_WORLD);
+}
+
+absl::Status CheckSameCount(size_t count) {
+  unsigned long long least[2] = {count, ~static_cast<unsigned long long>(count)};
+  MPI_Allreduce(MPI_IN_PLACE, least, 2, MPI_UNSIGNED_LONG_LONG, MPI_MIN, MPI_COMM_WORLD);
+  if (least[0] == ~least[1]) return absl::OkStatus();
+  return absl::InternalError("the ranks have come to different points; all must see the same folder of results");
+}
+
 // The first task's error that any rank met, as every rank's. first_failed: of this rank; `count` where none.
 absl::Status FirstError(size_t first_failed, size_t count, const absl::Status &mine) {
   auto failed = static_cast<unsigned long long>(first_failed);
   MPI_Allreduce(MPI_IN_PLACE, &failed, 1, MPI_UNSIGNED_LONG_LONG, MPI_MIN, MPI_COMM_WORLD);
   if (failed == count) return absl::OkStatus();
-  const Rank here = ThisRank();
+  const Peers here = ThisRank();
   char message[kMessage] = {};
   auto code = static_cast<int>(mine.code());
   std::strncpy(message, std::string(mine.message()).c_str(), kMessage - 1);
-  const auto owner = static_cast<int>(failed % static_cast<unsigned long long>(here.ranks));
-  MPI_Bcast(message, kMessage, MPI_CHAR, owner, MPI_COMM_WORLD);
-  MPI_Bcast(&code, 1, MPI_INT, owner, MPI_COMM_WORLD);
+  here.broadcast(here.OwnerOf(failed), message, kMessage);
+  here.broadcast(here.OwnerOf(failed), &code, sizeof code);
   return absl::Status(static_cast<absl::StatusCode>(code), message);
 }
 
@@ -51,21 +65,24 @@ void EndRanks() {
   if (Started()) MPI_Finalize();
 }
 
-Rank ThisRank() {
-  Rank here;
+Peers ThisRank() {
+  Peers here;
   if (!Started()) return here;
   MPI_Comm_rank(MPI_COMM_WORLD, &here.rank);
   MPI_Comm_size(MPI_COMM_WORLD, &here.ranks);
+  here.broadcast = Broadcast;
   return here;
 }
 
 absl::StatusOr<std::vector<double>> OverRanks(size_t count, const Task &task) {
   if (!Started()) return OneAfterTheOther(count, task);
-  const Rank here = ThisRank();
+  O2M_RETURN_IF_ERROR(CheckSameCount(count));
+  const Peers here = ThisRank();
   std::vector<double> results(count, 0);
   size_t failed = count;
   absl::Status mine;
-  for (auto i = static_cast<size_t>(here.rank); i < count && failed == count; i += static_cast<size_t>(here.ranks)) {
+  for (size_t i = 0; i < count && failed == count; i++) {
+    if (!here.Owns(i)) continue;
     const auto result = task(i);
     if (result.ok()) results[i] = *result;
     if (!result.ok()) failed = i, mine = result.status();
@@ -78,7 +95,7 @@ absl::StatusOr<std::vector<double>> OverRanks(size_t count, const Task &task) {
 #else
 void StartRanks() {}
 void EndRanks() {}
-Rank ThisRank() { return {}; }
+Peers ThisRank() { return {}; }
 absl::StatusOr<std::vector<double>> OverRanks(size_t count, const Task &task) { return OneAfterTheOther(count, task); }
 #endif
 

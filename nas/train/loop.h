@@ -23,7 +23,9 @@ struct Task {
   int64_t classes = 0;
   int passes = 1;        // losses per step, summed
   std::string identity;  // what a checkpoint must agree with, beside the options
-  std::function<at::Tensor(const Net &net, int64_t step, int pass, const Shard &shard)> loss;
+  // What a pass trains of all weights, differentiable.
+  std::function<Net(const Net &all, int64_t step, int pass)> part;
+  std::function<at::Tensor(const Net &part, const Shard &shard)> loss;
 };
 
 // All that a training has made so far; each [size] as Flatten() has it.

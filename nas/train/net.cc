@@ -145,7 +145,7 @@ void ForEach(Net &net, const std::function<void(at::Tensor &, bool)> &visit) {
 
 at::Tensor Flatten(Net net) {
   std::vector<at::Tensor> matrices, others;
-  ForEach(net, [&](at::Tensor &x, bool matrix) { (matrix ? matrices : others).push_back(x.detach().reshape({-1})); });
+  ForEach(net, [&](at::Tensor &x, bool matrix) { (matrix ? matrices : others).push_back(x.reshape({-1})); });
   matrices.insert(matrices.end(), others.begin(), others.end());
   return at::cat(matrices);
 }

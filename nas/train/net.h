@@ -42,7 +42,7 @@ at::Tensor Forward(const Net &net, at::Tensor images);
 // Every defined tensor, in one order. matrix: of a linear layer or the patch embedding, which weight decay is for.
 void ForEach(Net &net, const std::function<void(at::Tensor &tensor, bool matrix)> &visit);
 
-// All tensors in one, [size], matrices first: optimiser and checkpoint need no names.
+// All tensors in one, [size], matrices first: optimiser and checkpoint need no names. Gradients flow back.
 at::Tensor Flatten(Net net);
 int64_t MatrixElements(Net net);  // how many of them are of matrices
 // `net` with its tensors replaced by views of `flat`, in Flatten()'s order.

@@ -38,6 +38,7 @@ absl::StatusOr<Predictor> Train(const Space &space, const PredictorOptions &opti
   auto [train, held_out] = HoldOut(images, options.held_out, options.seed);
   TrainOptions train_options;
   train_options.seed = options.seed;
+  train_options.peers = options.peers;
   const auto training = std::make_shared<ImageSet>(std::move(train));
   O2M_ASSIGN_OR_RETURN(Trainer made, Trainer::Create(space, *training, train_options));
   const auto trainer = std::make_shared<Trainer>(std::move(made));

@@ -95,6 +95,7 @@ absl::StatusOr<Trainer> Trainer::Create(const Space &space, ImageSet train, cons
   O2M_RETURN_IF_ERROR(CheckImages(space.base, train));
   if (train.labels.empty())
     return absl::InvalidArgumentError("a supernet learns from labels, and the images have none; give --labels");
+  at::set_num_threads(options.threads);  // the first weights are of decompositions, whose bits depend on it
   auto state = std::make_unique<State>(State{space, std::move(train), options, MakeSupernet(space, options.seed), {}});
   state->weights = InitialWeights(state->supernet.net);
   return Trainer(std::move(state));
@@ -106,10 +107,12 @@ absl::Status Trainer::Train(const TrainingBudget &budget, const Checkpoint &chec
   task.initial = s.supernet.net, task.classes = s.space.base.classes;
   task.passes = s.options.sandwich ? 3 : 1;
   task.identity = "supernet " + TextOf(s.space);
-  task.loss = [&](const Net &net, int64_t step, int pass, const Shard &shard) {
-    const SharedWeights supernet{net, s.supernet.kernels, s.supernet.grids};
-    return CrossEntropy(Forward(onnx2mcu::Subnet(supernet, ConfigAt(s.space, s.options, step, pass)), shard.images),
-                        shard.targets);
+  task.part = [&](const Net &all, int64_t step, int pass) {
+    const SharedWeights supernet{all, s.supernet.kernels, s.supernet.grids};
+    return onnx2mcu::Subnet(supernet, ConfigAt(s.space, s.options, step, pass));
+  };
+  task.loss = [](const Net &part, const Shard &shard) {
+    return CrossEntropy(Forward(part, shard.images), shard.targets);
   };
   return Descend(task, s.images, s.options, budget, checkpoint, progress, s.weights);
 }
@@ -138,7 +141,8 @@ absl::StatusOr<Vit> FineTune(const Vit &vit, const ImageSet &train, const Vit *p
   const Net teacher = parent ? Moved(NetOf(*parent), BestDevice()) : Net{};
   Task task;
   task.initial = NetOf(vit), task.classes = vit.config.classes;
-  task.loss = [&](const Net &net, int64_t, int, const Shard &shard) {
+  task.part = [](const Net &all, int64_t, int) { return all; };
+  task.loss = [&](const Net &net, const Shard &shard) {
     at::Tensor targets = shard.targets;
     if (parent) {
       const at::NoGradGuard no_gradients;

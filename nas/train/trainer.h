@@ -10,6 +10,7 @@
 #include <string>
 
 #include "importer/ir/status.h"
+#include "nas/peers.h"
 #include "nas/space.h"
 #include "nas/train/image_set.h"
 #include "nas/vit.h"
@@ -19,9 +20,9 @@ namespace onnx2mcu {
 struct TrainOptions {
   uint64_t seed = 1;
   int64_t batch = 128;  // images per step, of all shards together
-  // Gradients are computed on so many equal parts of a batch and summed in their order: the most ranks that can share a
-  // step without a change of a bit.
-  int64_t shards = 1;
+  // Gradients are computed on so many nearly equal parts of a batch and summed in their order, so any number of ranks
+  // comes to the same bits; more ranks than shards do not help. 0: 4; with a GPU 1, whose steps are bound by launches.
+  int64_t shards = 0;
   double learning_rate = 2e-3;  // the highest: linear warm-up, then a cosine to 0 (SGDR, eq. 5, one period)
   double warmup = 0.05;         // share of the budget
   double weight_decay = 0.05;   // AdamW; of matrices, not of biases, norms, positions
@@ -34,6 +35,7 @@ struct TrainOptions {
   bool sandwich = false;  // a supernet's step trains largest, smallest and random instead of random alone
   int threads = 1;        // of libtorch
   bool half = true;       // bfloat16 products where there is a GPU
+  Peers peers;            // that share the steps: all of them train the same, and only the first writes checkpoints
 };
 
 // What ends a training: the first reached of those that are not 0.

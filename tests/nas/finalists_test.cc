@@ -33,6 +33,21 @@ TEST(Finalists, TheBestIsTheOneThatTrainingMadeBest) {
   EXPECT_EQ((*finalists)[BestOf(*finalists)].evaluation, 2u);
 }
 
+// As rank 0 of two would see it.
+TEST(Finalists, WhatAnotherProcessTrainsHasItsAccuracy) {
+  const auto tune = [](const Genes &genes, size_t) -> absl::StatusOr<Tuned> {
+    return Tuned{{}, genes[0] == 1 ? 0.7 : 0.1};
+  };
+  const auto spread = [](size_t count, const Task &task) -> absl::StatusOr<std::vector<double>> {
+    EXPECT_EQ(count, 2u);
+    return std::vector<double>{*task(0), 0.9};
+  };
+  const auto finalists = TuneMostAccurate(Accuracies({0.1, 0.5, 0.3}), 2, tune, spread);
+  ASSERT_TRUE(finalists.ok()) << finalists.status();
+  EXPECT_EQ((*finalists)[0].tuned.accuracy, 0.7);
+  EXPECT_EQ((*finalists)[BestOf(*finalists)].evaluation, 2u);
+}
+
 TEST(Finalists, AnErrorOfTrainingEndsIt) {
   const auto tune = [](const Genes &, size_t) -> absl::StatusOr<Tuned> { return absl::CancelledError("stopped"); };
   EXPECT_EQ(TuneMostAccurate(Accuracies({0.1}), 1, tune).status().code(), absl::StatusCode::kCancelled);

@@ -2,9 +2,11 @@
 
 #include <gtest/gtest.h>
 
+#include <barrier>
 #include <cmath>
 #include <cstring>
 #include <filesystem>
+#include <thread>
 
 #include "importer/data/files.h"
 #include "nas/forward.h"
@@ -139,6 +141,57 @@ TEST(TrainerTest, ResumesToTheSameBytes) {
   options.seed = 2;
   Trainer other = *Trainer::Create(space, Stripes(40, 16), options);
   EXPECT_EQ(other.Train(budget, {broken, true}).code(), absl::StatusCode::kFailedPrecondition);
+}
+
+// Peers that are threads of this process: the owner's bytes lie where all find them between two barriers.
+struct Meeting {
+  explicit Meeting(int ranks) : barrier(ranks) {}
+  Peers PeersOf(int rank, int ranks) {
+    const auto broadcast = [this, rank](int owner, void *bytes, size_t count) {
+      if (owner == rank) from = bytes;
+      barrier.arrive_and_wait();
+      if (owner != rank) std::memcpy(bytes, from, count);
+      barrier.arrive_and_wait();
+    };
+    return {rank, ranks, broadcast};
+  }
+  std::barrier<> barrier;
+  const void *from = nullptr;
+};
+
+// The checkpoint's bytes of a training that `ranks` threads share.
+std::string TrainedBy(int ranks, const Space &space, TrainOptions options) {
+  const std::string path = testing::TempDir() + "/ranks.npz";
+  std::filesystem::remove(path);
+  Meeting meeting(ranks);
+  std::vector<std::thread> threads;
+  for (int rank = 0; rank < ranks; rank++)
+    threads.emplace_back([&meeting, &space, path, options, rank, ranks]() mutable {
+      options.peers = meeting.PeersOf(rank, ranks);
+      Trainer trainer = *Trainer::Create(space, Stripes(40, 16), options);
+      EXPECT_TRUE(trainer.Train({0, 12}, {path, false}).ok());
+    });
+  for (std::thread &thread : threads) thread.join();
+  return *ReadFileBytes(path);
+}
+
+TEST(TrainerTest, AnyNumberOfRanksTrainsTheSameBytes) {
+  const Space space = SmallSpace("mean");
+  TrainOptions options = FastOptions();
+  options.shards = 4, options.batch = 18;  // shards of 4 and of 5 images
+  options.sandwich = true;
+  const std::string alone = TrainedBy(1, space, options);
+  for (const int ranks : {2, 3, 4, 6}) EXPECT_TRUE(TrainedBy(ranks, space, options) == alone) << ranks;
+  options.shards = 3;
+  EXPECT_FALSE(TrainedBy(2, space, options) == alone);
+}
+
+TEST(TrainerTest, RanksAtDifferentStepsAreAnError) {
+  const Space space = SmallSpace("mean");
+  TrainOptions options = FastOptions();
+  options.peers = {1, 2, [](int, void *bytes, size_t) { *static_cast<double *>(bytes) = 5; }};
+  Trainer trainer = *Trainer::Create(space, Stripes(40, 16), options);
+  EXPECT_EQ(trainer.Train({0, 12}).code(), absl::StatusCode::kFailedPrecondition);
 }
 
 TEST(TrainerTest, SaysWhatIsWrong) {
