@@ -10,6 +10,15 @@
 
 namespace onnx2mcu {
 
+// How the space is chosen that is then searched.
+struct OuterCommand {
+  std::string by;           // "evolution", "random", "maximal"; "": all values are searched
+  int64_t steps = 0;        // of a round of a candidate space's training
+  int32_t iterations = 10;  // tau
+  size_t candidates = 5;    // n
+  size_t samples = 20;      // legal networks whose mean accuracy is the space's
+};
+
 struct SearchCommand {
   std::string model;  // to cut; empty: a space is searched
   std::string space, ram, flash, accuracies, strategy = "evolution", folder = "search";
@@ -17,6 +26,7 @@ struct SearchCommand {
   PriceOptions price;
   int64_t instructions = 0;
   StrategyOptions strategy_options;
+  OuterCommand outer;
   PredictorOptions predictor;
   std::string mean, std;       // of a model that states none
   int64_t calibration = 2000;  // images that cuts are fitted to and ordered by, half each

@@ -94,6 +94,18 @@ std::vector<bool> LiveGenes(const Space &space, const Genes &genes) {
   return live;
 }
 
+Space Restricted(Space space, const Genes &held) {
+  std::vector<Gene> free;
+  for (size_t i = 0; i < space.genes.size(); i++) {
+    const Gene &gene = space.genes[i];
+    const bool holds = i < held.size() && held[i] >= 0;
+    if (holds) space.constants.push_back({gene.name, {gene.values[static_cast<size_t>(held[i])]}});
+    if (!holds) free.push_back(gene);
+  }
+  space.genes = std::move(free);
+  return space;
+}
+
 Genes Canonical(const Space &space, Genes genes) {
   const std::vector<bool> live = LiveGenes(space, genes);
   for (size_t i = 0; i < genes.size(); i++)

@@ -41,6 +41,8 @@ absl::StatusOr<Space> ReadSpace(const std::string &path);
 VitConfig ConfigOf(const Space &space, const Genes &genes);
 // By gene: whether it changes the network, as those of blocks beyond the depth do not.
 std::vector<bool> LiveGenes(const Space &space, const Genes &genes);
+// The space of networks that have those values; held: by gene, -1 where it stays free. Its genes are the free ones.
+Space Restricted(Space space, const Genes &held);
 // Dead genes set to 0.
 Genes Canonical(const Space &space, Genes genes);
 

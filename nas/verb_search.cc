@@ -18,6 +18,7 @@
 #include "nas/search/search.h"
 #include "nas/search_command.h"
 #include "nas/verb_search_model.h"
+#include "nas/verb_search_outer.h"
 #include "nas/verbs.h"
 #include "nas/vit_onnx.h"
 
@@ -46,6 +47,28 @@ void AddFinalistOptions(CLI::App &app, SearchCommand &c) {
   app.add_option("--finetune-seconds", c.finetuning.seconds, "instead of steps");
 }
 
+void AddOuterOptions(CLI::App &app, SearchCommand &c) {
+  const char *group = "The space";
+  app.add_option("--outer", c.outer.by,
+                 "choose patch and rank_ratio before the search: evolution (of spaces, MCUFormer), random or maximal; "
+                 "left out, they are searched with all else")
+      ->group(group);
+  app.add_option("--outer-steps", c.outer.steps, "of training in a round of a candidate space, for evolution")
+      ->group(group);
+  app.add_option("--outer-candidates", c.outer.candidates, "spaces that evolve")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str()
+      ->group(group);
+  app.add_option("--outer-iterations", c.outer.iterations, "rounds that each of them is trained and moved")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str()
+      ->group(group);
+  app.add_option("--outer-samples", c.outer.samples, "legal networks whose mean accuracy scores a space")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str()
+      ->group(group);
+}
+
 void AddOptions(CLI::App &app, SearchCommand &c) {
   app.add_option("model", c.model, "an exported ViT to cut to the limits, instead of --space")->type_name("MODEL.onnx");
   app.add_option("--space", c.space, "the search space: a YAML file, see docs/nas.md")->type_name("FILE");
@@ -72,6 +95,7 @@ void AddOptions(CLI::App &app, SearchCommand &c) {
                  "images not trained on, that accuracies are of; with a model at most a quarter")
       ->capture_default_str();
   AddFinalistOptions(app, c);
+  AddOuterOptions(app, c);
   AddModelOptions(app, c);
   app.add_flag("--resume", c.resume, "go on from the folder's checkpoint");
   app.add_option("-o", c.folder, "folder of the results")->type_name("DIR")->capture_default_str();
@@ -115,6 +139,8 @@ absl::StatusOr<SearchCommand> ParseSearch(const Words &words) {
   return c;
 }
 
+std::string CheckpointOf(const SearchCommand &c) { return absl::StrCat(c.folder, "/checkpoint.json"); }
+
 // Without accuracies: those come after training.
 SearchProblem ProblemOf(const Space &space, Pricer &pricer, int64_t instructions) {
   SearchProblem problem;
@@ -142,7 +168,8 @@ std::string Identity(const SearchCommand &c, const SearchRecord &record) {
   return absl::StrCat("space ", record.space_sha256.substr(0, 16), ", ", c.strategy, " of ", o.population, ", seed ",
                       c.seed, ", limits ", record.limits.ram_bytes, "/", record.limits.flash_bytes, "/",
                       record.limits.instructions, ", target ", record.board.empty() ? record.target : record.board,
-                      ", accuracies of ", record.source);
+                      ", accuracies of ", record.source,
+                      record.outer.by.empty() ? "" : absl::StrCat(", space by ", record.outer.by));
 }
 
 void PrintGeneration(const History &history) {
@@ -177,7 +204,7 @@ absl::StatusOr<History> RunSearch(const SearchCommand &c, const SearchRecord &re
   SearchOptions options;
   absl::Status events;
   options.seed = c.seed;
-  options.checkpoint = absl::StrCat(c.folder, "/checkpoint.json");
+  options.checkpoint = CheckpointOf(c);
   options.writes = ThisRank().rank == 0;
   options.identity = Identity(c, record);
   options.resume = c.resume;
@@ -285,9 +312,23 @@ absl::StatusOr<SearchRecord> StartRecord(const SearchCommand &c, const Space &sp
   return record;
 }
 
+// What --outer chooses; the record is of that space then.
+absl::Status HoldChoice(const SearchCommand &c, const Space &space, const Supernet &supernet, SearchProblem &problem,
+                        SearchRecord &record, Prices *prices) {
+  if (c.outer.by.empty()) return absl::OkStatus();
+  O2M_ASSIGN_OR_RETURN(record.outer, ChooseSpace(c, space, record, problem, supernet, prices));
+  problem.held = record.outer.held;
+  O2M_ASSIGN_OR_RETURN(record.sampled, RefusedShare(problem, kSamples, c.seed, prices));
+  if (ThisRank().rank != 0 || c.quiet) return absl::OkStatus();
+  std::fprintf(stderr, "the space chosen: %s\n", DescribeHeld(space.genes, problem.held).c_str());
+  PrintRefusals(record);
+  return absl::OkStatus();
+}
+
 absl::Status SearchSpace(SearchCommand c, const Registry &registry, const Supernet &supernet) {
   O2M_ASSIGN_OR_RETURN(const Space space, ReadSpace(c.space));
   O2M_RETURN_IF_ERROR(StrategyNamed(c.strategy, {}).status());
+  O2M_RETURN_IF_ERROR(CheckOuter(c, space));
   if (c.finetuning.wanted() && !c.accuracies.empty())
     return absl::InvalidArgumentError(
         "search: --accuracies trains nothing, so --finetune-steps has nothing to go on from; give --inputs and "
@@ -305,8 +346,11 @@ absl::Status SearchSpace(SearchCommand c, const Registry &registry, const Supern
   std::error_code error;
   std::filesystem::create_directories(c.folder, error);
   if (error) return absl::InvalidArgumentError(absl::StrCat(c.folder, ": cannot be made: ", error.message()));
-  O2M_ASSIGN_OR_RETURN(const Predictor predictor,
-                       c.accuracies.empty() ? supernet.train(space, c.predictor) : TablePredictor(space, c.accuracies));
+  if (!c.resume) O2M_RETURN_IF_ERROR(StartOrResume(CheckpointOf(c), "", false).status());  // before hours of training
+  O2M_RETURN_IF_ERROR(HoldChoice(c, space, supernet, problem, record, &prices));
+  O2M_ASSIGN_OR_RETURN(const Predictor predictor, c.accuracies.empty()
+                                                      ? supernet.train(Restricted(space, problem.held), c.predictor)
+                                                      : TablePredictor(space, c.accuracies));
   problem.objective.accuracy = [&](const Genes &genes) { return predictor.accuracy(ConfigOf(space, genes)); };
   record.source = predictor.source;
   O2M_ASSIGN_OR_RETURN(record.history, RunSearch(c, record, problem));

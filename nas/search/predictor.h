@@ -43,6 +43,7 @@ struct PredictorOptions {
   int64_t held_out = 5000;     // of them, for the accuracies
   int64_t train_steps = 0;     // of the supernet; reproducible
   double train_seconds = 0;    // instead: ends at another step each time
+  int64_t train_rounds = 1;    // so often, one after the other
   uint64_t seed = 1;
   std::string checkpoint;  // of the supernet's training; "": none
   bool resume = false;

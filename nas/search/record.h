@@ -6,6 +6,7 @@
 
 #include "nas/search/finalists.h"
 #include "nas/search/reach.h"
+#include "nas/search/space_choice.h"
 #include "nas/vit.h"
 
 namespace onnx2mcu {
@@ -14,6 +15,7 @@ struct SearchRecord {
   std::string space, space_sha256;  // name, hash of the file
   std::string board, target;        // either may be empty
   std::string strategy, source;     // of accuracies
+  SpaceChoice outer;
   uint64_t seed = 0;
   Limits limits;
   Refusals sampled;  // of uniform draws, before the search: the share of the space that is legal

@@ -54,11 +54,26 @@ double LearningRate(const TrainOptions &options, double share) {
   return options.learning_rate * 0.5 * (1 + std::cos(M_PI * (share - options.warmup) / (1 - options.warmup)));
 }
 
+// Of all rounds.
 double ShareOf(const TrainingBudget &budget, const Weights &weights) {
-  double share = 0;
-  if (budget.steps > 0) share = static_cast<double>(weights.step) / static_cast<double>(budget.steps);
-  if (budget.seconds > 0) share = std::max(share, weights.seconds / budget.seconds);
-  return std::min(share, 1.0);
+  double rounds = 0;
+  if (budget.steps > 0) rounds = static_cast<double>(weights.step) / static_cast<double>(budget.steps);
+  if (budget.seconds > 0) rounds = std::max(rounds, weights.seconds / budget.seconds);
+  return std::min(rounds / static_cast<double>(budget.rounds), 1.0);
+}
+
+// Of the round that weights are in; 1 at its end.
+double ShareOfRound(const TrainingBudget &budget, const Weights &weights) {
+  TrainingBudget one = budget;
+  one.rounds = 1;
+  Weights within;
+  const auto whole = [](double rounds) { return std::max(std::ceil(rounds) - 1, 0.0); };
+  if (budget.steps > 0) {
+    const double before = whole(static_cast<double>(weights.step) / static_cast<double>(budget.steps));
+    within.step = weights.step - static_cast<int64_t>(before) * budget.steps;
+  }
+  if (budget.seconds > 0) within.seconds = weights.seconds - whole(weights.seconds / budget.seconds) * budget.seconds;
+  return ShareOf(one, within);
 }
 
 // Tensors that share the memory of `values`, whose gradients are added to `gradients`.
@@ -172,7 +187,7 @@ absl::Status Step(Descent &d, const TrainingBudget &budget, double &loss) {
                                                    d.options.learning_rate));
   Weights next = d.weights;  // the share at the step's end, so that the first one moves
   next.step++;
-  Update(d, LearningRate(d.options, ShareOf(budget, next)));
+  Update(d, LearningRate(d.options, ShareOfRound(budget, next)));
   d.weights.step++;
   return absl::OkStatus();
 }
@@ -192,7 +207,7 @@ absl::Status Agree(const Peers &peers, Weights &weights, bool &wanted) {
 absl::Status CheckOptions(const TrainOptions &options, const TrainingBudget &budget) {
   if (options.batch < 1 || options.shards < 1 || options.shards > options.batch)
     return absl::InvalidArgumentError("a batch needs an image at least for each of its shards");
-  if (budget.seconds <= 0 && budget.steps <= 0)
+  if ((budget.seconds <= 0 && budget.steps <= 0) || budget.rounds < 1)
     return absl::InvalidArgumentError("a training needs a budget: seconds or steps above 0");
   return absl::OkStatus();
 }

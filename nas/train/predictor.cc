@@ -42,8 +42,8 @@ absl::StatusOr<Predictor> Train(const Space &space, const PredictorOptions &opti
   const auto training = std::make_shared<ImageSet>(std::move(train));
   O2M_ASSIGN_OR_RETURN(Trainer made, Trainer::Create(space, *training, train_options));
   const auto trainer = std::make_shared<Trainer>(std::move(made));
-  O2M_RETURN_IF_ERROR(
-      trainer->Train({options.train_seconds, options.train_steps}, {options.checkpoint, options.resume}));
+  O2M_RETURN_IF_ERROR(trainer->Train({options.train_seconds, options.train_steps, options.train_rounds},
+                                     {options.checkpoint, options.resume}));
   const auto held = std::make_shared<ImageSet>(std::move(held_out));
   const auto accuracy = [trainer, held](const VitConfig &config) { return trainer->Accuracy(config, *held); };
   const auto subnet = [trainer](const VitConfig &config) -> absl::StatusOr<Vit> { return trainer->Subnet(config); };

@@ -42,6 +42,9 @@ struct TrainOptions {
 struct TrainingBudget {
   double seconds = 0;
   int64_t steps = 0;
+  // So many budgets, in each of which the learning rate goes its way again (SGDR's warm restarts). A checkpoint of
+  // fewer rounds may be gone on from.
+  int64_t rounds = 1;
 };
 
 struct TrainingProgress {

@@ -16,7 +16,7 @@ done
 for option in target board ram flash calibrate optimize rows residual gelu dump pareto example selftest; do
   tool compile --help | grep -q -- "--$option" || fail "compile --help: no --$option"
 done
-for option in space inputs labels ram flash board target seed mean std finalists finetune-steps finetune-seconds; do
+for option in space inputs labels ram flash board target seed mean std finalists finetune-steps finetune-seconds outer outer-steps; do
   tool search --help | grep -q -- "--$option" || fail "search --help: no --$option"
 done
 tool | diff - top.txt || fail "without arguments the help is shown"

@@ -143,6 +143,18 @@ TEST(TrainerTest, ResumesToTheSameBytes) {
   EXPECT_EQ(other.Train(budget, {broken, true}).code(), absl::StatusCode::kFailedPrecondition);
 }
 
+TEST(TrainerTest, RoundsGoOnFromFewer) {
+  const Space space = SmallSpace("mean");
+  const std::string whole = testing::TempDir() + "/rounds.npz", broken = testing::TempDir() + "/round.npz";
+  Trainer unbroken = *Trainer::Create(space, Stripes(40, 16), FastOptions());
+  ASSERT_TRUE(unbroken.Train({0, 6, 3}, {whole, false}).ok());
+  for (const int64_t rounds : {1, 3}) {
+    Trainer trainer = *Trainer::Create(space, Stripes(40, 16), FastOptions());
+    ASSERT_TRUE(trainer.Train({0, 6, rounds}, {broken, rounds > 1}).ok());
+  }
+  EXPECT_EQ(*ReadFileBytes(whole), *ReadFileBytes(broken));
+}
+
 // Peers that are threads of this process: the owner's bytes lie where all find them between two barriers.
 struct Meeting {
   explicit Meeting(int ranks) : barrier(ranks) {}
