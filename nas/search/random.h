@@ -8,12 +8,21 @@
 
 namespace onnx2mcu {
 
+constexpr uint64_t kGoldenGamma = 0x9e3779b97f4a7c15;
+
+// SplitMix64's finaliser: every bit of the result depends on every bit of z.
+inline uint64_t MixBits(uint64_t z) {
+  z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
+  z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
+  return z ^ (z >> 31);
+}
+
 class RandomStream {
  public:
   explicit RandomStream(uint64_t seed, uint64_t generation = 0, uint64_t index = 0)
-      : state_(Mix(Mix(Mix(seed + kGamma) ^ generation) + kGamma * (index + 1))) {}
+      : state_(MixBits(MixBits(MixBits(seed + kGoldenGamma) ^ generation) + kGoldenGamma * (index + 1))) {}
 
-  uint64_t Next() { return Mix(state_ += kGamma); }
+  uint64_t Next() { return MixBits(state_ += kGoldenGamma); }
   double Uniform() { return static_cast<double>(Next() >> 11) * 0x1p-53; }  // [0, 1)
   bool Chance(double probability) { return Uniform() < probability; }
   // Unbiased. Precondition: count > 0.
@@ -26,12 +35,6 @@ class RandomStream {
   }
 
  private:
-  static constexpr uint64_t kGamma = 0x9e3779b97f4a7c15;
-  static uint64_t Mix(uint64_t z) {
-    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
-    z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
-    return z ^ (z >> 31);
-  }
   uint64_t state_;
 };
 

@@ -3,19 +3,17 @@
 #include <cstdint>
 #include <random>
 
+#include "nas/search/random.h"
+
 namespace onnx2mcu {
 
 enum class Purpose : uint64_t { kWeights, kOrder, kSubnet, kAugment, kMixing, kHoldOut };
 
-// A generator of its own for the index-th thing of a purpose (mixed by splitmix64's finaliser).
+// A generator of its own for the index-th thing of a purpose (seeded as nas/search/random.h mixes).
 inline std::mt19937_64 RandomOf(uint64_t seed, Purpose purpose, int64_t index) {
   uint64_t x = seed;
-  for (const uint64_t part : {static_cast<uint64_t>(purpose), static_cast<uint64_t>(index)}) {
-    x += part + 0x9e3779b97f4a7c15;
-    x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9;
-    x = (x ^ (x >> 27)) * 0x94d049bb133111eb;
-    x ^= x >> 31;
-  }
+  for (const uint64_t part : {static_cast<uint64_t>(purpose), static_cast<uint64_t>(index)})
+    x = MixBits(x + part + kGoldenGamma);
   return std::mt19937_64(x);
 }
 
