@@ -8,6 +8,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "importer/ir/text.h"
 #include "importer/quant/preprocessing.h"
 #include "nas/atomic_file.h"
 #include "nas/cut/search.h"
@@ -261,6 +262,75 @@ absl::Status WriteFound(const SearchCommand &c, const Source &source, const Json
   return WriteFileAtomically(absl::StrCat(c.folder, "/search.json"), record.dump(1) + "\n");
 }
 
+// What cuts differ in, as genes; blocks of a cut differ at most where the parent's do.
+struct CutGene {
+  const char *name;
+  double (*value)(const VitConfig &);
+};
+constexpr CutGene kCutGenes[] = {
+    {"patch", [](const VitConfig &c) -> double { return c.patch; }},
+    {"dim", [](const VitConfig &c) -> double { return c.dim; }},
+    {"depth", [](const VitConfig &c) -> double { return std::ssize(c.blocks); }},
+    {"heads", [](const VitConfig &c) -> double { return c.blocks[0].heads; }},
+    {"head_dim", [](const VitConfig &c) -> double { return c.blocks[0].head_dim; }},
+    {"mlp_dim", [](const VitConfig &c) -> double { return c.blocks[0].mlp_dim; }},
+};
+
+Gene GeneOf(const CutGene &cut_gene, const std::vector<Cut> &cuts) {
+  std::set<double> values;
+  for (const Cut &cut : cuts) values.insert(cut_gene.value(cut.vit.config));
+  return {cut_gene.name, {values.begin(), values.end()}};
+}
+
+Objective ObjectiveOf(const std::vector<Cut> &cuts) {
+  Objective objective;
+  for (const CutGene &cut_gene : kCutGenes) objective.genes.push_back(GeneOf(cut_gene, cuts));
+  objective.live = [](const Genes &genes) { return std::vector<bool>(genes.size(), true); };
+  return objective;
+}
+
+Genes GenesOf(const std::vector<Gene> &genes, const VitConfig &config) {
+  Genes row;
+  for (size_t i = 0; i < genes.size(); i++) {
+    const std::vector<double> &values = genes[i].values;
+    const auto at = std::lower_bound(values.begin(), values.end(), kCutGenes[i].value(config));
+    row.push_back(static_cast<int32_t>(at - values.begin()));
+  }
+  return row;
+}
+
+// The cuts as a search that made one generation of them.
+SearchRecord PageOf(const Found &found, const Limits &limits, const Objective &objective) {
+  SearchRecord page;
+  page.limits = limits, page.best = found.best, page.frontier = found.frontier;
+  page.winner = found.cuts[found.best].vit.config;
+  for (size_t i = 0; i < found.cuts.size(); i++) {
+    const Cut &cut = found.cuts[i];
+    page.history.evaluations.push_back({GenesOf(objective.genes, cut.vit.config), cut.agreement, cut.cost, 0});
+    if (cut.held_out) page.finalists.push_back({i, {{}, cut.held_out->fitness()}});
+  }
+  return page;
+}
+
+std::string HtmlOf(const SearchCommand &c, const Source &source, const Found &found, const Limits &limits) {
+  const Objective objective = ObjectiveOf(found.cuts);
+  const std::string fitness = source.images.labels.empty() ? "agreement" : "accuracy";
+  Heading heading;
+  heading.title = "Cuts of " + std::filesystem::path(c.model).filename().string();
+  heading.subtitle =
+      absl::StrCat("Model sha256 ", source.file.sha256.substr(0, 12), ", seed ", c.seed, "; ", source.held_out.size(),
+                   " images held out, ", c.finetuning.wanted() ? "finalists trained equally long" : "nothing trained");
+  heading.inherited = "agreement as cut";
+  heading.frontier =
+      absl::StrCat("No finalist is better in ", fitness, ", RAM, flash or instructions and worse in none.");
+  heading.tuned = absl::StrCat(fitness, " on images held out");
+  if (found.parent.accuracy)
+    heading.figures.push_back({"the model's accuracy", absl::StrFormat("%.2f %%", 100 * *found.parent.accuracy)});
+  heading.figures.push_back({"the model's RAM, bytes", Grouped(found.parent_cost.ram_bytes())});
+  heading.figures.push_back({"the model's flash, bytes", Grouped(found.parent_cost.flash_bytes())});
+  return HtmlOf(PageOf(found, limits, objective), objective, heading);
+}
+
 std::string TextOf(const Cost &cost) {
   return absl::StrFormat("RAM %d B, flash %d B, %d instructions (estimate)", cost.ram_bytes(), cost.flash_bytes(),
                          cost.instructions);
@@ -298,7 +368,9 @@ absl::Status SearchModel(const SearchCommand &command, const Registry &registry,
   O2M_ASSIGN_OR_RETURN(const std::unique_ptr<Pricer> pricer, MakePricer(registry, price));
   O2M_ASSIGN_OR_RETURN(const Found found, Search(command, source, *pricer, supernet));
   if (ThisRank().rank != 0) return absl::OkStatus();
-  const Json record = RecordOf(command, source, LimitsOf(*pricer, command.instructions), found);
+  const Limits limits = LimitsOf(*pricer, command.instructions);
+  const Json record = RecordOf(command, source, limits, found);
+  O2M_RETURN_IF_ERROR(WriteFileAtomically(command.folder + "/report.html", HtmlOf(command, source, found, limits)));
   O2M_RETURN_IF_ERROR(WriteFound(command, source, record, found));
   if (command.json) std::printf("%s\n", record.dump(1).c_str());
   if (!command.json) PrintFound(command, found);

@@ -2,6 +2,7 @@
 #pragma once
 #include <nlohmann/json.hpp>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "nas/search/finalists.h"
@@ -32,7 +33,17 @@ nlohmann::ordered_json JsonOf(const Limits &limits);
 // schema_version 1. Keys: nothing is renamed, others may join.
 nlohmann::ordered_json JsonOf(const SearchRecord &record, const Objective &objective);
 
-// One self-contained page: winner, frontier, generations, blocks, memory, refusals. No date, no script, no link.
-std::string HtmlOf(const SearchRecord &record, const Objective &objective);
+// What a page says that is not in a record: where the networks come from, and what their accuracies are.
+struct Heading {
+  std::string title, subtitle;
+  std::string inherited = "accuracy", tuned = "accuracy after training";  // of an evaluation, of a finalist
+  std::string frontier = "No network evaluated is better in accuracy, RAM, flash or instructions and worse in none.";
+  std::vector<std::pair<std::string, std::string>> figures;  // name, value; after those of the winner
+};
+
+// One self-contained page: winner, finalists, frontier, generations, blocks, memory, spaces, refusals; what a record
+// does not have is left out. No date, no script, no link.
+std::string HtmlOf(const SearchRecord &record, const Objective &objective, const Heading &heading);
+std::string HtmlOf(const SearchRecord &record, const Objective &objective);  // of a search in a space
 
 }  // namespace onnx2mcu

@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "importer/ir/text.h"
 #include "nas/search/record.h"
 
 namespace onnx2mcu {
@@ -43,12 +44,6 @@ std::string Escaped(const std::string &text) {
     if (c != '&' && c != '<' && c != '>' && c != '"') html += c;
   }
   return html;
-}
-
-std::string Grouped(int64_t number) {
-  std::string digits = absl::StrCat(number);
-  for (auto at = static_cast<int64_t>(digits.size()) - 3; at > 0; at -= 3) digits.insert(static_cast<size_t>(at), ",");
-  return digits;
 }
 
 struct Scale {
@@ -147,19 +142,32 @@ std::string Figure(const std::string &name, const std::string &value) {
   return absl::StrCat("<div><dt>", name, "</dt><dd>", value, "</dd></div>\n");
 }
 
-std::string Figures(const SearchRecord &record) {
+std::string Percent(double share) { return absl::StrFormat("%.2f %%", 100 * share); }
+
+// The finalist that an evaluation became; null: none.
+const Finalist *FinalistOf(const SearchRecord &record, size_t evaluation) {
+  for (const Finalist &finalist : record.finalists)
+    if (finalist.evaluation == evaluation) return &finalist;
+  return nullptr;
+}
+
+std::string Figures(const SearchRecord &record, const Heading &heading) {
   const Evaluation &best = record.history.evaluations[record.best];
   const Cost &cost = best.cost;
   const auto of = [](int64_t value, int64_t limit) {
     return limit == 0 ? Grouped(value) : absl::StrCat(Grouped(value), " of ", Grouped(limit));
   };
-  return absl::StrCat("<dl class=\"figures\">\n", Figure("accuracy", absl::StrFormat("%.2f %%", 100 * best.accuracy)),
-                      Figure("RAM, bytes", of(cost.ram_bytes(), record.limits.ram_bytes)),
-                      Figure("flash, bytes", of(cost.flash_bytes(), record.limits.flash_bytes)),
-                      Figure("instructions, estimate", of(cost.instructions, record.limits.instructions)),
-                      Figure("held back by", record.binding.limit),
-                      Figure("networks evaluated", Grouped(static_cast<int64_t>(record.history.evaluations.size()))),
-                      "</dl>\n");
+  std::string html = "<dl class=\"figures\">\n";
+  const Finalist *finalist = FinalistOf(record, record.best);
+  if (finalist != nullptr) html += Figure(heading.tuned, Percent(finalist->tuned.accuracy));
+  html += absl::StrCat(Figure(heading.inherited, Percent(best.accuracy)),
+                       Figure("RAM, bytes", of(cost.ram_bytes(), record.limits.ram_bytes)),
+                       Figure("flash, bytes", of(cost.flash_bytes(), record.limits.flash_bytes)),
+                       Figure("instructions, estimate", of(cost.instructions, record.limits.instructions)));
+  if (!record.binding.limit.empty()) html += Figure("held back by", record.binding.limit);
+  html += Figure("networks evaluated", Grouped(static_cast<int64_t>(record.history.evaluations.size())));
+  for (const auto &[name, value] : heading.figures) html += Figure(name, value);
+  return html + "</dl>\n";
 }
 
 std::string Blocks(const VitConfig &winner) {
@@ -200,44 +208,91 @@ std::string Refused(const std::string &of, const Refusals &refusals) {
                       "</td></tr>\n");
 }
 
-std::string Frontier(const SearchRecord &record, const Objective &objective) {
+// Rows of evaluations; the first column numbers them.
+std::string Networks(const SearchRecord &record, const Objective &objective, const Heading &heading,
+                     const std::vector<size_t> &networks, const std::string &first) {
   std::string rows;
-  for (size_t i = 0; i < record.frontier.size(); i++) {
-    const Evaluation &e = record.history.evaluations[record.frontier[i]];
-    absl::StrAppend(&rows, record.frontier[i] == record.best ? "<tr class=\"best\"><td>" : "<tr><td>", i,
-                    absl::StrFormat("</td><td>%.2f %%</td><td>", 100 * e.accuracy), Grouped(e.cost.ram_bytes()),
-                    "</td><td>", Grouped(e.cost.flash_bytes()), "</td><td>", Grouped(e.cost.instructions));
-    absl::StrAppend(&rows, "</td><td style=\"text-align:left\">", Escaped(Describe(objective, e.genes)),
-                    "</td></tr>\n");
+  const bool tuned = !record.finalists.empty();
+  for (size_t i = 0; i < networks.size(); i++) {
+    const Evaluation &e = record.history.evaluations[networks[i]];
+    const Finalist *finalist = FinalistOf(record, networks[i]);
+    absl::StrAppend(&rows, networks[i] == record.best ? "<tr class=\"best\"><td>" : "<tr><td>", i, "</td><td>",
+                    Percent(e.accuracy));
+    if (tuned) absl::StrAppend(&rows, "</td><td>", finalist != nullptr ? Percent(finalist->tuned.accuracy) : "-");
+    absl::StrAppend(&rows, "</td><td>", Grouped(e.cost.ram_bytes()), "</td><td>", Grouped(e.cost.flash_bytes()));
+    absl::StrAppend(&rows, "</td><td>", Grouped(e.cost.instructions), "</td><td style=\"text-align:left\">",
+                    Escaped(Describe(objective, e.genes)), "</td></tr>\n");
   }
   return absl::StrCat(
-      "<table><tr><th>file</th><th>accuracy</th><th>RAM, B</th><th>flash, B</th><th>instructions</th>"
-      "<th>genes</th></tr>\n",
-      rows, "</table>\n");
+      "<table><tr><th>", first, "</th><th>", heading.inherited, "</th>",
+      tuned ? absl::StrCat("<th>", heading.tuned, "</th>") : "",
+      "<th>RAM, B</th><th>flash, B</th><th>instructions</th><th style=\"text-align:left\">genes</th></tr>\n", rows,
+      "</table>\n");
+}
+
+std::string Finalists(const SearchRecord &record, const Objective &objective, const Heading &heading) {
+  if (record.finalists.empty()) return "";
+  std::vector<size_t> networks;
+  for (const Finalist &finalist : record.finalists) networks.push_back(finalist.evaluation);
+  return absl::StrCat("<h2>Finalists</h2>\n<p>The best of them is the winner.</p>\n",
+                      Networks(record, objective, heading, networks, "finalist"));
+}
+
+// Of an outer search, in the order of training.
+std::string Spaces(const SearchRecord &record, const Objective &objective) {
+  std::string rows;
+  for (const SpaceRecord &space : record.outer.records) {
+    const Genes held = HeldAt(objective.genes, space.point);
+    absl::StrAppend(&rows, held == record.outer.held ? "<tr class=\"best\"><td>" : "<tr><td>",
+                    Escaped(DescribeHeld(objective.genes, held)), "</td><td>", space.rounds, "</td><td>");
+    absl::StrAppend(&rows, Percent(space.score.accuracy), "</td><td>", Percent(space.score.legal_share),
+                    "</td></tr>\n");
+  }
+  if (record.outer.by.empty()) return "";
+  const std::string chosen = absl::StrCat("<h2>The space</h2>\n<p>By ", record.outer.by, ": ",
+                                          Escaped(DescribeHeld(objective.genes, record.outer.held)), "</p>\n");
+  if (rows.empty()) return chosen;
+  return absl::StrCat(chosen, "<table><tr><th>space</th><th>rounds</th><th>mean accuracy</th><th>legal</th></tr>\n",
+                      rows, "</table>\n");
+}
+
+std::string RefusedTable(const SearchRecord &record) {
+  if (record.sampled.drawn == 0) return "";
+  return absl::StrCat(
+      "<h2>Refused by the limits</h2>\n<table><tr><th>of</th><th>drawn</th><th>any</th><th>RAM</th>"
+      "<th>flash</th><th>instructions</th></tr>\n",
+      Refused("the space, drawn evenly", record.sampled), Refused("candidates", record.history.refusals), "</table>\n");
+}
+
+std::string Head(const Heading &heading) {
+  return absl::StrCat("<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>",
+                      Escaped(heading.title), "</title>\n<style>", kStyle, "</style></head><body>\n<h1>",
+                      Escaped(heading.title), "</h1>\n<p>", Escaped(heading.subtitle), "</p>\n");
+}
+
+std::string Plots(const SearchRecord &record, const Objective &objective) {
+  return absl::StrCat("<h2>Networks</h2>\n<div class=\"plots\">\n", Scatter(record, objective, 0, "RAM, KiB"),
+                      Scatter(record, objective, 1, "flash, KiB"),
+                      Scatter(record, objective, 2, "million instructions, estimate"),
+                      record.history.generations > 0 ? Generations(record) : "", "</div>\n");
 }
 
 }  // namespace
 
+std::string HtmlOf(const SearchRecord &record, const Objective &objective, const Heading &heading) {
+  return absl::StrCat(Head(heading), Figures(record, heading), Plots(record, objective),
+                      Finalists(record, objective, heading), "<h2>The winner's blocks</h2>\n", Blocks(record.winner),
+                      "<h2>The winner's memory</h2>\n", Memory(record.history.evaluations[record.best].cost)) +
+         absl::StrCat(Spaces(record, objective), RefusedTable(record), "<h2>Frontier</h2>\n<p>", heading.frontier,
+                      "</p>\n", Networks(record, objective, heading, record.frontier, "file"), "</body></html>\n");
+}
+
 std::string HtmlOf(const SearchRecord &record, const Objective &objective) {
-  const std::string subtitle =
-      absl::StrCat("Space ", record.space, " (sha256 ", record.space_sha256.substr(0, 12), "), ", record.strategy,
-                   ", seed ", record.seed, ", accuracies of ", record.source);
-  return absl::StrCat("<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>search in ",
-                      Escaped(record.space), "</title>\n<style>", kStyle, "</style></head><body>\n<h1>Search in ",
-                      Escaped(record.space), "</h1>\n<p>", Escaped(subtitle), "</p>\n", Figures(record),
-                      "<h2>Networks</h2>\n<div class=\"plots\">\n", Scatter(record, objective, 0, "RAM, KiB"),
-                      Scatter(record, objective, 1, "flash, KiB"),
-                      Scatter(record, objective, 2, "million instructions, estimate"), Generations(record),
-                      "</div>\n") +
-         absl::StrCat(
-             "<h2>The winner's blocks</h2>\n", Blocks(record.winner), "<h2>The winner's memory</h2>\n",
-             Memory(record.history.evaluations[record.best].cost),
-             "<h2>Refused by the limits</h2>\n<table><tr><th>of</th><th>drawn</th><th>any</th><th>RAM</th>"
-             "<th>flash</th><th>instructions</th></tr>\n",
-             Refused("the space, drawn evenly", record.sampled), Refused("candidates", record.history.refusals),
-             "</table>\n<h2>Frontier</h2>\n<p>No network evaluated is better in one of the four columns and worse "
-             "in none.</p>\n",
-             Frontier(record, objective), "</body></html>\n");
+  Heading heading;
+  heading.title = "Search in " + record.space;
+  heading.subtitle = absl::StrCat("Space ", record.space, " (sha256 ", record.space_sha256.substr(0, 12), "), ",
+                                  record.strategy, ", seed ", record.seed, ", accuracies of ", record.source);
+  return HtmlOf(record, objective, heading);
 }
 
 }  // namespace onnx2mcu

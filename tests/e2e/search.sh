@@ -46,6 +46,9 @@ assert abs(flash["code"] / best["code_bytes"] - 1) <= 0.02
 tuned = {f["evaluation"]: f["accuracy_finetuned"] for f in found["finalists"]}
 assert len(tuned) == 2 and tuned[found["best"]] == max(tuned.values()) > 0.2, tuned
 assert len(found["evaluations"]) == 16 and best["accuracy"] > 0.2
+page = open("found/report.html").read()
+finalists = page[page.index("<h2>Finalists</h2>"):page.index("<h2>The winner's blocks</h2>")]
+assert finalists.count("<tr") == 3 and all(f"{100 * accuracy:.2f} %" in finalists for accuracy in tuned.values()), finalists
 assert all(e["weight_bytes"] + e["constant_bytes"] + e["code_bytes"] <= 98304 for e in found["evaluations"])
 assert all(e["arena_bytes"] + e["stack_bytes"] <= 8192 for e in found["evaluations"])
 PY

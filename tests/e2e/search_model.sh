@@ -55,6 +55,12 @@ assert record["schema_version"] == 1 and record["fitness"] == "agreement" and le
 assert record["images"] == 600 and record["held_out"] == 150 and record["calibration"] == 400
 assert best["held_out"]["agreement"] >= 0.9, best
 assert best["held_out"]["agreement"] == max(p["held_out"]["agreement"] for p in record["proposals"] if "held_out" in p)
+page = open("found/report.html").read()
+finalists = page[page.index("<h2>Finalists</h2>"):page.index("<h2>The winner's blocks</h2>")]
+assert "<h1>Cuts of vit_fmnist.onnx</h1>" in page and "agreement on images held out" in finalists
+assert finalists.count("<tr") == 1 + sum("held_out" in p for p in record["proposals"]), finalists
+assert f"{100 * best['held_out']['agreement']:.2f} %" in finalists
+assert "<script" not in page and "http" not in page
 END
 
 # refused FILE REGEX OPTIONS...: exit 1, one line like that, nothing written.
