@@ -216,9 +216,9 @@ absl::Status CheckOptions(const TrainOptions &options, const TrainingBudget &bud
 std::string IdentityOf(const Task &task, const ImageSet &set, const TrainOptions &o, const TrainingBudget &budget) {
   return absl::StrCat(task.identity, " images ", set.count, " seed ", o.seed, " batch ", o.batch, " shards ", o.shards,
                       " rate ", o.learning_rate, " warmup ", o.warmup, " decay ", o.weight_decay, " norm ",
-                      o.gradient_norm, " smoothing ", o.label_smoothing, " ema ", o.ema, " shift ", o.shift, " flip ",
-                      o.flip, " mixing ", o.mixing, " passes ", task.passes, " budget ", budget.seconds, " s ",
-                      budget.steps, " steps");
+                      o.gradient_norm, " smoothing ", o.label_smoothing, " parent ", o.parent_share, " ema ", o.ema,
+                      " shift ", o.shift, " flip ", o.flip, " mixing ", o.mixing, " passes ", task.passes, " budget ",
+                      budget.seconds, " s ", budget.steps, " steps");
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/empty.h>
+#include <ATen/ops/eye.h>
 #include <ATen/ops/from_blob.h>
 #include <ATen/ops/linalg_svd.h>
 #include <ATen/ops/matmul.h>
@@ -185,6 +186,15 @@ Net Subnet(const SharedWeights &supernet, const VitConfig &config) {
   net.norm = Cut(all.norm, config.dim);
   net.head = Cut(all.head, {config.classes}, {config.dim}, 0);
   return net;
+}
+
+Net RandomNet(const VitConfig &config, uint64_t seed) {
+  SharedWeights own;
+  std::mt19937_64 random = RandomOf(seed, Purpose::kWeights, 0);
+  own.net = MakeNet(config, TokensOf(config), random);
+  own.kernels[config.patch] = at::eye(config.patch * config.patch);
+  own.grids[config.image / config.patch] = at::eye(TokensOf(config));
+  return Subnet(own, config);
 }
 
 }  // namespace onnx2mcu

@@ -28,6 +28,9 @@ struct SharedWeights {
 // Random weights, a function of the seed.
 SharedWeights MakeSupernet(const Space &space, uint64_t seed);
 
+// One network with random weights, drawn as a supernet's.
+Net RandomNet(const VitConfig &config, uint64_t seed);
+
 // Views of the supernet's weights, through which gradients flow back. Precondition: a config of its space.
 Net Subnet(const SharedWeights &supernet, const VitConfig &config);
 

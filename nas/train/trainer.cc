@@ -4,6 +4,7 @@
 #include <ATen/TensorOperators.h>
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/from_blob.h>
+#include <ATen/ops/lerp.h>
 #include <ATen/ops/softmax.h>
 
 #include <algorithm>
@@ -130,6 +131,15 @@ absl::StatusOr<double> Trainer::Accuracy(const VitConfig &config, const ImageSet
   return Top1(logits, images.labels);
 }
 
+Vit RandomVit(const VitConfig &config, uint64_t seed) { return VitOf(RandomNet(config, seed)); }
+
+TrainOptions TuningOptions(uint64_t seed) {
+  TrainOptions options;
+  options.seed = seed;
+  options.learning_rate = 5e-4, options.ema = 0.99, options.shift = 0;
+  return options;
+}
+
 absl::StatusOr<Vit> FineTune(const Vit &vit, const ImageSet &train, const Vit *parent, const TrainOptions &options,
                              const TrainingBudget &budget, const Checkpoint &checkpoint, const OnProgress &progress) {
   O2M_RETURN_IF_ERROR(CheckImages(vit.config, train));
@@ -147,7 +157,7 @@ absl::StatusOr<Vit> FineTune(const Vit &vit, const ImageSet &train, const Vit *p
     if (parent) {
       const at::NoGradGuard no_gradients;
       const at::Tensor said = at::softmax(Forward(teacher, shard.images).to(at::kFloat), -1);
-      targets = targets.defined() ? (targets + said) * 0.5 : said;
+      targets = targets.defined() ? at::lerp(targets, said, options.parent_share) : said;
     }
     return CrossEntropy(Forward(net, shard.images), targets);
   };

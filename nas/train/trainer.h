@@ -28,14 +28,15 @@ struct TrainOptions {
   double weight_decay = 0.05;   // AdamW; of matrices, not of biases, norms, positions
   double gradient_norm = 1;     // longer gradients are scaled down to it
   double label_smoothing = 0.1;
-  double ema = 0.998;     // decay of the moving average that is evaluated and exported
-  int64_t shift = 2;      // pixels, of the random shift
-  bool flip = true;       // left to right
-  double mixing = 0;      // share of the steps that blend pairs of images (mixup, alpha = 1)
-  bool sandwich = false;  // a supernet's step trains largest, smallest and random instead of random alone
-  int threads = 1;        // of libtorch
-  bool half = true;       // bfloat16 products where there is a GPU
-  Peers peers;            // that share the steps: all of them train the same, and only the first writes checkpoints
+  double parent_share = 0.5;  // of a parent's answers in the targets, where there are labels too
+  double ema = 0.998;         // decay of the moving average that is evaluated and exported
+  int64_t shift = 2;          // pixels, of the random shift
+  bool flip = true;           // left to right
+  double mixing = 0;          // share of the steps that blend pairs of images (mixup, alpha = 1)
+  bool sandwich = false;      // a supernet's step trains largest, smallest and random instead of random alone
+  int threads = 1;            // of libtorch
+  bool half = true;           // bfloat16 products where there is a GPU
+  Peers peers;                // that share the steps: all of them train the same, and only the first writes checkpoints
 };
 
 // What ends a training: the first reached of those that are not 0.
@@ -85,9 +86,16 @@ class Trainer {
   std::unique_ptr<State> state_;
 };
 
-// Trains all weights of one network, its low-rank factors included. The targets are, in equal parts where there are
-// both, the labels and the softmax of `parent` (may be null; Hinton et al., "Distilling the knowledge", temperature 1).
-// InvalidArgument: neither labels nor a parent, or images or classes that do not fit.
+// A network of random weights, a function of the seed: where training from scratch begins.
+Vit RandomVit(const VitConfig &config, uint64_t seed);
+
+// For a network that does nearly what its parent does: short steps, soon averaged, on images as they are. With the
+// defaults above, which are for random weights, such a network is worse after minutes than before (docs/nas.md).
+TrainOptions TuningOptions(uint64_t seed);
+
+// Trains all weights of one network, its low-rank factors included. The targets are the labels or the softmax of
+// `parent` (may be null; Hinton et al., "Distilling the knowledge", temperature 1); where there are both, a mean of
+// them. InvalidArgument: neither labels nor a parent, or images or classes that do not fit.
 absl::StatusOr<Vit> FineTune(const Vit &vit, const ImageSet &train, const Vit *parent, const TrainOptions &options,
                              const TrainingBudget &budget, const Checkpoint &checkpoint = {},
                              const OnProgress &progress = {});

@@ -240,5 +240,38 @@ TEST(FineTuneTest, LearnsFromAParentWithoutLabels) {
   EXPECT_FALSE(FineTune(fresh, images, nullptr, FastOptions(), {0, 1}).ok());
 }
 
+TEST(FineTuneTest, MixesLabelsAndAParentsAnswersByShare) {
+  const Space space = SmallSpace("mean");
+  const ImageSet images = Stripes(40, 16);
+  const VitConfig config = ConfigOf(space, Genes(space.genes.size()));
+  const Vit begun = RandomVit(config, 1), parent = RandomVit(space.base, 2);
+  const auto trained = [&](const ImageSet &set, const Vit *from, double share) {
+    TrainOptions options = FastOptions();
+    options.parent_share = share;
+    return FineTune(begun, set, from, options, {0, 3})->weights.head.v;
+  };
+  ImageSet unlabelled = images;
+  unlabelled.labels.clear();
+  EXPECT_EQ(trained(images, &parent, 0), trained(images, nullptr, 0.5));
+  EXPECT_EQ(trained(images, &parent, 1), trained(unlabelled, &parent, 0.5));
+  EXPECT_NE(trained(images, &parent, 0.5), trained(images, &parent, 1));
+}
+
+TEST(RandomVitTest, HasTheConfigsShapesAndIsAFunctionOfTheSeed) {
+  const Space space = SmallSpace("class_token");
+  for (const int32_t largest : {0, 1}) {
+    Genes genes;
+    for (const Gene &gene : space.genes) genes.push_back(largest ? static_cast<int32_t>(gene.values.size()) - 1 : 0);
+    const VitConfig config = ConfigOf(space, genes);
+    const Vit vit = RandomVit(config, 4);
+    EXPECT_EQ(Logits(vit, Normalized(Stripes(2, config.image))).cols(), 3);
+    EXPECT_EQ(vit.config, config);
+    EXPECT_EQ(vit.weights.positions.rows(), TokensOf(config));
+    EXPECT_EQ(vit.weights.blocks[0].qkv.u.rows(), config.blocks[0].ranks.qkv);
+    EXPECT_EQ(vit.weights.blocks[0].fc1.v, RandomVit(config, 4).weights.blocks[0].fc1.v);
+    EXPECT_NE(vit.weights.blocks[0].fc1.v, RandomVit(config, 5).weights.blocks[0].fc1.v);
+  }
+}
+
 }  // namespace
 }  // namespace onnx2mcu
