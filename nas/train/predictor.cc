@@ -72,9 +72,7 @@ ImageSet ImageSetOf(const VitConfig &config, const InputSet &images, const Prepr
 
 absl::StatusOr<Vit> FineTuned(const Vit &vit, const Vit &parent, const InputSet &images,
                               const Preprocessing &preprocessing, const FineTuning &finetuning) {
-  TrainOptions options;
-  options.seed = finetuning.seed;
-  return FineTune(vit, ImageSetOf(vit.config, images, preprocessing), &parent, options,
+  return FineTune(vit, ImageSetOf(vit.config, images, preprocessing), &parent, TuningOptions(finetuning.seed),
                   {finetuning.seconds, finetuning.steps}, {finetuning.checkpoint, finetuning.resume});
 }
 
