@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <string>
 
+#include "bench/cut_sizes.h"
 #include "bench/fmnist.h"
 #include "nas/cut/cut.h"
 #include "nas/vit_onnx.h"
@@ -12,39 +13,21 @@
 namespace onnx2mcu {
 namespace {
 
-struct Size {
-  const char *name;
-  VitConfig config;
-};
-
-// About half of the parent's flash, by different means.
-std::vector<Size> SizesOf(const VitConfig &parent) {
-  const auto all = [&](int64_t dim, const BlockConfig &block, size_t depth = 4) {
-    VitConfig config = parent;
-    config.dim = dim, config.blocks.assign(depth, block);
-    return config;
-  };
-  return {{"dim_48_mlp_64", all(48, {4, 8, 64, {}})},
-          {"dim_44_mlp_80", all(44, {4, 8, 80, {}})},
-          {"low_rank_mlp", all(44, {4, 8, 128, {0, 0, 22, 22}})},
-          {"two_heads", all(44, {2, 16, 80, {}})},
-          {"three_blocks", all(48, {4, 10, 96, {}}, 3)}};
-}
-
 struct Data {
   Images calibration;
   LabelledImages test;
 };
 
-absl::Status Row(const Vit &parent, const Matrix &logits, const Metadata &metadata, const Data &data, const Size &size,
-                 const std::string &folder) {
+absl::Status Row(const Vit &parent, const Matrix &logits, const Metadata &metadata, const Data &data,
+                 const CutSize &size, const std::string &folder) {
   O2M_ASSIGN_OR_RETURN(const Vit naive, NaiveCut(parent, size.config));
   O2M_ASSIGN_OR_RETURN(const Vit plain, CutTo(parent, size.config, data.calibration, {.least_squares = false}));
   O2M_ASSIGN_OR_RETURN(const Vit refit, CutTo(parent, size.config, data.calibration));
   const Matrix answers = Logits(refit, data.test.images);
   const auto percent = [&](const Matrix &given) { return 100 * Accuracy(given, data.test.labels); };
-  std::printf("%s,%.2f,%.2f,%.2f,%.2f,%.2f\n", size.name, percent(logits), percent(Logits(naive, data.test.images)),
-              percent(Logits(plain, data.test.images)), percent(answers), 100 * Agreement(answers, logits));
+  std::printf("%s,%.2f,%.2f,%.2f,%.2f,%.2f\n", size.name.c_str(), percent(logits),
+              percent(Logits(naive, data.test.images)), percent(Logits(plain, data.test.images)), percent(answers),
+              100 * Agreement(answers, logits));
   std::fflush(stdout);
   return WriteVit(refit, metadata, folder + "/" + size.name + ".onnx");
 }
@@ -57,7 +40,7 @@ absl::Status Run(const std::string &model, const std::string &folder, int64_t ca
   const Matrix logits = Logits(parent.vit, data.test.images);
   O2M_RETURN_IF_ERROR(WriteVit(parent.vit, parent.metadata, folder + "/parent.onnx"));
   std::printf("name,parent,naive,plain,refit,agreement\n");
-  for (const Size &size : SizesOf(parent.vit.config))
+  for (const CutSize &size : CutSizesOf(parent.vit.config))
     O2M_RETURN_IF_ERROR(Row(parent.vit, logits, parent.metadata, data, size, folder));
   return absl::OkStatus();
 }
