@@ -48,7 +48,7 @@ const std::map<std::string, Function> kFunctions = {
      [](double x) { return 2 * 0.01f * std::fmin(std::nearbyint(Logistic(x) / 0.01f), 100.0); }},
     {"log of pixels", [](double x) { return x > 0   ? std::log(x)
                                             : x < 0 ? 0
-                                                    : -1e9; }},  // no value: 0
+                                                    : -1e30; }},  // no value: 0
     {"relu, channels first to last", [](double x) { return x < 0 ? 0 : x; }},
     {"hard swish, s16", [](double x) { return x * std::fmin(std::fmax(x / 6 + 0.5, 0.0), 1.0); }},
     {"sigmoid, s16 to s8", Logistic},
@@ -58,11 +58,11 @@ const std::map<std::string, Function> kFunctions = {
     {"tanh, s8 to s32", [](double x) { return 2 * Logistic(2 * x) - 1; }},
     {"log, u8 to s32", [](double x) { return x > 0   ? std::log(x)
                                              : x < 0 ? 0
-                                                     : -1e9; }},
+                                                     : -1e30; }},
     {"mish, s8 to s16", [](double x) { return x * std::tanh(std::log(1 + std::exp(x))); }},
     {"log, u8 to s16", [](double x) { return x > 0   ? std::log(x)
                                              : x < 0 ? 0
-                                                     : -1e9; }},
+                                                     : -1e30; }},
     {"elu, s16, rows with gaps", [](double x) { return x < 0 ? 1.3f * (std::exp(x) - 1) : x; }},
     {"tanh, s16, channels first to last", [](double x) { return 2 * Logistic(2 * x) - 1; }},
     {"truncate, s16", [](double x) { return x < 0 ? std::ceil(x) : std::floor(x); }},
