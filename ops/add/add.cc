@@ -157,7 +157,7 @@ struct Add {
       EmitBinaryCall(e, operands, "o2m_add_wide", "o2m_add_wide_params",
                      WideParamsText(WideParams(operands, ParamsOf<Params>(node).wide)));
       return EmitSources(host, e, o2m_sources, O2M_SOURCE_COUNT,
-                         {"o2m_fixedpoint.h", "o2m_add_wide.h", "o2m_add_wide.c"});
+                         {"o2m_fixedpoint.h", "o2m_wide.h", "o2m_add_wide.h", "o2m_add_wide.c"});
     }
     const int kernel = KernelIndex(operands);
     const std::string file = kernel == 0 ? "o2m_add_s8" : "o2m_add_s16";

@@ -120,7 +120,7 @@ struct Mul {
       EmitBinaryCall(e, operands, "o2m_mul_wide", "o2m_mul_wide_params",
                      WideParamsText(WideParams(operands, ParamsOf<Params>(node).wide)));
       return EmitSources(host, e, o2m_sources, O2M_SOURCE_COUNT,
-                         {"o2m_fixedpoint.h", "o2m_mul_wide.h", "o2m_mul_wide.c"});
+                         {"o2m_fixedpoint.h", "o2m_wide.h", "o2m_mul_wide.h", "o2m_mul_wide.c"});
     }
     const int kernel = KernelIndex(operands);
     EmitBinaryCall(e, operands, kKernels[kernel].name, "o2m_mul_params", ParamsText(KernelParams(node)));
