@@ -70,12 +70,14 @@ absl::StatusOr<std::string> StageBody(ProgramText &program, FunctionText &functi
   }
   std::string text = StateClear(program, stage, function);
   if (!loop) return text + calls;
-  const std::string advance = stage.rows == 1 ? "++t" : absl::StrCat("t += ", stage.rows);
-  absl::StrAppend(&text, "  for (int32_t t = 0; t < ", stage.steps, "; ", advance, ") {\n");
-  if (!whole_tiles && uses_rows) {
-    // a minimum: compilers that see a condition write the last round apart, as a second copy of the loop
-    absl::StrAppend(&text, "    const int32_t rows = ", stage.steps, " - t < ", stage.rows, " ? ", stage.steps,
-                    " - t : ", stage.rows, ";\n");
+  if (whole_tiles || !uses_rows) {
+    const std::string advance = stage.rows == 1 ? "++t" : absl::StrCat("t += ", stage.rows);
+    absl::StrAppend(&text, "  for (int32_t t = 0; t < ", stage.steps, "; ", advance, ") {\n");
+  } else {
+    // A minimum: compilers that see a condition write the last round apart, as a second copy of the loop. And by rows:
+    // GCC writes two steps one after the other where it can tell that there are two.
+    absl::StrAppend(&text, "  for (int32_t t = 0, rows; t < ", stage.steps, "; t += rows) {\n    rows = ", stage.steps,
+                    " - t < ", stage.rows, " ? ", stage.steps, " - t : ", stage.rows, ";\n");
   }
   return absl::StrCat(text, calls, "  }\n");
 }
