@@ -154,7 +154,7 @@ void NumberEqualNames(std::vector<Alternative> &alternatives) {
 
 // Prices every schedule and keeps the chosen one. Afterwards strides, variants and epilogues are final.
 absl::Status Schedule(Graph graph, const CompileOptions &options, const Registry &registry, Host &host,
-                      Compilation *compilation) {
+                      PlanCache *plans, Compilation *compilation) {
   compilation->target.flash_wait = FlashWait(compilation->board, ConstantBytes(graph));
   const o2m_target target = compilation->target.abi();
   PlanOptions plan_options;
@@ -164,7 +164,7 @@ absl::Status Schedule(Graph graph, const CompileOptions &options, const Registry
   O2M_ASSIGN_OR_RETURN(const RegionLine line, ArenaBudget(graph, *compilation));
   plan_options.arena_budget = line.end, plan_options.boundaries = line.boundaries;
   for (const Region &region : ArenaRegions(*compilation)) plan_options.region_names.push_back(region.name);
-  O2M_ASSIGN_OR_RETURN(compilation->alternatives, ChooseSchedule(graph, host, target, plan_options));
+  O2M_ASSIGN_OR_RETURN(compilation->alternatives, ChooseSchedule(graph, host, target, plan_options, plans));
   for (Alternative &alternative : compilation->alternatives) {
     if (!compilation->numeric) continue;
     alternative.exact = false;
@@ -279,7 +279,7 @@ absl::StatusOr<Graph> LowerModel(const CompileOptions &options, const Registry &
   const auto lower = [&](CoarseTensors *coarse) {
     return LowerImported(imported, options, preprocessing, registry, host, coarse, compilation);
   };
-  host.options.emplace_back("lines", AnyGiven(imported) ? "fine" : "coarse");
+  SetOption(host, "lines", AnyGiven(imported) ? "fine" : "coarse");
   CoarseTensors coarse;
   O2M_ASSIGN_OR_RETURN(Graph graph, lower(&coarse));
 
@@ -313,14 +313,14 @@ int64_t RoomForConstants(const Board &board, int64_t other) {
 
 // Forms of weights, then schedule .. pack, of a model that is lowered.
 absl::StatusOr<Compilation> CompileLowered(Graph graph, Compilation compilation, const CompileOptions &options,
-                                           int64_t room, const Registry &registry, Host &host) {
+                                           int64_t room, const Registry &registry, Host &host, PlanCache *plans) {
   // How weights are held: by time or by flash. Exact, but where the options allow fewer bits.
   compilation.target.flash_wait = FlashWait(compilation.board, ConstantBytes(graph));
   O2M_ASSIGN_OR_RETURN(const bool free, ChooseWeights(options, compilation.target.abi(), room, host, graph));
   DumpAfter("weights", graph, options);
 
   // Order, loops, lifetimes, offsets.
-  const absl::Status scheduled = Schedule(std::move(graph), options, registry, host, &compilation);
+  const absl::Status scheduled = Schedule(std::move(graph), options, registry, host, plans, &compilation);
   if (absl::IsResourceExhausted(scheduled)) return CompileWithin(scheduled, options, registry, host);
   O2M_RETURN_IF_ERROR(scheduled);
   const o2m_target target = compilation.target.abi();
@@ -350,18 +350,18 @@ absl::StatusOr<Compilation> CompileLowered(Graph graph, Compilation compilation,
 
 // What flash holds besides constants of 8 bits; about what kernels take where no compiler is there to tell.
 absl::StatusOr<int64_t> OtherFlash(const Compilation &compilation, const CompileOptions &options, Host &host) {
-  O2M_ASSIGN_OR_RETURN(const std::vector<GeneratedFile> files, EmitProgram(compilation, options, host));
+  O2M_ASSIGN_OR_RETURN(std::vector<GeneratedFile> files, EmitProgram(compilation, options, host));
   O2M_ASSIGN_OR_RETURN(const Sizes sizes, MeasureSizes(compilation, files));
   return sizes.measured ? sizes.text + sizes.rodata + sizes.data : kCodeAllowance;
 }
 
 // Again and again with the flash that code leaves, as long as weights could be smaller. They need other kernels then.
 absl::StatusOr<Compilation> ShrinkToFit(Graph graph, const Compilation &lowered, const CompileOptions &options,
-                                        const Registry &registry, Host &host) {
+                                        const Registry &registry, Host &host, PlanCache *plans) {
   int64_t room = RoomForConstants(lowered.board, 0), least = 0;
   std::optional<Compilation> before;
   for (int round = 0;; round++) {
-    O2M_ASSIGN_OR_RETURN(Compilation compilation, CompileLowered(graph, lowered, options, room, registry, host));
+    O2M_ASSIGN_OR_RETURN(Compilation compilation, CompileLowered(graph, lowered, options, room, registry, host, plans));
     const int64_t bytes = ConstantBytes(compilation.graph);
     const bool near = room > 0 && !FlashForWeights(lowered.board, bytes, 2 * kCodeAllowance);
     if (!near || options.shapes_only) return compilation;
@@ -377,11 +377,12 @@ absl::StatusOr<Compilation> ShrinkToFit(Graph graph, const Compilation &lowered,
 
 }  // namespace
 
-absl::StatusOr<Compilation> Compile(const CompileOptions &options, const Registry &registry, Host &host) {
+absl::StatusOr<Compilation> Compile(const CompileOptions &options, const Registry &registry, Host &host,
+                                    PlanCache *plans) {
   Compilation lowered;
   O2M_ASSIGN_OR_RETURN(Graph graph, LowerModel(options, registry, host, &lowered));
   O2M_RETURN_IF_ERROR(PutImageInArena(options, graph));
-  O2M_ASSIGN_OR_RETURN(Compilation compilation, ShrinkToFit(std::move(graph), lowered, options, registry, host));
+  O2M_ASSIGN_OR_RETURN(Compilation compilation, ShrinkToFit(std::move(graph), lowered, options, registry, host, plans));
   if (!options.shapes_only) O2M_RETURN_IF_ERROR(StateCoarseWeights(options, host, &compilation));
   return compilation;
 }

@@ -77,12 +77,16 @@ absl::StatusOr<Graph> ImportFloat(const CompileOptions &options);  // read .. ca
 // calibration_inputs.
 absl::StatusOr<Graph> LowerModel(const CompileOptions &options, const Registry &registry, Host &host,
                                  Compilation *compilation);
-absl::StatusOr<Compilation> Compile(const CompileOptions &options, const Registry &registry, Host &host);
+// `plans` saves time where a model is compiled again with a few tensors of another type; of one target and set of
+// options, FailedPrecondition otherwise.
+absl::StatusOr<Compilation> Compile(const CompileOptions &options, const Registry &registry, Host &host,
+                                    PlanCache *plans = nullptr);
 // One generated file.
 struct GeneratedFile {
   std::string name, text;
   int64_t constant_bytes = 0;  // of a file that holds constants alone; 0: it is to be compiled to know its size
   bool example = false;        // no part of the network
+  std::string object = {};     // what the target's compiler made of it, where that is known (MeasureSizes)
 };
 absl::StatusOr<std::vector<GeneratedFile>> EmitProgram(const Compilation &compilation, const CompileOptions &options,
                                                        Host &host);

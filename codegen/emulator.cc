@@ -54,13 +54,8 @@ absl::Status RunCompiler(const Compilation &compilation, const std::string &fold
       absl::StrCat("the generated C does not build for ", compilation.target.id, ": ", FirstError(result.output)));
 }
 
-std::vector<std::string> SourcesIn(const std::vector<GeneratedFile> &files) {
-  std::vector<std::string> sources;
-  for (const GeneratedFile &file : files) {
-    if (absl::EndsWith(file.name, ".c") && !file.example) sources.push_back(file.name);
-  }
-  return sources;
-}
+bool IsSource(const GeneratedFile &file) { return absl::EndsWith(file.name, ".c") && !file.example; }
+std::string ObjectOf(const GeneratedFile &source) { return source.name.substr(0, source.name.size() - 2) + ".o"; }
 
 absl::Status CompileAll(const Compilation &compilation, const std::vector<GeneratedFile> &files,
                         const EmulatorOptions &options, const std::string &folder) {
@@ -84,9 +79,14 @@ absl::Status CompileAll(const Compilation &compilation, const std::vector<Genera
         {"-O2", "-ffunction-sections", "-fno-tree-loop-distribute-patterns", "-isystem", "libc", "-c", "libc/libc.c"}));
   }
   if (riscv) harness.insert(harness.begin(), {"-march=rv32imc_zicsr"});
-  for (const std::string &source : SourcesIn(files)) {  // a call each: what a compiler cache takes
+  for (const GeneratedFile &file : files) {  // a call each: what a compiler cache takes
+    if (!IsSource(file)) continue;
+    if (!file.object.empty()) {
+      O2M_RETURN_IF_ERROR(WriteFileBytes(absl::StrCat(folder, "/", ObjectOf(file)), file.object));
+      continue;
+    }
     std::vector<std::string> one = network;
-    one.insert(one.end(), {source == network_file ? quick : "-O2", source});
+    one.insert(one.end(), {file.name == network_file ? quick : "-O2", file.name});
     O2M_RETURN_IF_ERROR(RunCompiler(compilation, folder, one));
   }
   return RunCompiler(compilation, folder + "/boot", harness);
@@ -136,7 +136,8 @@ absl::Status LinkWith(const Compilation &compilation, const EmulatorLayout &layo
 absl::Status Link(const Compilation &compilation, const EmulatorLayout &layout, const std::vector<GeneratedFile> &files,
                   const Paths &paths) {
   std::vector<std::string> arguments = {"-o", paths.elf};
-  for (const std::string &source : SourcesIn(files)) arguments.push_back(source.substr(0, source.size() - 2) + ".o");
+  for (const GeneratedFile &file : files)
+    if (IsSource(file)) arguments.push_back(ObjectOf(file));
   if (OnHost(compilation)) {
     arguments.insert(arguments.end(), {"boot/harness_model.o", "boot/harness_host.o"});
     return RunCompiler(compilation, paths.folder, arguments);

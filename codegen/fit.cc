@@ -54,4 +54,11 @@ absl::StatusOr<Program> CompileToFit(const CompileOptions &asked, const Registry
   return first;
 }
 
+absl::StatusOr<std::vector<GeneratedFile>> FilesToEmulate(const Program &program, Host &host) {
+  if (program.options.weights_at == 0) return program.files;
+  CompileOptions linked = program.options;
+  linked.weights_at = 0;
+  return EmitProgram(program.compilation, linked, host);
+}
+
 }  // namespace onnx2mcu

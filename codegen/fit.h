@@ -19,4 +19,8 @@ struct Program {
 // call of a kernel, more and more, until one fits; where none does, the first.
 absl::StatusOr<Program> CompileToFit(const CompileOptions &options, const Registry &registry, Host &host);
 
+// The program's files, with the weights among them: the same bytes wherever they lie, and no emulated flash is at
+// --weights-at.
+absl::StatusOr<std::vector<GeneratedFile>> FilesToEmulate(const Program &program, Host &host);
+
 }  // namespace onnx2mcu

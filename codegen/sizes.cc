@@ -1,5 +1,6 @@
 #include "codegen/sizes.h"
 
+#include <algorithm>
 #include <filesystem>
 
 #include "absl/strings/match.h"
@@ -110,7 +111,7 @@ absl::StatusOr<ElfBytes> JoinedBytes(const Compilation &c, const std::string &fo
   return bytes;
 }
 
-absl::StatusOr<Sizes> MeasureSizes(const Compilation &c, const std::vector<GeneratedFile> &files) {
+absl::StatusOr<Sizes> MeasureSizes(const Compilation &c, std::vector<GeneratedFile> &files) {
   if (c.target.emulator.program.empty()) return WithoutCompiler(c);  // the host: sizes of another machine say nothing
   const SignalGuard guard;
   const TempFolder folder(TempPrefix());
@@ -121,6 +122,10 @@ absl::StatusOr<Sizes> MeasureSizes(const Compilation &c, const std::vector<Gener
   if (absl::IsNotFound(objects.status())) return WithoutCompiler(c);
   O2M_RETURN_IF_ERROR(objects.status());
   O2M_ASSIGN_OR_RETURN(const ElfBytes bytes, JoinedBytes(c, folder.path(), objects->sources));
+  for (GeneratedFile &file : files) {
+    if (std::count(objects->sources.begin(), objects->sources.end(), file.name) == 0) continue;
+    O2M_ASSIGN_OR_RETURN(file.object, ReadIn(folder.path(), Stem(file.name) + ".o"));
+  }
   Sizes sizes;
   for (const GeneratedFile &file : files) sizes.weights += file.constant_bytes;
   sizes.text = bytes.text, sizes.rodata = bytes.rodata, sizes.data = bytes.data, sizes.bss = bytes.bss;

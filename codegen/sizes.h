@@ -12,7 +12,8 @@ struct Sizes {
   int64_t text = 0, rodata = 0, data = 0, bss = 0, weights = 0, stack = 0;
   bool measured = false;  // false: no compiler for the target is installed, weights and arena only
 };
-absl::StatusOr<Sizes> MeasureSizes(const Compilation &compilation, const std::vector<GeneratedFile> &files);
+// Files that are compiled for it keep their objects.
+absl::StatusOr<Sizes> MeasureSizes(const Compilation &compilation, std::vector<GeneratedFile> &files);
 
 // The C files of a program but its weights, compiled in a folder: SOURCE.o lies beside each. NotFound: no compiler.
 struct Objects {

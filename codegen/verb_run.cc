@@ -23,13 +23,12 @@ struct Run {
 };
 
 // On a core, the program that `compile` writes; the host gives the same bytes by any schedule.
-absl::StatusOr<Compilation> CompileFor(const CommandLine &command, const Registry &registry, Host &host) {
-  if (command.engine == "int8") {
-    O2M_ASSIGN_OR_RETURN(const Raised raised, RaiseForAccuracy(command.compile, registry, host));
-    return Compile(raised.options, registry, host);
-  }
-  O2M_ASSIGN_OR_RETURN(Program program, CompileToFit(command.compile, registry, host));
-  return std::move(program.compilation);
+absl::StatusOr<Program> CompileFor(const CommandLine &command, const Registry &registry, Host &host) {
+  if (command.engine != "int8") return CompileToFit(command.compile, registry, host);
+  Program program;
+  O2M_ASSIGN_OR_RETURN(const Raised raised, RaiseForAccuracy(command.compile, registry, host));
+  O2M_ASSIGN_OR_RETURN(program.compilation, Compile(raised.options, registry, host));
+  return program;
 }
 
 absl::StatusOr<Run> RunModel(const CommandLine &command, const Registry &registry) {
@@ -37,11 +36,12 @@ absl::StatusOr<Run> RunModel(const CommandLine &command, const Registry &registr
   Host host;
   host.options = {{"gelu", options.gelu}};
   Run run;
-  Compilation compilation;
+  Program program;
+  const Compilation &compilation = program.compilation;
   if (command.engine == "float") {
     O2M_ASSIGN_OR_RETURN(run.graph, ImportFloat(options));
   } else {
-    O2M_ASSIGN_OR_RETURN(compilation, CompileFor(command, registry, host));
+    O2M_ASSIGN_OR_RETURN(program, CompileFor(command, registry, host));
     run.graph = compilation.graph;
   }
   O2M_ASSIGN_OR_RETURN(const Preprocessing preprocessing, PreprocessingOf(run.graph, options.pixels));
@@ -58,9 +58,7 @@ absl::StatusOr<Run> RunModel(const CommandLine &command, const Registry &registr
     O2M_ASSIGN_OR_RETURN(BoardRun raw, RunOnBoard(compilation, board, sets, run.count, nullptr, &progress));
     run.engine = std::move(raw.engine);
   } else {
-    CompileOptions linked = options;
-    linked.weights_at = 0;  // the same bytes wherever they lie, and the emulated flash has no such address
-    O2M_ASSIGN_OR_RETURN(const std::vector<GeneratedFile> files, EmitProgram(compilation, linked, host));
+    O2M_ASSIGN_OR_RETURN(const std::vector<GeneratedFile> files, FilesToEmulate(program, host));
     EmulatorRun raw;
     O2M_ASSIGN_OR_RETURN(run.engine, RunTarget(compilation, files, sets, run.count, raw));
   }

@@ -14,6 +14,7 @@
 #include "codegen/layer_profile.h"
 #include "codegen/metrics.h"
 #include "planner/execute.h"
+#include "planner/plan_cache.h"
 
 namespace onnx2mcu {
 namespace {
@@ -83,20 +84,23 @@ std::vector<TensorRow *> WorstFirst(std::vector<TensorRow> &rows) {
 
 // Plans of the same model, made-up scales: what is compared differs in one tensor's type alone.
 absl::StatusOr<Compilation> PlanWith(CompileOptions options, const std::string &wide, const Registry &registry,
-                                     Host &host) {
+                                     Host &host, PlanCache &plans) {
   options.shapes_only = true, options.dump.clear();
   if (!wide.empty()) options.wide.push_back(wide);
-  return Compile(options, registry, host);
+  auto compilation = Compile(options, registry, host, &plans);
+  if (!absl::IsFailedPrecondition(compilation.status())) return compilation;
+  return Compile(options, registry, host);  // weights of another size, in flash of other wait states
 }
 
 // What the worst tensors would take as s16. A plan that fails, for a budget say, says nothing of its tensor.
 void RaiseWorst(const CompileOptions &options, const Registry &registry, Host &host, Validation &v) {
-  const auto before = PlanWith(options, "", registry, host);
+  PlanCache plans;
+  const auto before = PlanWith(options, "", registry, host, plans);
   if (!before.ok()) return;
   const std::vector<TensorRow *> worst = WorstFirst(v.tensors);
   for (size_t i = 0; i < std::min(kRaisedTensors, worst.size()); i++) {
     TensorRow &row = *worst[i];
-    const auto after = PlanWith(options, row.name, registry, host);
+    const auto after = PlanWith(options, row.name, registry, host, plans);
     if (!after.ok()) continue;
     const auto wide = [&](const Tensor &t) { return t.name == row.name && t.dtype == DType::kS16; };
     const auto any = [&](const Graph &g) { return std::any_of(g.tensors.begin(), g.tensors.end(), wide); };
@@ -115,8 +119,9 @@ int64_t DifferingBytes(const EngineRun &a, const EngineRun &b) {
 }
 
 // The generated C, emulated or on a board.
-absl::Status RunOnEngine(const CommandLine &command, const Compilation &c, const std::vector<InputSet> &sets,
+absl::Status RunOnEngine(const CommandLine &command, const Program &program, const std::vector<InputSet> &sets,
                          Host &host, Validation &v) {
+  const Compilation &c = program.compilation;
   if (IsPort(command.engine)) {
     Progress progress("on the board", v.inputs, command.quiet);
     const BoardOptions options{command.engine, command.baud, command.timeout};
@@ -124,15 +129,14 @@ absl::Status RunOnEngine(const CommandLine &command, const Compilation &c, const
     v.target = v.board->engine;
     return absl::OkStatus();
   }
-  CompileOptions linked = command.compile;
-  linked.weights_at = 0;  // the same bytes wherever they lie, and the emulated flash has no such address
-  O2M_ASSIGN_OR_RETURN(const std::vector<GeneratedFile> files, EmitProgram(c, linked, host));
+  O2M_ASSIGN_OR_RETURN(const std::vector<GeneratedFile> files, FilesToEmulate(program, host));
   O2M_ASSIGN_OR_RETURN(v.target, RunTarget(c, files, sets, v.inputs, v.emulator));
   return absl::OkStatus();
 }
 
-absl::StatusOr<Validation> Validate(const CommandLine &command, const Compilation &c, Host &host) {
+absl::StatusOr<Validation> Validate(const CommandLine &command, const Program &program, Host &host) {
   const CompileOptions &options = command.compile;
+  const Compilation &c = program.compilation;
   O2M_ASSIGN_OR_RETURN(const Preprocessing preprocessing, PreprocessingOf(c.graph, options.pixels));
   O2M_ASSIGN_OR_RETURN(const std::vector<InputSet> sets,
                        ReadAllInputs(command.inputs, c.graph, preprocessing, command.limit));
@@ -150,7 +154,7 @@ absl::StatusOr<Validation> Validate(const CommandLine &command, const Compilatio
     v.integer = RunInteger(c, sets, v.inputs, &progress);
   }
   O2M_ASSIGN_OR_RETURN(v.tensors, CompareTensors(c, sets, v.inputs));
-  O2M_RETURN_IF_ERROR(RunOnEngine(command, c, sets, host, v));
+  O2M_RETURN_IF_ERROR(RunOnEngine(command, program, sets, host, v));
   v.diff_bytes = DifferingBytes(v.integer, v.target);
   if (command.profile) {
     O2M_ASSIGN_OR_RETURN(v.layers, ProfileLayers(c, options, SampleBytes(c.graph, sets, 0), host));
@@ -311,7 +315,7 @@ absl::Status ValidateVerb(const CommandLine &command, const Registry &registry) 
   // the program that `compile` writes, with the schedule that the flash asks for
   O2M_ASSIGN_OR_RETURN(const Program program, CompileToFit(command.compile, registry, host));
   const Compilation &compilation = program.compilation;
-  O2M_ASSIGN_OR_RETURN(Validation validation, Validate(command, compilation, host));
+  O2M_ASSIGN_OR_RETURN(Validation validation, Validate(command, program, host));
   RaiseWorst(program.options, registry, host, validation);
   PrintWarnings(compilation.graph, command);
   const Json json = ToJson(validation);

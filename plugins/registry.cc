@@ -232,6 +232,12 @@ Host::Host() : host{} {
   host.get_extension = HostExtension;
 }
 
+void SetOption(Host &host, const std::string &name, const std::string &value) {
+  for (auto &[known, its] : host.options)
+    if (known == name) return void(its = value);
+  host.options.emplace_back(name, value);
+}
+
 const o2m_tensor &TensorAt(const o2m_tensor *first, int32_t i) {
   const auto *bytes = reinterpret_cast<const char *>(first);
   return *reinterpret_cast<const o2m_tensor *>(bytes + static_cast<size_t>(i) * first->struct_size);

@@ -63,6 +63,7 @@ struct Host {
   Host(const Host &) = delete;
   Host &operator=(const Host &) = delete;
 };
+void SetOption(Host &host, const std::string &name, const std::string &value);
 // Tensor i of a case's array. The plugin may have been built with an older header, whose tensors are smaller.
 const o2m_tensor &TensorAt(const o2m_tensor *first, int32_t i);
 

@@ -33,7 +33,7 @@ absl::StatusOr<Compiled> CompileWhole(const VitConfig &config, const PriceOption
   compile.residual = options.residual, compile.optimize = options.optimize;
   Host host;
   O2M_ASSIGN_OR_RETURN(Compilation compilation, Compile(compile, registry, host));
-  O2M_ASSIGN_OR_RETURN(const std::vector<GeneratedFile> files, EmitProgram(compilation, compile, host));
+  O2M_ASSIGN_OR_RETURN(std::vector<GeneratedFile> files, EmitProgram(compilation, compile, host));
   O2M_ASSIGN_OR_RETURN(const Sizes sizes, MeasureSizes(compilation, files));
   return Compiled{std::move(compilation), sizes};
 }
