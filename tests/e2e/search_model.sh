@@ -3,11 +3,11 @@
 . "$(dirname "$0")/lib.sh"
 [ -f "$images" ] || { echo "skipped: $images is missing"; exit 77; }
 command -v arm-none-eabi-gcc >/dev/null || { echo "skipped: arm-none-eabi-gcc is not installed"; exit 77; }
-"$python" "$O2M_SOURCE/tests/e2e/images.py" 600 >/dev/null
+"$python" "$O2M_SOURCE/tests/e2e/images.py" 300 >/dev/null
 "$python" - "$labels" <<'END'
 import gzip, sys
 import numpy
-labels = numpy.frombuffer(gzip.open(sys.argv[1]).read()[8:608], numpy.uint8)
+labels = numpy.frombuffer(gzip.open(sys.argv[1]).read()[8:308], numpy.uint8)
 numpy.savetxt("labels.txt", labels, "%d")
 numpy.savetxt("bad_labels.txt", labels + 1, "%d")
 END
@@ -16,7 +16,7 @@ compiled parent
 bytes() { "$python" -c "import json; r = json.load(open('$1/report.json')); print(int($2))"; }
 arena=$(bytes parent "0.7 * r['arena_bytes']") flash=$(bytes parent "0.5 * sum(r['flash'].values())")
 ram=$((arena + 1024)) # the stack
-limits=(--inputs=images.npy --calibration=400 --ram=$ram --flash="$flash")
+limits=(--inputs=images.npy --calibration=200 --ram=$ram --flash="$flash")
 tool search "$model" "${limits[@]}" -o found >winner.txt 2>log.txt || fail "search: $(cat log.txt)"
 cat winner.txt
 grep -q "^found/best.onnx: agreement " winner.txt || fail "the first line is not the winner"
@@ -52,7 +52,7 @@ import json
 record = json.load(open("found/search.json"))
 best = record["proposals"][record["best"]]
 assert record["schema_version"] == 1 and record["fitness"] == "agreement" and len(record["model_sha256"]) == 64
-assert record["images"] == 600 and record["held_out"] == 150 and record["calibration"] == 400
+assert record["images"] == 300 and record["held_out"] == 75 and record["calibration"] == 200
 assert best["held_out"]["agreement"] >= 0.9, best
 assert best["held_out"]["agreement"] == max(p["held_out"]["agreement"] for p in record["proposals"] if "held_out" in p)
 page = open("found/report.html").read()

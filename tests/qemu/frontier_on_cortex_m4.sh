@@ -1,6 +1,6 @@
 # Every schedule on the frontier of the trained network runs on the emulated Cortex-M4: at least five, none dominated, the
 # target like the host to the byte. The host run of every exact one gives the same bytes; numeric ones, which need less RAM
-# than any exact one, give those of their own graph. Both ends and three between run here, all with O2M_LARGE
+# than any exact one, give those of their own graph. Both ends and one between run here, all with O2M_LARGE
 # (tests/sweep/frontier.sh).
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
@@ -14,7 +14,7 @@ for a, b in zip(frontier, frontier[1:]):
 kinds = [a["exact"] for a in frontier]
 assert kinds == sorted(kinds) and kinds.count(True) >= 5 and kinds.count(False) >= 1, kinds
 arenas = [a["arena_bytes"] for a in frontier]
-few = [arenas[i * (len(arenas) - 1) // 4] for i in range(5)]
+few = [arenas[i * (len(arenas) - 1) // 2] for i in range(3)]
 print(*(arenas if os.environ.get("O2M_LARGE", "0") == "1" else few))
 EOS
 )

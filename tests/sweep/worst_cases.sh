@@ -1,8 +1,7 @@
-# The worst cases of all ops on the cores that run another core's kernels (tests/bench has the others), and of linear layers in
-# each form of their weights.
+# The worst cases of all ops on the cores that tests/bench leaves out, and of linear layers in each form of their weights.
 set -euo pipefail
 : "${O2M_BUILD:?}"
-for core in cortex-m7 cortex-m33; do
+for core in cortex-m0 cortex-m3 cortex-m7 cortex-m33; do
   run=("$O2M_BUILD/bin/random_cases" --plugins="$O2M_BUILD/bin/plugins" --target="$core" --worst)
   "${run[@]}"
   for variant in 1 2 3; do "${run[@]}" --op=linear --variant="$variant"; done
