@@ -366,6 +366,25 @@ void NarrowRefused(Graph &graph, Groups &groups, const std::vector<Choice> &narr
   }
 }
 
+// Where calibration has seen zeros alone, as of a branch whose gain is zero, any step is as good: that of what is
+// computed from the tensor, so that it is neither too fine nor too coarse beside what it is summed with.
+void FollowReaders(const Graph &graph, Groups &groups, const std::vector<bool> &fixed,
+                   const std::vector<Histogram> &histograms, std::vector<Choice> &choices) {
+  const auto zeros = [&](int32_t group) {
+    const Histogram &h = histograms[group];
+    return h.count > 0 && h.min == 0 && h.max == 0;
+  };
+  for (size_t n = graph.nodes.size(); n-- > 0;) {
+    const int32_t out = groups.Find(graph.nodes[n].outputs[0]);
+    for (const TensorId id : graph.nodes[n].inputs) {
+      const int32_t group = IsActivation(graph, id) ? groups.Find(id) : out;
+      if (group == out || fixed[group] || choices[group].dtype == DType::kU8 || !zeros(group)) continue;
+      const int finer = 8 * static_cast<int>(DTypeBytes(choices[out].dtype) - DTypeBytes(choices[group].dtype));
+      choices[group].quant.scale[0] = std::ldexp(choices[out].quant.scale[0], finer);
+    }
+  }
+}
+
 // Where an op refuses a step that calibration found (finer than what it sums in), the least power of two times as much
 // that it takes.
 void CoarsenRefused(Graph &graph, Groups &groups, const std::vector<bool> &fixed, std::vector<Choice> &choices,
@@ -454,9 +473,10 @@ absl::Status Quantize(Graph &graph, const QuantOptions &options, Host &host, con
   const bool needed = NeedsRanges(graph, groups, rules, given);
   O2M_ASSIGN_OR_RETURN(const std::vector<Histogram> histograms, Ranges(graph, groups, options, needed));
   std::vector<Choice> choices;
-  const std::vector<Choice> narrow = ChooseQuant(graph, groups, rules, histograms, options, given, coarse, &choices);
-  Apply(graph, groups, choices);
+  std::vector<Choice> narrow = ChooseQuant(graph, groups, rules, histograms, options, given, coarse, &choices);
   const std::vector<bool> fixed = FixedGroups(graph, groups, rules, given);
+  for (std::vector<Choice> *all : {&narrow, &choices}) FollowReaders(graph, groups, fixed, histograms, *all);
+  Apply(graph, groups, choices);
   CoarsenRefused(graph, groups, fixed, choices, host, target);
   NarrowRefused(graph, groups, narrow, choices, host, target);
   CentreRefused(graph, groups, choices, host, target);

@@ -171,6 +171,7 @@ def windows():
     case("conv_line", [1, 6, 40], lambda b, x: b("Conv", x, b.normal(12, 1, 5), b.normal(12), pads=[4, 4], dilations=[2], group=6))
     case("conv_same", IMAGE, lambda b, x: b("Conv", x, b.normal(8, 6, 3, 3), auto_pad="SAME_UPPER", strides=[2, 2]))
     case("conv_cube", CUBE, lambda b, x: b("Conv", x, b.normal(5, 3, 3, 3, 3), b.normal(5), pads=[1] * 6))
+    case("sum_with_a_branch_of_zeros", IMAGE, lambda b, x: b("Add", b("Mul", x, b.floats(1e-6)), b("Relu", b("Conv", x, b.floats(np.zeros((6, 6, 1, 1)))))))
     case("conv_of_images", [3, 4, 7, 6], lambda b, x: b("Conv", x, b.normal(5, 4, 3, 3), b.normal(5)))
     case("conv_transpose", IMAGE, lambda b, x: b("ConvTranspose", x, b.normal(6, 4, 2, 2), b.normal(4), strides=[2, 2]))
     case("conv_transpose_3", IMAGE, lambda b, x: b("ConvTranspose", x, b.normal(6, 4, 3, 3), b.normal(4), strides=[2, 2], pads=[1] * 4, output_padding=[1, 1]))
