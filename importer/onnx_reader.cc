@@ -274,6 +274,8 @@ absl::Status AddNode(const ModelFile &file, const onnx::ModelProto &model, const
   return absl::OkStatus();
 }
 
+}  // namespace
+
 absl::StatusOr<Graph> BuildGraph(const ModelFile &file, const onnx::ModelProto &model, Graph graph) {
   Names names;
   O2M_RETURN_IF_ERROR(AddInputsAndWeights(file, model.graph(), names, graph));
@@ -282,8 +284,6 @@ absl::StatusOr<Graph> BuildGraph(const ModelFile &file, const onnx::ModelProto &
   for (const auto &output : model.graph().output()) graph.outputs.push_back(names.ids.at(output.name()));
   return graph;
 }
-
-}  // namespace
 
 absl::StatusOr<Graph> ReadOnnx(const std::string &path, const ReadOptions &options) {
   ModelFile file;

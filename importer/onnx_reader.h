@@ -26,9 +26,18 @@ struct ModelFile {
 // The bytes of `path` as a model. NotFound: no such file; InvalidArgument: not a whole ONNX file.
 absl::Status LoadModel(const std::string &path, ModelFile &file, onnx::ModelProto &model);
 
-// Brings the model to what BuildGraph() takes: functions inlined, no control flow, known opsets and ops, names defined
-// once, nodes in topological order. What ONNX Runtime runs although the checker refuses it becomes a warning.
+// Brings the model to what BuildGraph() takes: functions inlined, branches that shapes decide taken, no other control
+// flow, known opsets and ops, names defined once, nodes in topological order. What ONNX Runtime runs although the
+// checker refuses it becomes a warning.
 absl::Status CheckModel(const ModelFile &file, onnx::ModelProto &model, std::vector<std::string> &warnings);
+
+// The nodes, weights and outputs of a checked model, added to a graph that may be named already.
+absl::StatusOr<Graph> BuildGraph(const ModelFile &file, const onnx::ModelProto &model, Graph graph);
+
+// Puts the branch that is taken in the place of every If whose condition depends on shapes and constants alone; true if
+// there was one. Branches may hold more of them.
+bool TakeBranches(const ModelFile &file, onnx::ModelProto &model);
+bool HasGraphs(const onnx::NodeProto &node);  // it is control flow
 
 // A TensorProto as a constant in the dtype that the graph holds: half, bfloat16 and double widened to F32, unsigned
 // integers to the next larger type. Not yet named.

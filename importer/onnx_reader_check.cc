@@ -83,6 +83,10 @@ absl::Status InlineFunctions(const ModelFile &file, onnx::ModelProto &model) {
   return absl::OkStatus();
 }
 
+bool HasControlFlow(const onnx::GraphProto &graph) {
+  return std::any_of(graph.node().begin(), graph.node().end(), HasGraphs);
+}
+
 absl::Status CheckKinds(const ModelFile &file, const onnx::ModelProto &model) {
   const onnx::GraphProto &graph = model.graph();
   if (graph.node().empty())
@@ -94,11 +98,10 @@ absl::Status CheckKinds(const ModelFile &file, const onnx::ModelProto &model) {
         absl::StrCat(file.path, ": tensor '", Printable(graph.sparse_initializer(0).values().name()),
                      "' is stored sparse, which is not supported; store it dense, zeros included"));
   for (const onnx::NodeProto &node : graph.node())
-    for (const onnx::AttributeProto &attribute : node.attribute())
-      if (attribute.has_g() || !attribute.graphs().empty())
-        return absl::UnimplementedError(absl::StrCat(NodeText(file, model, node),
-                                                     ": control flow is not supported; export with fixed shapes, or "
-                                                     "fold it away with onnxsim first"));
+    if (HasGraphs(node))
+      return absl::UnimplementedError(absl::StrCat(NodeText(file, model, node),
+                                                   ": control flow is not supported; export with fixed shapes, or "
+                                                   "fold it away with onnxsim first"));
   return absl::OkStatus();
 }
 
@@ -276,6 +279,7 @@ absl::Status CheckModel(const ModelFile &file, onnx::ModelProto &model, std::vec
   O2M_RETURN_IF_ERROR(CheckOpset(file, model));
   O2M_RETURN_IF_ERROR(InlineFunctions(file, model));
   NormalizeDomains(model);
+  while (HasControlFlow(model.graph()) && TakeBranches(file, model)) continue;
   O2M_RETURN_IF_ERROR(CheckKinds(file, model));
   O2M_ASSIGN_OR_RETURN(const Definitions definitions, Define(file, model));
   O2M_RETURN_IF_ERROR(CheckReads(file, model, definitions));

@@ -334,7 +334,8 @@ void Apply(Graph &graph, Groups &groups, const std::vector<Choice> &choices) {
   }
 }
 
-constexpr int kMostDoublings = 10;  // s32 is still finer than s16 then, and s16 coarser than s8
+// s32 is still finer than s16 then. Others have no bound: a sum that is nothing beside the step of what is summed is 0.
+int MostDoublings(DType dtype) { return dtype == DType::kS32 ? 10 : 60; }
 
 bool IsOffCentre(const Choice &choice) { return choice.dtype == DType::kS16 && choice.quant.zero_point[0] != 0; }
 
@@ -394,7 +395,7 @@ void CoarsenRefused(Graph &graph, Groups &groups, const std::vector<bool> &fixed
     if (fixed[group] || choices[group].dtype == DType::kU8) continue;
     const float scale = choices[group].quant.scale[0];
     bool taken = InferNode(graph, static_cast<NodeId>(n), host, target).ok();
-    for (int doubled = 1; !taken && doubled <= kMostDoublings; doubled++) {
+    for (int doubled = 1; !taken && doubled <= MostDoublings(choices[group].dtype); doubled++) {
       choices[group].quant.scale[0] = std::ldexp(scale, doubled);
       Apply(graph, groups, choices);
       taken = InferNode(graph, static_cast<NodeId>(n), host, target).ok();

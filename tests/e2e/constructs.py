@@ -167,6 +167,25 @@ def norms():
     case("global_response", [1, 9, 10, 6], response)
 
 
+def branches():
+    def graph(nodes, output, *constants):
+        return helper.make_graph(nodes, "branch", [], [helper.make_tensor_value_info(output, TensorProto.FLOAT, None)], [numpy_helper.from_array(c, n) for n, c in constants])
+
+    def by_size(b, x, size, at=1):  # what differs is in a branch; the other one passes on what is outside
+        is_size = b("Equal", b("Gather", b("Shape", x), b.ints(at), axis=0), b.ints(size))
+        then = graph([helper.make_node("Mul", [x, "k"], ["y"]), helper.make_node("Tanh", ["y"], ["z"])], "z", ("k", np.float32(2)))
+        other = graph([helper.make_node("Identity", [x], ["y"])], "y")
+        return b("If", b("Squeeze", is_size), then_branch=then, else_branch=other)
+    case("branch_by_size", TOKENS, lambda b, x: b("Add", by_size(b, x, 17), by_size(b, b("Relu", x), 18)))
+
+    def nested(b, x):
+        inner = helper.make_node("If", ["yes"], ["y"], then_branch=graph([helper.make_node("Sigmoid", ["x2"], ["i"])], "i"),
+                                 else_branch=graph([helper.make_node("Neg", ["x2"], ["i"])], "i"))
+        then = graph([helper.make_node("Add", [x, x], ["x2"]), inner], "y", ("yes", np.bool_(True)))
+        return b("If", b.constant(np.bool_(True)), then_branch=then, else_branch=graph([helper.make_node("Abs", [x], ["y"])], "y"))
+    case("branch_in_a_branch", TOKENS, nested)
+
+
 def windows():
     case("conv_line", [1, 6, 40], lambda b, x: b("Conv", x, b.normal(12, 1, 5), b.normal(12), pads=[4, 4], dilations=[2], group=6))
     case("conv_same", IMAGE, lambda b, x: b("Conv", x, b.normal(8, 6, 3, 3), auto_pad="SAME_UPPER", strides=[2, 2]))
@@ -247,7 +266,7 @@ def problems(tool, name, made):
 
 def main():
     tool, folder, pattern = sys.argv[1], Path(sys.argv[2]), re.compile((sys.argv[3:] or ["."])[0])
-    for family in (unary, binary, truth, movement, resampling, reductions, norms, windows):
+    for family in (unary, binary, truth, movement, resampling, reductions, norms, windows, branches):
         family()
     made = {name: write(name, folder) for name in CASES if pattern.search(name)}
     with ThreadPoolExecutor(2) as pool:
