@@ -160,6 +160,7 @@ def main():
     if args.table:
         text = [f"# Accuracy\n\nMade by `bench/accuracy --table=docs/accuracy.md`: {len(images):,} test images of Fashion-MNIST, "
                 f"{CALIBRATION} training images\nfor calibration.\n", head] + [line(r, group) for group in rows for r in group]
+        text += ["", *(found or ["Every limit is kept."])]
         args.table.write_text("\n".join(text) + "\n", encoding="utf-8")
     print("\n".join(found) or "every limit is kept")
     sys.exit(bool(found))

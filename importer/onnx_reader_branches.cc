@@ -1,7 +1,9 @@
 // If nodes whose condition is known once shapes are: exporters write them where a rank or a size decides (Squeeze,
 // adaptive pooling). The branch that is taken stands in their place.
+#include <algorithm>
 #include <map>
 #include <set>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "importer/onnx_reader.h"
@@ -14,56 +16,68 @@ namespace {
 using onnx::GraphProto;
 using onnx::NodeProto;
 
-bool IsIf(const NodeProto &node) { return node.op_type() == "If" && node.domain().empty() && node.input_size() == 1; }
+bool IsIf(const NodeProto &node) {
+  return node.op_type() == "If" && node.domain().empty() && node.input_size() == 1 && node.output_size() > 0;
+}
 
-// Conditions, in the order of their nodes, and what they are computed from; empty where another branch decides first.
-struct Conditions {
-  std::vector<std::string> names;
-  onnx::ModelProto model;
-};
-Conditions ConditionsOf(const onnx::ModelProto &model) {
+using Producers = std::map<std::string, int>;  // value -> node that writes it
+
+// The nodes that a value is computed by.
+std::set<int> NodesAbove(const GraphProto &graph, const Producers &producers, const std::string &value) {
+  std::vector<std::string> names = {value};
+  std::set<int> above;
+  for (size_t i = 0; i < names.size(); i++) {
+    const auto from = producers.find(names[i]);
+    if (from == producers.end() || !above.insert(from->second).second) continue;
+    names.insert(names.end(), graph.node(from->second).input().begin(), graph.node(from->second).input().end());
+  }
+  return above;
+}
+
+// What computes the conditions that no other branch decides first, as a model of its own; its outputs are these.
+onnx::ModelProto ConditionsOf(const onnx::ModelProto &model) {
   const GraphProto &graph = model.graph();
-  std::map<std::string, int> producer;
+  Producers producers;
   for (int n = 0; n < graph.node_size(); n++)
-    for (const std::string &output : graph.node(n).output()) producer[output] = n;
+    for (const std::string &output : graph.node(n).output()) producers[output] = n;
   std::set<int> needed;
-  Conditions found;
+  std::set<std::string> names;
   for (const NodeProto &node : graph.node()) {
     if (!IsIf(node)) continue;
-    std::vector<std::string> names = {node.input(0)};
-    std::set<int> above;
-    for (size_t i = 0; i < names.size(); i++)
-      if (const auto from = producer.find(names[i]); from != producer.end() && above.insert(from->second).second)
-        names.insert(names.end(), graph.node(from->second).input().begin(), graph.node(from->second).input().end());
-    bool decided = true;
-    for (const int n : above) decided = decided && !HasGraphs(graph.node(n));
-    if (decided) needed.merge(above), found.names.push_back(node.input(0));
+    std::set<int> above = NodesAbove(graph, producers, node.input(0));
+    if (above.empty() || std::any_of(above.begin(), above.end(), [&](int n) { return HasGraphs(graph.node(n)); }))
+      continue;
+    needed.merge(above), names.insert(node.input(0));
   }
-  found.model = model;
-  GraphProto &part = *found.model.mutable_graph();
-  part.clear_node(), part.clear_output();
-  for (const int n : needed) *part.add_node() = graph.node(n);
-  for (const std::string &name : std::set<std::string>(found.names.begin(), found.names.end()))
-    part.add_output()->set_name(name);
-  return found;
+  onnx::ModelProto conditions = model;
+  conditions.mutable_graph()->clear_node(), conditions.mutable_graph()->clear_output();
+  for (const int n : needed) *conditions.mutable_graph()->add_node() = graph.node(n);
+  for (const std::string &name : names) conditions.mutable_graph()->add_output()->set_name(name);
+  return conditions;
+}
+
+using Known = std::map<std::string, bool>;
+
+void AddConstants(const ModelFile &file, const GraphProto &graph, Known &known) {
+  for (const onnx::TensorProto &proto : graph.initializer()) {
+    if (proto.data_type() != onnx::TensorProto::BOOL) continue;
+    const auto tensor = ReadTensor(file, proto.name(), proto);
+    if (tensor.ok() && tensor->data.size() == 1) known[proto.name()] = tensor->data[0] != std::byte{0};
+  }
 }
 
 // By name, the conditions that do not depend on the input's values. What cannot be evaluated is not known.
-std::map<std::string, bool> KnownConditions(const ModelFile &file, const onnx::ModelProto &model) {
-  std::map<std::string, bool> known;
-  Conditions conditions = ConditionsOf(model);
-  for (const onnx::TensorProto &tensor : model.graph().initializer())
-    for (const std::string &name : conditions.names)
-      if (tensor.name() == name && tensor.data_type() == onnx::TensorProto::BOOL)
-        known[name] = tensor.raw_data().empty() ? tensor.int32_data_size() > 0 && tensor.int32_data(0) != 0
-                                                : tensor.raw_data()[0] != 0;
+Known KnownConditions(const ModelFile &file, const onnx::ModelProto &model) {
+  Known known;
+  AddConstants(file, model.graph(), known);
+  onnx::ModelProto conditions = ConditionsOf(model);
   std::vector<std::string> warnings;
-  if (conditions.model.graph().node().empty() || !CheckModel(file, conditions.model, warnings).ok()) return known;
-  absl::StatusOr<Graph> graph = BuildGraph(file, conditions.model, {});
+  if (conditions.graph().node().empty() || !CheckModel(file, conditions, warnings).ok()) return known;
+  absl::StatusOr<Graph> graph = BuildGraph(file, conditions, {});
   if (!graph.ok() || !FoldConstants(*graph).ok()) return known;
   for (const TensorId id : graph->outputs) {
     const Tensor &tensor = graph->tensors[id];
-    if (tensor.is_constant && !tensor.data.empty()) known[tensor.name] = tensor.data[0] != std::byte{0};
+    if (tensor.is_constant && tensor.data.size() == 1) known[tensor.name] = tensor.data[0] != std::byte{0};
   }
   return known;
 }
@@ -127,7 +141,7 @@ bool HasGraphs(const NodeProto &node) {
 }
 
 bool TakeBranches(const ModelFile &file, onnx::ModelProto &model) {
-  const std::map<std::string, bool> known = KnownConditions(file, model);
+  const Known known = KnownConditions(file, model);
   const google::protobuf::RepeatedPtrField<NodeProto> nodes = model.graph().node();
   GraphProto &graph = *model.mutable_graph();
   bool changed = false;

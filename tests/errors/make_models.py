@@ -248,8 +248,9 @@ def no_shape():
 def control_flow():
     branch = helper.make_graph([helper.make_node("Identity", ["h"], ["r1"])], "b", [], [value("r1", None)])
     nodes = mlp_nodes()
-    nodes[1:2] = [helper.make_node("If", ["flag"], ["r"], "choice", then_branch=branch, else_branch=branch)]
-    return model(nodes, mlp_weights() + [numpy_helper.from_array(np.array(True), "flag")])
+    nodes[1:2] = [helper.make_node("ReduceMax", ["h"], ["largest"], keepdims=0), helper.make_node("Greater", ["largest", "zero"], ["flag"]),
+                  helper.make_node("If", ["flag"], ["r"], "choice", then_branch=branch, else_branch=branch)]
+    return model(nodes, mlp_weights() + [numpy_helper.from_array(np.float32(0), "zero")])
 
 
 def no_nodes():
