@@ -99,9 +99,10 @@ absl::Status CheckKinds(const ModelFile &file, const onnx::ModelProto &model) {
                      "' is stored sparse, which is not supported; store it dense, zeros included"));
   for (const onnx::NodeProto &node : graph.node())
     if (HasGraphs(node))
-      return absl::UnimplementedError(absl::StrCat(NodeText(file, model, node),
-                                                   ": control flow is not supported; export with fixed shapes, or "
-                                                   "fold it away with onnxsim first"));
+      return absl::UnimplementedError(
+          absl::StrCat(NodeText(file, model, node),
+                       ": control flow is not supported but for an If that shapes decide; export with fixed shapes, or "
+                       "fold it away with onnxsim first"));
   return absl::OkStatus();
 }
 

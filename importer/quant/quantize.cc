@@ -334,7 +334,8 @@ void Apply(Graph &graph, Groups &groups, const std::vector<Choice> &choices) {
   }
 }
 
-// s32 is still finer than s16 then. Others have no bound: a sum that is nothing beside the step of what is summed is 0.
+// s32 is still finer than s16 then. Others as far as needed: what is nothing beside the step of what it is summed from
+// is 0.
 int MostDoublings(DType dtype) { return dtype == DType::kS32 ? 10 : 60; }
 
 bool IsOffCentre(const Choice &choice) { return choice.dtype == DType::kS16 && choice.quant.zero_point[0] != 0; }
