@@ -52,7 +52,7 @@ Graph InputOf(const VitConfig &config, const Metadata &metadata) {
 }
 
 // `count` of the rows, evenly spread, and the others.
-std::pair<Rows, Rows> Spread(const Rows &rows, int64_t count) {
+std::pair<Rows, Rows> EvenlySpread(const Rows &rows, int64_t count) {
   const auto total = static_cast<int64_t>(rows.size());
   std::pair<Rows, Rows> parts;
   for (int64_t i = 0; i < total; i++)
@@ -76,7 +76,7 @@ absl::Status ReadImages(const SearchCommand &c, Source &source) {
                                                    " of ", c.model, "; leave out folders that it does not know"));
   Rows all(source.images.count);
   for (size_t i = 0; i < all.size(); i++) all[i] = static_cast<int64_t>(i);
-  std::tie(source.held_out, source.rest) = Spread(all, std::min(c.predictor.held_out, source.images.count / 4));
+  std::tie(source.held_out, source.rest) = EvenlySpread(all, std::min(c.predictor.held_out, source.images.count / 4));
   if (!source.held_out.empty()) return absl::OkStatus();
   return absl::InvalidArgumentError(absl::StrCat("search: ", c.predictor.inputs, " has ", source.images.count,
                                                  " images, --held-out=", c.predictor.held_out,
@@ -169,7 +169,7 @@ absl::StatusOr<Found> Search(const SearchCommand &c, const Source &source, Price
   O2M_ASSIGN_OR_RETURN(found.parent_cost, PriceVit(pricer, parent.config));
   O2M_RETURN_IF_ERROR(CheckBinding(c.model, found.parent_cost, limits));
   O2M_RETURN_IF_ERROR(MakeFolder(c.folder));
-  CutImages images{AsFed(source, Spread(source.rest, std::min<int64_t>(c.calibration, source.rest.size())).first),
+  CutImages images{AsFed(source, EvenlySpread(source.rest, std::min<int64_t>(c.calibration, source.rest.size())).first),
                    AsFed(source, source.held_out),
                    {}};
   if (!source.images.labels.empty()) images.labels = Chosen(source.images, source.held_out).labels;

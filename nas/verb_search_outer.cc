@@ -30,31 +30,58 @@ std::string OuterIdentity(const SearchCommand &c, const SearchRecord &record) {
                       " networks of ", c.predictor.held_out, " images");
 }
 
+// The processes that score a space.
+struct Team {
+  Peers peers;
+  Spread spread = OneAfterTheOther;
+};
+
 // The candidate's supernet after so many rounds of training.
-absl::StatusOr<Predictor> Trained(const OuterSearch &o, const SpacePoint &point, const Genes &held, int32_t rounds) {
+absl::StatusOr<Predictor> Trained(const OuterSearch &o, const SpaceTraining &t, const Genes &held, const Team &team) {
   const SearchCommand &c = o.command;
   if (!c.accuracies.empty()) return TablePredictor(o.space, c.accuracies);
   PredictorOptions options = c.predictor;
-  options.train_steps = c.outer.steps, options.train_seconds = 0, options.train_rounds = rounds;
-  options.checkpoint = absl::StrFormat("%s/outer_%02d_%02d.npz", c.folder, point[0], point[1]);
-  options.resume = c.resume || rounds > 1;
+  options.train_steps = c.outer.steps, options.train_seconds = 0, options.train_rounds = t.rounds;
+  options.checkpoint = absl::StrFormat("%s/outer_%02d_%02d.npz", c.folder, t.point[0], t.point[1]);
+  options.resume = c.resume || t.rounds > 1;
+  options.peers = team.peers;
   return o.supernet.train(Restricted(o.space, held), options);
 }
 
-absl::StatusOr<SpaceScore> ScoreOf(const OuterSearch &o, const SpacePoint &point, int32_t rounds) {
+absl::StatusOr<SpaceScore> ScoreOf(const OuterSearch &o, const SpaceTraining &t, const Team &team) {
   SearchProblem there = o.problem;
-  there.held = HeldAt(o.space.genes, point);
+  there.held = HeldAt(o.space.genes, t.point);
   const Accuracies accuracies = [&]() -> absl::StatusOr<AccuracyOfGenes> {
-    O2M_ASSIGN_OR_RETURN(const Predictor predictor, Trained(o, point, there.held, rounds));
+    O2M_ASSIGN_OR_RETURN(const Predictor predictor, Trained(o, t, there.held, team));
     return [&o, predictor](const Genes &genes) { return predictor.accuracy(ConfigOf(o.space, genes)); };
   };
   O2M_ASSIGN_OR_RETURN(const SpaceScore score,
-                       ScoreSpace(there, o.command.outer.samples, o.command.seed, accuracies, OverRanks, o.prices));
-  if (ThisRank().rank == 0 && !o.command.quiet)
+                       ScoreSpace(there, o.command.outer.samples, o.command.seed, accuracies, team.spread, o.prices));
+  if (team.peers.rank == 0 && !o.command.quiet)
     std::fprintf(stderr, "space %s, round %d: mean accuracy %.2f %%, %.1f %% legal\n",
-                 DescribeHeld(o.space.genes, there.held).c_str(), rounds, 100 * score.accuracy,
+                 DescribeHeld(o.space.genes, there.held).c_str(), t.rounds, 100 * score.accuracy,
                  100 * score.legal_share);
   return score;
+}
+
+// As many spaces at a time as there are ranks, each trained by one; the rest by all together. Who trains makes no
+// difference to the bits.
+absl::StatusOr<std::vector<SpaceScore>> ScoresOf(const OuterSearch &o, const std::vector<SpaceTraining> &trainings) {
+  const Team all = {ThisRank(), OverRanks};
+  const size_t alone = trainings.size() - trainings.size() % static_cast<size_t>(all.peers.ranks);
+  std::vector<SpaceScore> scores(trainings.size());
+  const auto score = [&](size_t i) -> absl::StatusOr<double> {
+    O2M_ASSIGN_OR_RETURN(scores[i], ScoreOf(o, trainings[i], {}));
+    return scores[i].accuracy;
+  };
+  O2M_ASSIGN_OR_RETURN(const std::vector<double> accuracies, OverRanks(alone, score));
+  O2M_ASSIGN_OR_RETURN(const std::vector<double> shares,
+                       OverRanks(alone, [&](size_t i) -> absl::StatusOr<double> { return scores[i].legal_share; }));
+  for (size_t i = 0; i < alone; i++) scores[i] = {accuracies[i], shares[i]};
+  for (size_t i = alone; i < trainings.size(); i++) {
+    O2M_ASSIGN_OR_RETURN(scores[i], ScoreOf(o, trainings[i], all));
+  }
+  return scores;
 }
 
 absl::StatusOr<SpaceChoice> Evolve(const OuterSearch &o, const SearchRecord &record) {
@@ -69,7 +96,7 @@ absl::StatusOr<SpaceChoice> Evolve(const OuterSearch &o, const SearchRecord &rec
   if (c.resume && std::filesystem::exists(path)) {
     O2M_ASSIGN_OR_RETURN(known, ReadSpaceRecords(path, identity));
   }
-  const auto train = [&](const SpacePoint &point, int32_t rounds) { return ScoreOf(o, point, rounds); };
+  const auto train = [&](const std::vector<SpaceTraining> &trainings) { return ScoresOf(o, trainings); };
   const auto remember = [&](const std::vector<SpaceRecord> &records) {
     return ThisRank().rank == 0 ? WriteSpaceRecords(path, identity, records) : absl::OkStatus();
   };

@@ -13,7 +13,7 @@ namespace {
 
 struct Outer {
   const OuterOptions &options;
-  const TrainSpace &train;
+  const TrainSpaces &train;
   const std::function<absl::Status(const std::vector<SpaceRecord> &)> &remember;
   std::vector<SpaceRecord> known;  // of an interrupted run
   std::vector<SpaceRecord> records;
@@ -39,19 +39,24 @@ std::vector<SpaceRecord> Trained(const std::vector<SpaceRecord> &records, int32_
   return equal;
 }
 
-// One round more for a space; or, where an interrupted run did the same, its record.
-absl::Status TrainRound(const SpacePoint &point, Outer *outer) {
-  const int32_t rounds = ++outer->rounds[point];
-  const size_t next = outer->records.size();
-  if (next < outer->known.size()) {
+// One round more for each of these spaces, which differ; where an interrupted run did the same, its records.
+absl::Status TrainRounds(const std::vector<SpacePoint> &points, Outer *outer) {
+  std::vector<SpaceTraining> due;
+  for (const SpacePoint &point : points) {
+    const int32_t rounds = ++outer->rounds[point];
+    const size_t next = outer->records.size();
+    if (next >= outer->known.size()) {
+      due.push_back({point, rounds});
+      continue;
+    }
     const SpaceRecord &record = outer->known[next];
     if (record.point != point || record.rounds != rounds)
       return absl::InvalidArgumentError("the records are of a search with other options; remove them to search anew");
     outer->records.push_back(record);
-    return absl::OkStatus();
   }
-  O2M_ASSIGN_OR_RETURN(const SpaceScore score, outer->train(point, rounds));
-  outer->records.push_back({point, rounds, score});
+  if (due.empty()) return absl::OkStatus();
+  O2M_ASSIGN_OR_RETURN(const std::vector<SpaceScore> scores, outer->train(due));
+  for (size_t i = 0; i < due.size(); i++) outer->records.push_back({due[i].point, due[i].rounds, scores[i]});
   return outer->remember(outer->records);
 }
 
@@ -76,7 +81,7 @@ absl::StatusOr<Slope> TendencyAt(const SpacePoint &point, Outer *outer) {
   }
   SpacePoint more;
   while (Untrained(point, *outer, &more)) {
-    O2M_RETURN_IF_ERROR(TrainRound(more, outer));
+    O2M_RETURN_IF_ERROR(TrainRounds({more}, outer));
     const auto slope = Tendency(outer->options, point, Trained(outer->records, 1));
     if (slope.ok()) return slope;
   }
@@ -85,14 +90,16 @@ absl::StatusOr<Slope> TendencyAt(const SpacePoint &point, Outer *outer) {
 
 // The slope after the neighbours on all sides have a round of training.
 absl::StatusOr<Slope> TendencyAmid(const SpacePoint &point, Outer *outer) {
+  std::vector<SpacePoint> sides;
   for (size_t i = 0; i < point.size(); i++) {
     for (const int32_t side : {-1, 1}) {
       SpacePoint neighbour = point;
       neighbour[i] += side;
       const bool inside = neighbour[i] >= 0 && neighbour[i] < outer->options.sizes[i];
-      if (inside && outer->rounds.count(neighbour) == 0) O2M_RETURN_IF_ERROR(TrainRound(neighbour, outer));
+      if (inside && outer->rounds.count(neighbour) == 0) sides.push_back(neighbour);
     }
   }
+  O2M_RETURN_IF_ERROR(TrainRounds(sides, outer));
   OuterOptions nearest = outer->options;
   nearest.neighbours = std::min<size_t>(nearest.neighbours, 5);
   const auto slope = Tendency(nearest, point, Trained(outer->records, 1));
@@ -166,7 +173,7 @@ absl::StatusOr<Slope> Tendency(const OuterOptions &options, const SpacePoint &po
   return Slope{slope[0], slope[1]};
 }
 
-absl::StatusOr<OuterResult> EvolveSpace(const OuterOptions &options, const TrainSpace &train,
+absl::StatusOr<OuterResult> EvolveSpace(const OuterOptions &options, const TrainSpaces &train,
                                         std::vector<SpaceRecord> records,
                                         const std::function<absl::Status(const std::vector<SpaceRecord> &)> &remember) {
   Outer outer = {options, train, remember, std::move(records), {}, {}};
@@ -175,7 +182,7 @@ absl::StatusOr<OuterResult> EvolveSpace(const OuterOptions &options, const Train
   result.paths.resize(candidates.size());
   for (int32_t i = 0; i < options.iterations; i++) {
     const std::set<SpacePoint> distinct(candidates.begin(), candidates.end());
-    for (const SpacePoint &point : distinct) O2M_RETURN_IF_ERROR(TrainRound(point, &outer));
+    O2M_RETURN_IF_ERROR(TrainRounds({distinct.begin(), distinct.end()}, &outer));
     for (size_t c = 0; c < candidates.size(); c++) {
       result.paths[c].push_back(candidates[c]);
       O2M_ASSIGN_OR_RETURN(candidates[c], Next(candidates[c], &outer));

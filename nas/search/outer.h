@@ -33,8 +33,13 @@ struct SpaceRecord {
   SpaceScore score;
 };
 
-// Trains the space's supernet, from where it stands or from scratch, until `rounds` rounds in total are done.
-using TrainSpace = std::function<absl::StatusOr<SpaceScore>(const SpacePoint &, int32_t rounds)>;
+// A space whose supernet is to be trained, from where it stands or from scratch, until so many rounds are done.
+struct SpaceTraining {
+  SpacePoint point = {};
+  int32_t rounds = 0;
+};
+// Trains different spaces, in whatever order; their scores, in the order given.
+using TrainSpaces = std::function<absl::StatusOr<std::vector<SpaceScore>>(const std::vector<SpaceTraining> &)>;
 
 struct OuterOptions {
   SpacePoint sizes = {12, 5};      // of the grid: [0.40 : 0.05 : 0.95] x {16, 20, 24, 28, 32}
@@ -56,9 +61,9 @@ struct OuterResult {
 };
 
 // records: of an interrupted run, in its order; they are not trained again, so that the run goes on with the same
-// result. remember is called after each new one.
+// result. remember is called whenever there are new ones.
 absl::StatusOr<OuterResult> EvolveSpace(
-    const OuterOptions &options, const TrainSpace &train, std::vector<SpaceRecord> records = {},
+    const OuterOptions &options, const TrainSpaces &train, std::vector<SpaceRecord> records = {},
     const std::function<absl::Status(const std::vector<SpaceRecord> &)> &remember =
         [](const std::vector<SpaceRecord> &) { return absl::OkStatus(); });
 

@@ -1,5 +1,6 @@
 # A search on 1, 2 and 4 ranks of mpirun writes the files of the search without: the supernet's and the finalists' weights,
-# search.json, best.onnx, byte for byte. A rank that is killed ends the job with an error, and --resume comes to the same.
+# search.json, best.onnx, byte for byte; with --outer the candidate spaces' too. A rank that is killed ends the job with an error, and
+# --resume comes to the same.
 . "$(dirname "$0")/lib.sh"
 command -v mpirun >/dev/null || { echo "skipped: mpirun is not installed"; exit 77; }
 # root, and more ranks than cores: what Open MPI refuses unless told
@@ -68,3 +69,15 @@ wait $job || code=$?
 options=(--resume)
 search lost mpirun -n 2 || fail "--resume: $(cat lost.txt)"
 same lost
+
+# Candidate spaces: each rank trains one of its own, and what is left over they train together.
+sed -i -e 's/^patch: .*/patch: [7, 14]/' -e 's/^dim: .*/dim: 16/' -e 's/^mlp_ratio: .*/mlp_ratio: 2/' space.yaml
+options=(--outer=evolution --outer-steps=4 --outer-candidates=3 --outer-iterations=2 --outer-samples=2)
+rm -r alone
+search alone env || fail "--outer: $(cat alone.txt)"
+[ "$(ls alone/outer_*.npz | wc -l)" -ge 3 ] || fail "too few candidate spaces to share"
+for ranks in 2 4; do
+  rm -r ranks$ranks
+  search ranks$ranks mpirun -n $ranks || fail "--outer, mpirun -n $ranks: $(cat ranks$ranks.txt)"
+  same ranks$ranks
+done

@@ -4,7 +4,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
+#include <set>
 
 #include "nas/search/random.h"
 
@@ -24,6 +26,16 @@ struct ScoreTable {
     return {0.6 + trained - 0.10 * rank * rank - 0.06 * patch * patch - 0.04 * rank * patch + jitter, 0.5};
   }
 };
+
+// What the search asks for, of a function that scores one space.
+template <class Score>
+TrainSpaces Each(const Score &score) {
+  return [&score](const std::vector<SpaceTraining> &trainings) -> absl::StatusOr<std::vector<SpaceScore>> {
+    std::vector<SpaceScore> scores;
+    for (const SpaceTraining &training : trainings) scores.push_back(score(training.point, training.rounds));
+    return scores;
+  };
+}
 
 SpacePoint BestOf(const ScoreTable &table, const OuterOptions &options) {
   SpacePoint best = {};
@@ -45,10 +57,8 @@ int Farthest(const ScoreTable &table, OuterOptions options) {
   for (int32_t i = 0; i < options.sizes[0]; i++) {
     for (int32_t j = 0; j < options.sizes[1]; j++) {
       options.starts = {{i, j}};
-      const auto train = [&](const SpacePoint &point, int32_t rounds) -> absl::StatusOr<SpaceScore> {
-        return table.At(point, rounds);
-      };
-      const auto result = EvolveSpace(options, train);
+      const auto train = [&](const SpacePoint &point, int32_t rounds) { return table.At(point, rounds); };
+      const auto result = EvolveSpace(options, Each(train));
       EXPECT_TRUE(result.ok()) << result.status();
       farthest = std::max(farthest, Distance(result->best, best));
     }
@@ -97,7 +107,7 @@ TEST(Outer, TrainsInRoundsAndStaysOnTheGrid) {
   OuterOptions options;
   options.starts = {{0, 4}, {11, 0}};
   std::vector<SpaceRecord> trained;
-  const auto train = [&](const SpacePoint &point, int32_t rounds) -> absl::StatusOr<SpaceScore> {
+  const auto train = [&](const SpacePoint &point, int32_t rounds) {
     int32_t before = 0;
     for (const SpaceRecord &record : trained) before += record.point == point ? 1 : 0;
     EXPECT_EQ(rounds, before + 1);
@@ -105,7 +115,24 @@ TEST(Outer, TrainsInRoundsAndStaysOnTheGrid) {
     trained.push_back({point, rounds, {}});
     return SpaceScore{0.001 * point[0] * point[0], 0};
   };
+  ASSERT_TRUE(EvolveSpace(options, Each(train)).ok());
+}
+
+// Candidates are trained side by side.
+TEST(Outer, AsksForDifferentSpacesTogether) {
+  OuterOptions options;
+  options.starts = {{0, 4}, {11, 0}, {5, 2}, {5, 2}};
+  std::vector<size_t> together;
+  const auto train = [&](const std::vector<SpaceTraining> &trainings) -> absl::StatusOr<std::vector<SpaceScore>> {
+    std::set<SpacePoint> points;
+    for (const SpaceTraining &training : trainings) points.insert(training.point);
+    EXPECT_EQ(points.size(), trainings.size());
+    together.push_back(trainings.size());
+    return std::vector<SpaceScore>(trainings.size());  // a plane without a slope
+  };
   ASSERT_TRUE(EvolveSpace(options, train).ok());
+  EXPECT_EQ(together[0], 3u);
+  EXPECT_EQ(std::count(together.begin(), together.end(), 3u), options.iterations);
 }
 
 // Interrupted after any number of trainings it goes on with the same result.
@@ -114,16 +141,16 @@ TEST(Outer, GoesOnFromItsRecords) {
   OuterOptions options;
   options.starts = {{0, 4}, {11, 4}};
   int trainings = 0;
-  const auto train = [&](const SpacePoint &point, int32_t rounds) -> absl::StatusOr<SpaceScore> {
+  const auto train = [&](const SpacePoint &point, int32_t rounds) {
     trainings++;
     return table.At(point, rounds);
   };
-  const OuterResult whole = *EvolveSpace(options, train);
+  const OuterResult whole = *EvolveSpace(options, Each(train));
   const int all = trainings;
   for (size_t kept = 0; kept <= whole.records.size(); kept += 5) {
     trainings = 0;
     const auto again =
-        EvolveSpace(options, train, {whole.records.begin(), whole.records.begin() + static_cast<int64_t>(kept)});
+        EvolveSpace(options, Each(train), {whole.records.begin(), whole.records.begin() + static_cast<int64_t>(kept)});
     ASSERT_TRUE(again.ok());
     EXPECT_EQ(again->best, whole.best);
     EXPECT_EQ(again->paths, whole.paths);
@@ -131,7 +158,7 @@ TEST(Outer, GoesOnFromItsRecords) {
   }
   std::vector<SpaceRecord> others = whole.records;
   others[0].point = {5, 2};
-  EXPECT_THAT(std::string(EvolveSpace(options, train, others).status().message()),
+  EXPECT_THAT(std::string(EvolveSpace(options, Each(train), others).status().message()),
               ::testing::HasSubstr("other options"));
 }
 
