@@ -15,6 +15,7 @@
 #include "importer/quant/given.h"
 #include "importer/quant/histogram.h"
 #include "importer/quant/integer_types.h"
+#include "importer/quant/residual_stream.h"
 #include "importer/quant/rule.h"
 
 namespace onnx2mcu {
@@ -119,8 +120,6 @@ absl::StatusOr<std::vector<Histogram>> Calibrate(const Graph &graph, Groups &gro
   return histograms;
 }
 
-bool IsActivation(const Graph &graph, TensorId id) { return id != kNone && !graph.tensors[id].is_constant; }
-
 // Groups that some op does not take as s16.
 std::vector<bool> RefusedGroups(const Graph &graph, Groups &groups, const std::vector<o2m_quant_rule> &rules) {
   std::vector<bool> refused(graph.tensors.size());
@@ -158,31 +157,6 @@ std::vector<bool> WidestGroups(const Graph &graph, Groups &groups, const std::ve
 }
 
 constexpr double kWidestSpread = 2.5;  // the middle input keeps 6.7 of 8 bits
-
-// The residual stream: what a sum of two activations writes, and what it reads that others read as well. In a model
-// with scales of its own (`all`) everything it leaves in float: it was made to round nowhere else.
-std::vector<bool> StreamGroups(const Graph &graph, Groups &groups, std::vector<bool> refused, bool all,
-                               const QuantOptions &options) {
-  const bool stream = options.residual != "s8";
-  std::vector<bool> wide(graph.tensors.size(), all && stream);
-  std::vector<int> readers(graph.tensors.size());
-  for (const Node &node : graph.nodes)
-    for (TensorId id : node.inputs)
-      if (IsActivation(graph, id)) readers[BaseOf(graph, id)]++;
-  for (const Node &node : graph.nodes) {
-    const bool sum = node.inputs.size() == 2 && IsActivation(graph, node.inputs[0]) &&
-                     IsActivation(graph, node.inputs[1]) && !node.float_nodes.empty() &&
-                     graph.float_nodes[node.float_nodes.back()].op_type == "Add";
-    if (!sum || !stream) continue;
-    wide[groups.Find(node.outputs[0])] = true;
-    for (TensorId id : node.inputs)
-      if (readers[BaseOf(graph, id)] > 1) wide[groups.Find(id)] = true;
-  }
-  for (TensorId id : graph.inputs) refused[groups.Find(id)] = true;
-  for (TensorId id : graph.outputs) refused[groups.Find(id)] = true;
-  for (size_t id = 0; id < wide.size(); id++) wide[id] = wide[id] && !refused[id];
-  return wide;
-}
 
 // Beside the stream: what is asked for, and where one s8 step would be too coarse for most of the inputs since others
 // are so much larger, or what lies between such tensors. Each is told of in graph.raised, by the tensor that is written
@@ -275,7 +249,11 @@ std::vector<Choice> ChooseQuant(Graph &graph, Groups &groups, const std::vector<
   const std::vector<bool> bytes = CalibratedBytes(graph, [&groups](TensorId id) { return groups.Find(id); });
   std::vector<bool> narrow = bytes;
   for (size_t id = 0; id < narrow.size(); id++) narrow[id] = narrow[id] || refused[id];
-  const std::vector<bool> stream = StreamGroups(graph, groups, narrow, AnyGiven(graph), options);
+  const std::vector<bool> stream =
+      options.residual == "s8"
+          ? std::vector<bool>(graph.tensors.size())
+          : ResidualStream(
+                graph, [&groups](TensorId id) { return groups.Find(id); }, narrow, AnyGiven(graph));
   for (size_t id = 0; id < narrow.size(); id++) narrow[id] = narrow[id] || given[id].has_value();
   for (size_t n = 0; n < graph.nodes.size(); n++) {
     const TensorId out = graph.nodes[n].outputs[0];
