@@ -88,6 +88,11 @@ void AddModel(CLI::App &app, CommandLine &c) {
          "they are not")
       ->check(CLI::Range(0.0, 100.0))
       ->type_name("POINTS");
+  app.add_option("--s16", o.wide,
+                 "hold this tensor as s16, where ops take that (repeatable; `validate` names the worst)")
+      ->type_name("TENSOR")
+      ->expected(1)
+      ->take_all();
   app.add_option("--weights", o.weights,
                  "bits of weights: 8; 4 (other results); 4 where flash asks for it, least harm first")
       ->check(CLI::IsMember({"s8", "s4", "auto"}))

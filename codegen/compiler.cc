@@ -16,6 +16,7 @@
 #include "importer/dialect.h"
 #include "importer/ir/op_node.h"
 #include "importer/ir/print.h"
+#include "importer/ir/text.h"
 #include "importer/passes.h"
 #include "importer/quant/given.h"
 #include "planner/cost.h"
@@ -87,15 +88,31 @@ absl::StatusOr<Graph> Import(const CompileOptions &options, Preprocessing *prepr
   return graph;
 }
 
+// Tensors that options.wide names.
+absl::StatusOr<std::vector<TensorId>> WideTensors(const Graph &graph, const CompileOptions &options) {
+  std::vector<TensorId> ids;
+  std::vector<std::string> names;
+  for (const Tensor &tensor : graph.tensors)
+    if (!tensor.is_constant) names.push_back(tensor.name);
+  for (const std::string &name : options.wide) {
+    const auto same = [&](const Tensor &tensor) { return !tensor.is_constant && tensor.name == name; };
+    const auto found = std::find_if(graph.tensors.begin(), graph.tensors.end(), same);
+    if (found == graph.tensors.end())
+      return absl::InvalidArgumentError(absl::StrCat(graph.file, ": --s16=", name,
+                                                     ": no such tensor is computed; did you mean '",
+                                                     Nearest(name, names), "'? `onnx2mcu validate` lists the worst"));
+    ids.push_back(static_cast<TensorId>(found - graph.tensors.begin()));
+  }
+  return ids;
+}
+
 absl::StatusOr<QuantOptions> CalibrationOf(const Graph &graph, const CompileOptions &options,
                                            const Preprocessing &preprocessing) {
   QuantOptions quant;
   quant.residual = options.residual;
   quant.pixels = preprocessing.known();
   quant.shapes_only = options.shapes_only;
-  for (size_t id = 0; id < graph.tensors.size(); id++)
-    if (std::count(options.wide.begin(), options.wide.end(), graph.tensors[id].name))
-      quant.wide.push_back(static_cast<TensorId>(id));
+  O2M_ASSIGN_OR_RETURN(quant.wide, WideTensors(graph, options));
   if (options.calibrate.empty() || options.shapes_only) return quant;
   O2M_ASSIGN_OR_RETURN(const auto sets, ReadAllInputs(options.calibrate, graph, preprocessing, kCalibrationLimit));
   for (int64_t n = 0; n < sets[0].count; n++)
@@ -261,6 +278,10 @@ absl::StatusOr<Graph> LowerImported(Graph graph, const CompileOptions &options, 
     const auto asked = std::find(options.wide.begin(), options.wide.end(), raised.name) - options.wide.begin();
     if (asked < static_cast<int64_t>(options.wide_why.size())) raised.why = options.wide_why[asked];
   }
+  for (const TensorId id : quant.wide)
+    if (DTypeBytes(graph.tensors[id].dtype) == 1)
+      graph.warnings.push_back(absl::StrCat("--s16=", graph.tensors[id].name,
+                                            ": stays bytes: it is an input, or an op that touches it takes no s16"));
   DumpAfter("quantize", graph, options);
   return graph;
 }

@@ -75,3 +75,4 @@ case_engine_of_validate_unknown() {
   refused '--engine' "'board' is no engine" 'serial port' tool validate "$MODELS/sound.onnx" --inputs=x.npy --engine=board
 }
 case_prefetch_not_a_size() { refused '--prefetch' "'few' is not a size" '320K' compiling sound --prefetch=few; }
+case_option_s16_of_no_tensor() { refused 'sound\.onnx: --s16=hiden' 'no such tensor' 'did you mean|validate' compiling sound --s16=hiden; }
