@@ -76,7 +76,7 @@ absl::StatusOr<size_t> CheckBatch(const Registry &registry, const Options &optio
     for (const auto &bytes : inputs) sample.insert(sample.end(), bytes.begin(), bytes.end());
   }
   EmulatorOptions emulator;
-  emulator.page_guards = emulator.quick_build = true;
+  emulator.page_guards = emulator.quick_build = true, emulator.count = false;
   O2M_ASSIGN_OR_RETURN(const EmulatorRun run, RunOnEmulator(compilation, files, samples, emulator));
   const std::string difference = DifferenceIn(network, runs, run);
   if (difference.empty()) return network.cases.size();

@@ -57,29 +57,46 @@ absl::Status RunCompiler(const Compilation &compilation, const std::string &fold
 bool IsSource(const GeneratedFile &file) { return absl::EndsWith(file.name, ".c") && !file.example; }
 std::string ObjectOf(const GeneratedFile &source) { return source.name.substr(0, source.name.size() - 2) + ".o"; }
 
+// A file of harness or libc, by itself: the same for all networks, which a compiler cache makes use of.
+absl::Status CompileRuntime(const Compilation &compilation, const std::string &folder, const std::string &file,
+                            const std::vector<std::string> &flags) {
+  std::vector<std::string> arguments = {"-O2", "-c", file};
+  arguments.insert(arguments.end(), flags.begin(), flags.end());
+  return RunCompiler(compilation, folder, arguments);
+}
+
+absl::Status CompileHarness(const Compilation &compilation, const EmulatorOptions &options, const std::string &folder) {
+  std::vector<std::string> flags = {"-pipe"};
+  if (options.page_guards) flags.emplace_back("-DHARNESS_EXACT_SAMPLES=0");
+  if (OnHost(compilation)) {
+    O2M_RETURN_IF_ERROR(CompileRuntime(compilation, folder, "harness_host.c", flags));
+  } else {
+    const bool riscv = IsRiscv(compilation.target);
+    flags.insert(flags.end(), {"-isystem", "../libc"});
+    if (riscv) flags.emplace_back("-march=rv32imc_zicsr");
+    O2M_RETURN_IF_ERROR(CompileRuntime(compilation, folder, "harness_main.c", flags));
+    O2M_RETURN_IF_ERROR(
+        CompileRuntime(compilation, folder, riscv ? "harness_start_riscv.S" : "harness_start_arm.c", flags));
+  }
+  flags.insert(flags.end(), {options.quick_build ? "-O0" : "-O2", "-I.."});
+  return CompileRuntime(compilation, folder, "harness_model.c", flags);
+}
+
+// A call of the compiler for each: what a compiler cache takes.
 absl::Status CompileAll(const Compilation &compilation, const std::vector<GeneratedFile> &files,
                         const EmulatorOptions &options, const std::string &folder) {
-  const bool riscv = IsRiscv(compilation.target);
   const std::string quick = options.quick_build ? "-O0" : "-O2",
                     network_file = absl::StrCat(compilation.graph.name, ".c");
   std::vector<std::string> network = {
       "-std=c11", "-pipe", "-ffunction-sections", "-fdata-sections", "-include", "boot/harness_mark.h", "-c"};
-  std::vector<std::string> harness = {quick, "-pipe", "-I..", "-c", "harness_model.c"};
-  if (options.page_guards) harness.insert(harness.begin(), "-DHARNESS_EXACT_SAMPLES=0");
-  if (OnHost(compilation)) {
-    harness.push_back("harness_host.c");
-  } else {
+  if (!OnHost(compilation)) {
     network.insert(network.begin(), {"-isystem", "libc"});
-    harness.insert(harness.begin(), {"-isystem", "../libc"});
-    harness.push_back("harness_main.c");
-    harness.push_back(riscv ? "harness_start_riscv.S" : "harness_start_arm.c");
     // a loop that copies must not become a call of the function that holds it
-    O2M_RETURN_IF_ERROR(RunCompiler(
-        compilation, folder,
-        {"-O2", "-ffunction-sections", "-fno-tree-loop-distribute-patterns", "-isystem", "libc", "-c", "libc/libc.c"}));
+    O2M_RETURN_IF_ERROR(
+        CompileRuntime(compilation, folder, "libc/libc.c",
+                       {"-ffunction-sections", "-fno-tree-loop-distribute-patterns", "-isystem", "libc"}));
   }
-  if (riscv) harness.insert(harness.begin(), {"-march=rv32imc_zicsr"});
-  for (const GeneratedFile &file : files) {  // a call each: what a compiler cache takes
+  for (const GeneratedFile &file : files) {
     if (!IsSource(file)) continue;
     if (!file.object.empty()) {
       O2M_RETURN_IF_ERROR(WriteFileBytes(absl::StrCat(folder, "/", ObjectOf(file)), file.object));
@@ -89,7 +106,7 @@ absl::Status CompileAll(const Compilation &compilation, const std::vector<Genera
     one.insert(one.end(), {file.name == network_file ? quick : "-O2", file.name});
     O2M_RETURN_IF_ERROR(RunCompiler(compilation, folder, one));
   }
-  return RunCompiler(compilation, folder + "/boot", harness);
+  return CompileHarness(compilation, options, folder + "/boot");
 }
 
 bool Overflows(const absl::Status &status, const std::string &region) {
@@ -159,7 +176,8 @@ std::string CountPlugin() {
   return "";
 }
 
-std::vector<std::string> EmulatorCommand(const Compilation &compilation, const Paths &paths) {
+std::vector<std::string> EmulatorCommand(const Compilation &compilation, const EmulatorOptions &options,
+                                         const Paths &paths) {
   if (OnHost(compilation)) return {"./" + paths.elf};
   const Emulator &machine = compilation.target.emulator;
   std::vector<std::string> command = {machine.program,
@@ -178,7 +196,7 @@ std::vector<std::string> EmulatorCommand(const Compilation &compilation, const P
   if (IsRiscv(compilation.target)) {
     command.insert(command.end(), {"-bios", "none", "-m", "256M"});
   }
-  if (const std::string plugin = CountPlugin(); !plugin.empty()) {
+  if (const std::string plugin = options.count ? CountPlugin() : ""; !plugin.empty()) {
     command.insert(command.end(), {"-plugin", absl::StrCat(plugin, ",out=", paths.counts, ",marks=", paths.marks,
                                                            ",profile=", paths.profile)});
   }
@@ -307,8 +325,8 @@ absl::StatusOr<EmulatorRun> RunOnEmulator(const Compilation &compilation, const 
   O2M_RETURN_IF_ERROR(CompileAll(compilation, files, options, paths.folder));
   O2M_RETURN_IF_ERROR(Link(compilation, layout, files, paths));
   O2M_ASSIGN_OR_RETURN(const std::string elf, ReadFileBytes(absl::StrCat(paths.folder, "/", paths.elf)));
-  if (!OnHost(compilation)) O2M_RETURN_IF_ERROR(WriteMarks(paths, elf));
-  const Process process{EmulatorCommand(compilation, paths), paths.folder, kTimeoutSeconds};
+  if (!OnHost(compilation) && options.count) O2M_RETURN_IF_ERROR(WriteMarks(paths, elf));
+  const Process process{EmulatorCommand(compilation, options, paths), paths.folder, kTimeoutSeconds};
   O2M_ASSIGN_OR_RETURN(const ProcessResult result, RunProcess(process));
   const Report report = ParseReport(result.output);
   O2M_RETURN_IF_ERROR(CheckRun(compilation, layout, paths, result, report, samples.size()));
@@ -320,8 +338,7 @@ absl::StatusOr<EmulatorRun> RunOnEmulator(const Compilation &compilation, const 
   if (OnHost(compilation)) return run;
   run.stack = report.stack;
   run.guards = static_cast<int>(layout.guards.size());
-  ReadCounts(paths, &run);
-  ReadProfile(paths, compilation.target, elf, &run);
+  if (options.count) ReadCounts(paths, &run), ReadProfile(paths, compilation.target, elf, &run);
   O2M_RETURN_IF_ERROR(ReadSizes(elf, &run));
   return run;
 }

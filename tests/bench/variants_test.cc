@@ -26,7 +26,8 @@ void CheckOnEmulator(const CaseOptions &options, size_t least) {
   const std::vector<Bytes> inputs = InputsOf(*network);
   Bytes sample;
   for (const Bytes &bytes : inputs) sample.insert(sample.end(), bytes.begin(), bytes.end());
-  const auto run = RunOnEmulator(network->compilation, *files, {sample}, {.page_guards = true, .quick_build = true});
+  const auto run =
+      RunOnEmulator(network->compilation, *files, {sample}, {.page_guards = true, .quick_build = true, .count = false});
   ASSERT_TRUE(run.ok()) << run.status();
   EXPECT_EQ(FirstDifference(network->compilation.graph, HostBytes(network->compilation, inputs), run->outputs[0], 0xa5),
             "");
