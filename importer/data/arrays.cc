@@ -2,8 +2,10 @@
 
 #include <zlib.h>
 
+#include <algorithm>
 #include <cstring>
 #include <filesystem>
+#include <fstream>
 #include <map>
 
 #include "absl/strings/match.h"
@@ -77,6 +79,7 @@ absl::StatusOr<Array> ParseNpy(const std::string &path, const std::string &data)
     if (!absl::SimpleAtoi(part, &dim)) return Damaged(path, "the .npy header's shape cannot be read");
     array.dims.push_back(dim);
   }
+  array.total = array.dims.empty() ? 0 : array.dims[0];
   const int64_t count = Count(array.dims);
   array.is_u8 = type == "|u1";
   const auto format = Formats().find(type);
@@ -145,23 +148,67 @@ absl::StatusOr<std::vector<Array>> ParseNpz(const std::string &path, const std::
   return arrays;
 }
 
-absl::StatusOr<Array> ParseIdx(const std::string &path, const std::string &data) {
+// Where the bytes of an idx array begin.
+size_t IdxStart(const std::string &data) { return 4 + 4 * static_cast<size_t>(static_cast<uint8_t>(data[3])); }
+
+absl::StatusOr<std::vector<int64_t>> IdxDims(const std::string &path, const std::string &data) {
   if (data.size() < 4 || data[2] != 8) return Damaged(path, "not an idx file of bytes");
-  const size_t rank = static_cast<uint8_t>(data[3]);
+  if (data.size() < IdxStart(data)) return Damaged(path, "the idx header is cut off");
+  std::vector<int64_t> dims;
+  for (size_t at = 4; at < IdxStart(data); at += 4) {
+    int64_t dim = 0;
+    for (size_t k = 0; k < 4; k++) dim = dim << 8 | static_cast<uint8_t>(data[at + k]);
+    dims.push_back(dim);
+  }
+  if (Count(dims) < 0) return Damaged(path, "the idx data is cut off");
+  return dims;
+}
+
+// The first `rows` rows (0: all); `data` may end behind them.
+absl::StatusOr<Array> ParseIdx(const std::string &path, const std::string &data, int64_t rows) {
   Array array;
   array.is_u8 = true;
-  if (data.size() < 4 + 4 * rank) return Damaged(path, "the idx header is cut off");
-  for (size_t i = 0; i < rank; i++) {
-    int64_t dim = 0;
-    for (size_t k = 0; k < 4; k++) dim = dim << 8 | static_cast<uint8_t>(data[4 + 4 * i + k]);
-    array.dims.push_back(dim);
-  }
-  const int64_t count = Count(array.dims);
-  if (count < 0 || static_cast<int64_t>(data.size() - 4 - 4 * rank) < count)
-    return Damaged(path, "the idx data is cut off");
-  array.u8.assign(data.begin() + static_cast<int64_t>(4 + 4 * rank),
-                  data.begin() + static_cast<int64_t>(4 + 4 * rank) + count);
+  O2M_ASSIGN_OR_RETURN(array.dims, IdxDims(path, data));
+  array.total = array.dims.empty() ? 0 : array.dims[0];
+  if (rows > 0 && rows < array.total) array.dims[0] = rows;
+  const auto start = static_cast<int64_t>(IdxStart(data)), count = Count(array.dims);
+  if (static_cast<int64_t>(data.size()) - start < count) return Damaged(path, "the idx data is cut off");
+  array.u8.assign(data.begin() + start, data.begin() + start + count);
   return array;
+}
+
+// What stands last in a .gz: its length when unpacked, in 32 bits.
+uint64_t UnpackedSize(const std::string &path) {
+  std::string last(4, '\0');
+  std::ifstream file(path, std::ios::binary);
+  file.seekg(-4, std::ios::end).read(last.data(), 4);
+  return file ? Little(last, 0, 4) : 0;
+}
+
+// Up to the `rows`th row of an idx array, from an open .gz; empty where the file has no more, is no such array, or is
+// not as long as its header says.
+std::string RowsOf(gzFile file, const std::string &path, int64_t rows) {
+  std::string data(4 + 4 * 255, '\0');
+  data.resize(static_cast<size_t>(std::max(0, gzread(file, data.data(), static_cast<unsigned>(data.size())))));
+  const auto dims = IdxDims(path, data);
+  if (!dims.ok() || gzdirect(file) != 0 || data[0] != 0 || data[1] != 0 || dims->empty() || (*dims)[0] <= rows)
+    return "";
+  const size_t row = static_cast<size_t>(Count(*dims) / (*dims)[0]), read = data.size();
+  if (IdxStart(data) + row * static_cast<size_t>((*dims)[0]) != UnpackedSize(path)) return "";
+  data.resize(IdxStart(data) + row * static_cast<size_t>(rows));
+  if (data.size() <= read) return data;
+  const auto more = static_cast<unsigned>(data.size() - read);
+  return gzread(file, data.data() + read, more) == static_cast<int>(more) ? data : "";
+}
+
+// Unpacking 60,000 images takes longer than calibrating with 128 of them. Empty: the whole file is to be read.
+std::string UnpackedRows(const std::string &path, int64_t rows) {
+  if (rows <= 0) return "";
+  const gzFile file = gzopen(path.c_str(), "rb");
+  if (file == nullptr) return "";
+  std::string data = RowsOf(file, path, rows);
+  gzclose(file);
+  return data;
 }
 
 void PutLittle(std::string &out, uint64_t value, int bytes) {
@@ -203,12 +250,16 @@ absl::StatusOr<std::string> Unpacked(const std::string &path) {
 
 }  // namespace
 
-absl::StatusOr<std::vector<Array>> ReadArrays(const std::string &path) {
+absl::StatusOr<std::vector<Array>> ReadArrays(const std::string &path, int64_t rows) {
+  if (const std::string data = UnpackedRows(path, rows); !data.empty()) {
+    O2M_ASSIGN_OR_RETURN(Array array, ParseIdx(path, data, rows));
+    return std::vector<Array>{std::move(array)};
+  }
   const absl::StatusOr<std::string> data = Unpacked(path);
   if (!data.ok()) return data.status();
   if (data->compare(0, 4, "PK\x03\x04") == 0) return ParseNpz(path, *data);
   const bool idx = data->size() > 3 && (*data)[0] == 0 && (*data)[1] == 0;
-  O2M_ASSIGN_OR_RETURN(Array array, idx ? ParseIdx(path, *data) : ParseNpy(path, *data));
+  O2M_ASSIGN_OR_RETURN(Array array, idx ? ParseIdx(path, *data, rows) : ParseNpy(path, *data));
   return std::vector<Array>{std::move(array)};
 }
 

@@ -125,7 +125,7 @@ void ReverseColours(InputSet &set) {
 // An array of packed pixels as a camera wrote them, [n, H, W, bytes].
 bool HoldsBytes(const std::string &text, const Tensor &input) {
   const FileAndKey source = SplitKey(text);
-  auto arrays = ReadArrays(source.file);
+  auto arrays = ReadArrays(source.file, 1);
   if (!arrays.ok()) return false;
   const auto array = ChooseArray(*std::move(arrays), source, input.name, input.dims);
   return array.ok() && FitsChannelsLast(*array, input.dims);
@@ -162,10 +162,10 @@ absl::StatusOr<InputSet> FromFolder(const std::string &folder, const Dims &dims,
 
 absl::StatusOr<InputSet> FromFile(const std::string &text, const std::string &name, const Dims &dims, int64_t limit) {
   const FileAndKey source = SplitKey(text);
-  O2M_ASSIGN_OR_RETURN(std::vector<Array> arrays, ReadArrays(source.file));
+  O2M_ASSIGN_OR_RETURN(std::vector<Array> arrays, ReadArrays(source.file, limit));
   O2M_ASSIGN_OR_RETURN(Array array, ChooseArray(std::move(arrays), source, name, dims));
   if (!Fits(array, dims)) ToChannelsFirst(array);
-  InputSet set{array.dims[0], array.dims[0], array.is_u8, dims, {}, {}, {}};
+  InputSet set{array.dims[0], array.total, array.is_u8, dims, {}, {}, {}};
   if (limit) set.count = std::min(set.count, limit);
   const int64_t size = set.count * ElementCount(dims);
   set.u8 = Head(std::move(array.u8), size), set.f32 = Head(std::move(array.f32), size);

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <zlib.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "codegen/call_graph.h"
@@ -52,6 +53,32 @@ TEST_F(Files, IdxPlainAndPacked) {
     ASSERT_TRUE(arrays.ok()) << arrays.status();
     EXPECT_EQ((*arrays)[0].dims, (std::vector<int64_t>{2, 3}));
     EXPECT_EQ((*arrays)[0].u8[5], 'f');
+  }
+}
+
+// Of many rows the first alone are unpacked; a file that is cut off is refused all the same.
+TEST_F(Files, FirstRowsOfIdx) {
+  std::string whole("\0\0\x08\x02\0\0\x10\0\0\0\0\x03", 12);
+  for (int i = 0; i < 3 * 4096; i++) whole.push_back(static_cast<char>(i * 7 % 251));
+  ASSERT_TRUE(WriteFileBytes(Path("a.idx"), whole).ok());
+  const gzFile file = gzopen(Path("a.gz").c_str(), "wb");
+  ASSERT_EQ(gzwrite(file, whole.data(), static_cast<unsigned>(whole.size())), static_cast<int>(whole.size()));
+  gzclose(file);
+  for (const char *name : {"a.idx", "a.gz"}) {
+    for (const int64_t rows : {0, 1, 1000, 4096, 5000}) {
+      const auto arrays = ReadArrays(Path(name), rows);
+      ASSERT_TRUE(arrays.ok()) << arrays.status();
+      const int64_t held = rows == 0 ? 4096 : std::min<int64_t>(rows, 4096);
+      EXPECT_EQ((*arrays)[0].total, 4096);
+      EXPECT_EQ((*arrays)[0].dims, (std::vector<int64_t>{held, 3}));
+      const std::string expected = whole.substr(12, static_cast<size_t>(3 * held));
+      EXPECT_EQ((*arrays)[0].u8, (std::vector<uint8_t>(expected.begin(), expected.end())));
+    }
+  }
+  const std::string packed = *ReadFileBytes(Path("a.gz"));
+  for (size_t size = 0; size < packed.size(); size++) {
+    ASSERT_TRUE(WriteFileBytes(Path("cut.gz"), packed.substr(0, size)).ok());
+    EXPECT_FALSE(ReadArrays(Path("cut.gz"), 10).ok()) << size;
   }
 }
 
