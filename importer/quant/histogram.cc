@@ -169,26 +169,46 @@ QuantParams RangeThrough(const Histogram &h, const std::vector<float> &f, int64_
                    best_high == kCuts ? range.high + margin.high : range.high});
 }
 
-void AddValues(Histogram &h, const float *values, int64_t count) {
-  if (count == 0) return;
+namespace {
+
+// Four at a time: one after the other, each comparison waits for the one before.
+ValueRange EndsOf(const float *values, int64_t count) {
+  float low[4], high[4];
+  for (int k = 0; k < 4; k++) low[k] = high[k] = values[std::min<int64_t>(k, count - 1)];
+  int64_t i = 0;
+  for (; i + 4 <= count; i += 4)
+    for (int k = 0; k < 4; k++) low[k] = std::min(low[k], values[i + k]), high[k] = std::max(high[k], values[i + k]);
+  for (; i < count; i++) low[0] = std::min(low[0], values[i]), high[0] = std::max(high[0], values[i]);
+  return {*std::min_element(low, low + 4), *std::max_element(high, high + 4)};
+}
+
+void AddValuesIn(Histogram &h, const ValueRange &range, const float *values, int64_t count) {
+  const auto low = static_cast<float>(range.low), high = static_cast<float>(range.high);
   if (h.bins.empty()) h.bins.assign(kBins, 0), h.limit = 1.0 / 1024, h.min = h.max = values[0];
-  const auto [low, high] = std::minmax_element(values, values + count);
-  h.min = std::min(h.min, *low), h.max = std::max(h.max, *high), h.count += count;
-  while (std::max(std::fabs(double{*low}), std::fabs(double{*high})) >= h.limit) Grow(h);
-  const double per_unit = 1 / Width(h);
+  h.min = std::min(h.min, low), h.max = std::max(h.max, high), h.count += count;
+  while (std::max(std::fabs(range.low), std::fabs(range.high)) >= h.limit) Grow(h);
+  const double per_unit = 1 / Width(h), limit = h.limit;
+  int64_t *bins = h.bins.data();
   for (int64_t i = 0; i < count; i++) {
-    const auto bin = static_cast<int64_t>((double{values[i]} + h.limit) * per_unit);
-    h.bins[std::clamp<int64_t>(bin, 0, kBins - 1)]++;
+    const auto bin = static_cast<int64_t>((double{values[i]} + limit) * per_unit);
+    bins[std::clamp<int64_t>(bin, 0, kBins - 1)]++;
   }
+}
+
+}  // namespace
+
+void AddValues(Histogram &h, const float *values, int64_t count) {
+  if (count > 0) AddValuesIn(h, EndsOf(values, count), values, count);
 }
 
 void AddSample(Histogram &h, int64_t sample, const float *values, int64_t count) {
   if (count == 0) return;
-  const auto [low, high] = std::minmax_element(values, values + count);
+  const ValueRange range = EndsOf(values, count);
+  const auto low = static_cast<float>(range.low), high = static_cast<float>(range.high);
   const auto size = static_cast<size_t>(sample + 1);
-  if (h.lows.size() < size) h.lows.resize(size, *low), h.highs.resize(size, *high);
-  h.lows.back() = std::min(h.lows.back(), *low), h.highs.back() = std::max(h.highs.back(), *high);
-  AddValues(h, values, count);
+  if (h.lows.size() < size) h.lows.resize(size, low), h.highs.resize(size, high);
+  h.lows.back() = std::min(h.lows.back(), low), h.highs.back() = std::max(h.highs.back(), high);
+  AddValuesIn(h, range, values, count);
 }
 
 QuantParams RangeS8(const Histogram &h, int64_t samples) {
