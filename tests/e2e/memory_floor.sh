@@ -18,7 +18,7 @@ fashion_mnist() {
 fashion_mnist "$O2M_SOURCE/models/vit_fmnist.onnx"
 fashion_mnist "$O2M_SOURCE/models/vit_fmnist_dynamo.onnx"
 
-"$python" -c 'import torch' 2>/dev/null || { echo "skipped: torch is not installed (scripts/setup train)"; exit 77; }
+"$python" -c 'import importlib.util as u; exit(u.find_spec("torch") is None)' || { echo "skipped: torch is not installed (scripts/setup train)"; exit 77; }
 # table SIZE DEFAULT RAM DEFAULT-WITH-S16; both exporters with O2M_LARGE
 table() {
   local exporter exporters=("")

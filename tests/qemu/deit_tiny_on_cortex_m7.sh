@@ -2,7 +2,7 @@
 # byte differs from the host. Skipped where torch, which exports it, is not installed.
 . "$(dirname "$0")/lib.sh"
 
-"$python" -c 'import torch' 2>/dev/null || { echo "skipped: torch is not installed (scripts/setup train)"; exit 77; }
+"$python" -c 'import importlib.util as u; exit(u.find_spec("torch") is None)' || { echo "skipped: torch is not installed (scripts/setup train)"; exit 77; }
 "$python" "$O2M_SOURCE/models/export_vit.py" deit_tiny deit_tiny.onnx >/dev/null 2>&1 || fail "the export"
 "$python" -c 'import numpy; numpy.save("x.npy", numpy.random.default_rng(1).standard_normal((2, 3, 224, 224), "float32"))'
 SECONDS=0
