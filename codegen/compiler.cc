@@ -332,6 +332,48 @@ int64_t RoomForConstants(const Board &board, int64_t other) {
   return room;
 }
 
+// Schedules; nodes then take the form of weights that is quickest for the rows they got, where scratch has room for it.
+absl::Status ScheduleAndRefine(Graph graph, bool refine, const CompileOptions &options, const Registry &registry,
+                               Host &host, PlanCache *plans, Compilation *compilation) {
+  O2M_RETURN_IF_ERROR(Schedule(std::move(graph), options, registry, host, plans, compilation));
+  if (!refine) return absl::OkStatus();
+  const o2m_target target = compilation->target.abi();
+  O2M_RETURN_IF_ERROR(RefineVariants(compilation->graph, compilation->plan, host, target));
+  compilation->alternatives[0].instructions = EstimateInstructions(compilation->graph, compilation->plan, target);
+  return absl::OkStatus();
+}
+
+// The usual forms of weights that other exact ones were preferred to; nothing where there are none.
+absl::StatusOr<std::optional<Graph>> WithUsualForms(const Graph &graph, const o2m_target &target, Host &host) {
+  std::optional<Graph> usual;
+  for (NodeId id = 0; id < static_cast<NodeId>(graph.nodes.size()); id++) {
+    if (graph.nodes[id].variant == 0 || !IsExact(graph.nodes[id])) continue;
+    if (!usual) usual = graph;
+    O2M_RETURN_IF_ERROR(SetVariant(*usual, id, 0, host, target));
+  }
+  return usual;
+}
+
+// A form that is quickest in one call may be slow in many short ones, as where each decodes an index, and the usual one
+// then lacks scratch: so the usual forms are scheduled too, and the better of both is taken.
+absl::Status ScheduleForms(Graph graph, bool free, const CompileOptions &options, const Registry &registry, Host &host,
+                           PlanCache *plans, Compilation *compilation) {
+  std::optional<Graph> usual;
+  if (free && options.rows == 0) {
+    O2M_ASSIGN_OR_RETURN(usual, WithUsualForms(graph, compilation->target.abi(), host));
+  }
+  Compilation other = *compilation;
+  O2M_RETURN_IF_ERROR(ScheduleAndRefine(std::move(graph), free, options, registry, host, plans, compilation));
+  if (!usual || !ScheduleAndRefine(*std::move(usual), free, options, registry, host, plans, &other).ok())
+    return absl::OkStatus();
+  const auto key = [&](const Compilation &c) {
+    const int64_t arena = c.plan.arena_bytes, time = c.alternatives[0].instructions;
+    return options.optimize == "ram" ? std::make_pair(arena, time) : std::make_pair(time, arena);
+  };
+  if (key(other) < key(*compilation)) *compilation = std::move(other);
+  return absl::OkStatus();
+}
+
 // Forms of weights, then schedule .. pack, of a model that is lowered.
 absl::StatusOr<Compilation> CompileLowered(Graph graph, Compilation compilation, const CompileOptions &options,
                                            int64_t room, const Registry &registry, Host &host, PlanCache *plans) {
@@ -341,14 +383,11 @@ absl::StatusOr<Compilation> CompileLowered(Graph graph, Compilation compilation,
   DumpAfter("weights", graph, options);
 
   // Order, loops, lifetimes, offsets.
-  const absl::Status scheduled = Schedule(std::move(graph), options, registry, host, plans, &compilation);
+  const absl::Status scheduled = ScheduleForms(std::move(graph), free && options.optimize != "flash", options, registry,
+                                               host, plans, &compilation);
   if (absl::IsResourceExhausted(scheduled)) return CompileWithin(scheduled, options, registry, host);
   O2M_RETURN_IF_ERROR(scheduled);
   const o2m_target target = compilation.target.abi();
-  if (free && options.optimize != "flash") {
-    O2M_RETURN_IF_ERROR(RefineVariants(compilation.graph, compilation.plan, host, target));
-    compilation.alternatives[0].instructions = EstimateInstructions(compilation.graph, compilation.plan, target);
-  }
   if (options.image_in_arena) OverwriteInput(compilation.graph, target, &compilation.plan);
 
   // A band of the arena for inputs that come in rows.
