@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "importer/copies.h"
 #include "planner/cost.h"
+#include "planner/make_plan.h"
 
 namespace onnx2mcu {
 namespace {
@@ -102,12 +103,19 @@ PricedSchedule PriceRow(const Pricer &pricer, Learnt &learnt, const std::vector<
   return std::move(frontier[chosen == frontier.size() ? 0 : chosen]);
 }
 
+// Placed by itself, which is how it lies in most networks.
+absl::StatusOr<StageCode> StagesOf(Pricer &pricer, Learnt &learnt, SegmentId id, int32_t pick) {
+  const SegmentKind &kind = learnt.cache.kinds[id];
+  Plan plan = kind.pieces[pick].plan;
+  PlaceBuffers(plan, &learnt.cache.placements);
+  return StageCodeOf(kind.options[pick].graph, plan, learnt.target.abi(), learnt.copy, pricer.host);
+}
+
 absl::StatusOr<const CodeOfOption *> CodeOf(Pricer &pricer, Learnt &learnt, SegmentId kind, int32_t pick) {
   const auto known = learnt.code.find({kind, pick});
   if (known != learnt.code.end()) return &known->second;
   const Option &option = learnt.cache.kinds[kind].options[pick];
-  O2M_ASSIGN_OR_RETURN(const StageCode stages,
-                       StageCodeOf(option.graph, option.stages, learnt.target.abi(), learnt.copy, pricer.host));
+  O2M_ASSIGN_OR_RETURN(const StageCode stages, StagesOf(pricer, learnt, kind, pick));
   const int32_t core = CostCoreOf(learnt.target.id);
   CodeOfOption code{{}, ObjectBlocks(stages, core), CallText(stages, core), ConstantBytes(option.graph)};
   for (const std::string &source : stages.sources)
@@ -171,21 +179,46 @@ Limits LimitsOf(const Pricer &pricer, int64_t instructions) {
   return {MainRam(pricer.board).bytes, flash, instructions};
 }
 
+namespace {
+
+struct PricedVit {
+  Learnt *learnt = nullptr;
+  std::vector<SegmentId> row;
+  PricedSchedule schedule;
+};
+
+absl::StatusOr<PricedVit> ScheduleOf(Pricer &pricer, const VitConfig &config, int32_t flash_wait) {
+  if (config.blocks.empty()) return absl::InvalidArgumentError("a network without blocks has no price here");
+  PricedVit vit{&LearntFor(pricer, flash_wait), {}, {}};
+  O2M_ASSIGN_OR_RETURN(vit.row, RowOf(pricer, *vit.learnt, config));
+  vit.schedule = PriceRow(pricer, *vit.learnt, vit.row);
+  return vit;
+}
+
+}  // namespace
+
 // Weights that do not fit the core's own flash are read from a slower one, and schedules are chosen for that.
 absl::StatusOr<Cost> PriceVit(Pricer &pricer, const VitConfig &config) {
-  if (config.blocks.empty()) return absl::InvalidArgumentError("a network without blocks has no price here");
   for (int32_t wait = 0;;) {
-    Learnt &learnt = LearntFor(pricer, wait);
-    O2M_ASSIGN_OR_RETURN(const std::vector<SegmentId> row, RowOf(pricer, learnt, config));
-    const PricedSchedule schedule = PriceRow(pricer, learnt, row);
-    Cost cost{.arena_bytes = schedule.price.arena_bytes,
+    O2M_ASSIGN_OR_RETURN(const PricedVit vit, ScheduleOf(pricer, config, wait));
+    Cost cost{.arena_bytes = vit.schedule.price.arena_bytes,
               .stack_bytes = kStackAllowance,
-              .instructions = schedule.price.instructions};
-    O2M_RETURN_IF_ERROR(AddFlash(pricer, learnt, row, schedule.picks, cost));
+              .instructions = vit.schedule.price.instructions};
+    O2M_RETURN_IF_ERROR(AddFlash(pricer, *vit.learnt, vit.row, vit.schedule.picks, cost));
     const int32_t real = FlashWait(pricer.board, cost.weight_bytes);
     if (wait != 0 || real == 0) return cost;
     wait = real;
   }
+}
+
+absl::StatusOr<std::map<std::string, int64_t>> CodeCounts(Pricer &pricer, const VitConfig &config) {
+  O2M_ASSIGN_OR_RETURN(const PricedVit vit, ScheduleOf(pricer, config, 0));
+  std::map<std::string, int64_t> counts;
+  for (size_t i = 0; i < vit.row.size(); i++) {
+    O2M_ASSIGN_OR_RETURN(const StageCode code, StagesOf(pricer, *vit.learnt, vit.row[i], vit.schedule.picks[i]));
+    for (const auto &[name, times] : code.counts) counts[name] += times;
+  }
+  return counts;
 }
 
 }  // namespace onnx2mcu

@@ -90,4 +90,8 @@ Limits LimitsOf(const Pricer &pricer, int64_t instructions = 0);
 // Precondition: at least one block. Errors of ops that refuse a shape.
 absl::StatusOr<Cost> PriceVit(Pricer &pricer, const VitConfig &config);
 
+// What its price of NAME.c is put together from, by StageCode::counts, with weights in the core's own flash: for
+// bench_code, which fits what each of them takes.
+absl::StatusOr<std::map<std::string, int64_t>> CodeCounts(Pricer &pricer, const VitConfig &config);
+
 }  // namespace onnx2mcu

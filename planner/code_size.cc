@@ -7,6 +7,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "planner/address_code.h"
 #include "planner/call_code.h"
 #include "planner/cost.h"
 
@@ -67,11 +68,12 @@ int64_t CodeFigure(const std::string &kind, const std::string &name, int32_t cor
   return row == TableRows().end() ? -1 : row->second->values[core];
 }
 
-absl::StatusOr<StageCode> StageCodeOf(const Graph &graph, const std::vector<Stage> &stages, const o2m_target &target,
+absl::StatusOr<StageCode> StageCodeOf(const Graph &graph, const Plan &plan, const o2m_target &target,
                                       const o2m_op *copy, Host &host) {
   StageCode code;
   std::set<ObjectKey> seen;
-  for (const Stage &stage : stages) {
+  code.counts = AddressCounts(graph, plan, target);
+  for (const Stage &stage : plan.stages) {
     CallCode calls;
     for (const NodeId id : stage.nodes) {
       O2M_ASSIGN_OR_RETURN(const CallCode call, CallCodeOf(graph, graph.nodes[id], target, stage.rows, host));

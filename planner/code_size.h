@@ -18,7 +18,7 @@ namespace onnx2mcu {
 // Stages of a program, by what each of them adds to it. Kernels are there once, however many stages call them; so are
 // the structs of a node that is done once more.
 struct StageCode {
-  // "stage", "loop", "loop with rest", "peeled", "peeled argument", "call o2m_add_s8"
+  // "stage", "loop", "loop with rest", "peeled", "peeled argument", "call o2m_add_s8", and AddressCounts()
   std::map<std::string, int64_t> counts;
   struct Object {
     std::string type;    // in C, of a constant struct
@@ -27,9 +27,9 @@ struct StageCode {
   std::vector<Object> objects;    // in the order in which they are declared
   std::set<std::string> sources;  // C files of kernels
 };
-// `copy`: PlanOptions::copy. What it moves has one scale on both sides, so its structs say nothing but shapes. Errors
-// of an op's emit().
-absl::StatusOr<StageCode> StageCodeOf(const Graph &graph, const std::vector<Stage> &stages, const o2m_target &target,
+// Of a plan with offsets, whose stages form one function of NAME.c. `copy`: PlanOptions::copy. What it moves has one
+// scale on both sides, so its structs say nothing but shapes. Errors of an op's emit().
+absl::StatusOr<StageCode> StageCodeOf(const Graph &graph, const Plan &plan, const o2m_target &target,
                                       const o2m_op *copy, Host &host);
 
 // Text of such stages without their kernels, in thousandths of a byte. Sums add up.
