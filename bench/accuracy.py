@@ -1,16 +1,15 @@
 """Accuracy of integers on Fashion-MNIST: bench/accuracy [MODEL.onnx ...] [--limit=N] [--no-onnxruntime] [--table=OUT.md].
 
-For each network: top-1 in float, in integers as compiled by default, with --residual=s16 and with --residual=s8, and
-how many images get the class that float gives. In the same run, from the same 128 calibration images, the same of ONNX
-Runtime's quantize_static (QDQ, weights s8 per channel): MinMax, Percentile and Entropy, activations asymmetric and
-symmetric.
+For each network: top-1 in float, in integers as compiled by default and with --residual=s8, and how many images get the
+class that float gives. In the same run, from the same 128 calibration images, the same of ONNX Runtime's quantize_static
+(QDQ, weights s8 per channel): MinMax, Percentile and Entropy, activations asymmetric and symmetric.
 
-Fails where integers lose more than 0.15 points by default and in s16, or 0.3 in s8, agree on less than 99.3 % or 98.8
-%, or where a setting of ONNX Runtime agrees on more images than the default, or is better in top-1: of the images that
-only one of the two gets right it has so many more that a fair coin would give them in less than 5 % of cases (one-sided
-sign test, exact, for each setting by itself). Images where both are right or both wrong say nothing about which is
-better. The mere order of two top-1 does not either: the luckiest of six roundings is right more often than the float
-network that all of them round. Both numbers of images are in the table.
+Fails where integers lose more than 0.15 points by default or 0.3 in s8, agree on less than 99.3 % or 98.8 %, or where a
+setting of ONNX Runtime agrees on more images than the default, or is better in top-1: of the images that only one of the
+two gets right it has so many more that a fair coin would give them in less than 5 % of cases (one-sided sign test, exact,
+for each setting by itself). Images where both are right or both wrong say nothing about which is better. The mere order
+of two top-1 does not either: the luckiest of six roundings is right more often than the float network that all of them
+round. Both numbers of images are in the table.
 """
 import argparse
 import gzip
@@ -28,8 +27,8 @@ ROOT = Path(__file__).resolve().parent.parent
 DATA = Path(os.environ.get("FASHION_MNIST", "/usr/share/datasets/fashion-mnist"))
 MEAN, STD = 0.2860, 0.3530  # as models/README.md
 CALIBRATION = 128
-MODES = {"default": [], "s16 with branches": ["--residual=s16"], "s8 everywhere": ["--residual=s8"]}
-LIMITS = {"default": (0.15, 99.3), "s16 with branches": (0.15, 99.3), "s8 everywhere": (0.3, 98.8)}  # points lost, % of images that agree
+MODES = {"default": [], "s8 everywhere": ["--residual=s8"]}
+LIMITS = {"default": (0.15, 99.3), "s8 everywhere": (0.3, 98.8)}  # points lost, % of images that agree
 
 
 @dataclass

@@ -79,7 +79,7 @@ void AddModel(CLI::App &app, CommandLine &c) {
       ->check(CLI::IsMember({"balanced", "speed", "ram", "flash"}))
       ->capture_default_str();
   app.add_option("--rows", o.rows, "tokens per tile (default: the planner chooses)")->check(CLI::Range(1, 1000000000));
-  app.add_option("--residual", o.residual, "width of the residual stream; s16: of all that is added to it too")
+  app.add_option("--residual", o.residual, "width of the residual stream")
       ->check(CLI::IsMember({"auto", "s8", "s16"}))
       ->capture_default_str();
   app.add_option(

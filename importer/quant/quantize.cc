@@ -249,10 +249,11 @@ std::vector<Choice> ChooseQuant(Graph &graph, Groups &groups, const std::vector<
   const std::vector<bool> bytes = CalibratedBytes(graph, [&groups](TensorId id) { return groups.Find(id); });
   std::vector<bool> narrow = bytes;
   for (size_t id = 0; id < narrow.size(); id++) narrow[id] = narrow[id] || refused[id];
-  const std::vector<bool> stream = options.residual == "s8"
-                                       ? std::vector<bool>(graph.tensors.size())
-                                       : ResidualStream(graph, [&groups](TensorId id) { return groups.Find(id); },
-                                                        narrow, {options.residual == "s16", AnyGiven(graph)});
+  const std::vector<bool> stream =
+      options.residual == "s8"
+          ? std::vector<bool>(graph.tensors.size())
+          : ResidualStream(
+                graph, [&groups](TensorId id) { return groups.Find(id); }, narrow, AnyGiven(graph));
   for (size_t id = 0; id < narrow.size(); id++) narrow[id] = narrow[id] || given[id].has_value();
   for (size_t n = 0; n < graph.nodes.size(); n++) {
     const TensorId out = graph.nodes[n].outputs[0];

@@ -13,40 +13,33 @@ std::vector<TensorId> Addends(const Graph &graph, const Node &node) {
   return addends;
 }
 
-// By base: several nodes read it.
-std::vector<bool> ReadMore(const Graph &graph) {
-  std::vector<bool> more(graph.tensors.size());
-  std::vector<int> readers(graph.tensors.size());
-  for (const Node &node : graph.nodes)
-    for (TensorId id : node.inputs)
-      if (IsActivation(graph, id) && readers[BaseOf(graph, id)]++ > 0) more[BaseOf(graph, id)] = true;
-  return more;
-}
-
-// Groups that a function of one value writes: of a byte there are 256 results, which s16 does not make more.
+// Groups that only one node reads, and that a function of one value writes: of a byte there are 256 results, which s16
+// does not make more.
 std::vector<bool> FunctionsOfBytes(const Graph &graph, const GroupOf &group_of) {
   std::vector<bool> functions(graph.tensors.size());
   for (const Node &node : graph.nodes)
     if (ExtensionOf(node.op, "o2m.unary_table/1")) functions[group_of(node.outputs[0])] = true;
+  std::vector<int> readers(graph.tensors.size());
+  for (const Node &node : graph.nodes)
+    for (TensorId id : node.inputs)
+      if (IsActivation(graph, id) && readers[BaseOf(graph, id)]++ > 0) functions[group_of(id)] = false;
   return functions;
 }
 
 }  // namespace
 
-std::vector<bool> ResidualStream(const Graph &graph, const GroupOf &group_of, std::vector<bool> refused,
-                                 const StreamOptions &options) {
-  std::vector<bool> wide(graph.tensors.size(), options.all);
+std::vector<bool> ResidualStream(const Graph &graph, const GroupOf &group_of, std::vector<bool> refused, bool all) {
+  std::vector<bool> wide(graph.tensors.size(), all);
   for (TensorId id : graph.inputs) refused[group_of(id)] = true;
   for (TensorId id : graph.outputs) refused[group_of(id)] = true;
-  const std::vector<bool> more = ReadMore(graph), functions = FunctionsOfBytes(graph, group_of);
+  const std::vector<bool> functions = FunctionsOfBytes(graph, group_of);
   for (auto node = graph.nodes.rbegin(); node != graph.nodes.rend(); ++node) {
     const std::vector<TensorId> addends = Addends(graph, *node);
     const int32_t sum = group_of(node->outputs[0]);
-    const bool on_the_way = options.addends && addends.size() == 1 && wide[sum] && !refused[sum];
-    if (addends.size() < 2 && !on_the_way) continue;
-    wide[sum] = true;
+    if (addends.size() < 2 && (!wide[sum] || refused[sum])) continue;
+    if (!addends.empty()) wide[sum] = true;
     for (TensorId id : addends)
-      if (more[BaseOf(graph, id)] || (options.addends && !functions[group_of(id)])) wide[group_of(id)] = true;
+      if (!functions[group_of(id)]) wide[group_of(id)] = true;
   }
   for (size_t id = 0; id < wide.size(); id++) wide[id] = wide[id] && !refused[id];
   return wide;
