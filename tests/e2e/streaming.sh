@@ -1,7 +1,7 @@
 # Rows pushed one by one, three by three and all at once give the bytes of the whole image, under the sanitizers, in the
 # arena that the whole image needs; misuse is refused. The trained model, and where they are present the exports whose
 # stems differ: overlapping patches, convolutional stems, patches by reshape.
-. "$(dirname "$0")/lib.sh"
+. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 checked=0
 # streams FILE OPTIONS...: compiles, builds main.c around it and runs it.
@@ -25,7 +25,8 @@ streams() {
 streams "$model"
 exports=${O2M_EXPORTS:-$O2M_SOURCE/../shared/models/exports}
 if [ -d "$exports" ]; then
-  for stem in plain patch_linear patch_stack patch_unfold cct timm_mobilevit timm_swin hf_vit_interpolate; do
+  for stem in plain patch_stack patch_unfold cct \
+    $([ "${O2M_LARGE:-0}" = 0 ] || echo patch_linear timm_mobilevit timm_swin hf_vit_interpolate); do
     streams "$exports/${stem}__ts17.onnx"
   done
   streams "$exports/patch_split__ts17.onnx" --stream=on  # four convolutions read the image: one loop

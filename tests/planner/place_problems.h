@@ -13,7 +13,7 @@ namespace onnx2mcu {
 #if defined(__SANITIZE_ADDRESS__) || !defined(NDEBUG)
 inline constexpr int kSlow = 10;
 #else
-inline constexpr int kSlow = 1;
+inline constexpr int kSlow = 2;
 #endif
 
 struct ProblemKind {

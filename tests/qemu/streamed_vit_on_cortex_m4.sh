@@ -1,7 +1,7 @@
 # The golden inputs of NAME_selftest, pushed in rows of 1, 3 and all at once through the generated C on the emulated
 # Cortex-M4: every byte as the host's whole run. One row of RAM besides the arena. The trained model, and where they are
 # present exports with three channels and overlapping bands.
-. "$(dirname "$0")/../e2e/lib.sh"
+. "$(dirname "${BASH_SOURCE[0]}")/../e2e/lib.sh"
 
 cat >flash.ld <<'EOS'
 SECTIONS {
@@ -52,7 +52,7 @@ EOS
 in_rows "$model"
 exports=${O2M_EXPORTS:-$O2M_SOURCE/../shared/models/exports}
 if [ -d "$exports" ]; then
-  for stem in plain cct patch_stack timm_mobilevit; do
+  for stem in plain patch_stack $([ "${O2M_LARGE:-0}" = 0 ] || echo cct timm_mobilevit); do
     in_rows "$exports/${stem}__ts17.onnx" --stream=on  # of some the band raises the arena
   done
 fi
