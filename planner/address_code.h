@@ -1,5 +1,5 @@
-// planner/address_code.h - the addresses that a function of NAME.c works out and holds: of them it has more than a core
-// has registers, and they take more of its code than most calls do.
+// planner/address_code.h - the addresses that a function of NAME.c works out and holds: compilers do so before the
+// loops, and keep on the stack what finds no register.
 #pragma once
 #include <cstdint>
 #include <map>

@@ -37,7 +37,7 @@ TEST(PlaceCsv, CountsRegions) {
 
 TEST(PlaceCsv, KeepsRandomProblems) {
   std::mt19937 random(7);
-  for (int trial = 0; trial < 500 / kSlow; trial++) {
+  for (int trial = 0; trial < 500 / kFewer; trial++) {
     ProblemKind kind{.blocks = 1 + trial % 20, .aligned = trial % 2 == 0, .overwritable = trial % 3};
     kind.fixed_blocks = trial % 4;
     Problem problem = RandomProblem(random, kind);

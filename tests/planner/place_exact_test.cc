@@ -61,20 +61,20 @@ void Compare(std::mt19937 &random, const ProblemKind &kind, Tally &tally, std::v
 TEST(SearchExactly, IsOptimalWhereItSaysSo) {
   std::mt19937 random(1);
   Tally tally;
-  for (int trial = 0; trial < 10000 / kSlow; trial++) {
+  for (int trial = 0; trial < 10000 / kFewer; trial++) {
     ProblemKind kind{.blocks = 2 + trial % 6, .times = 1 + trial / 6 % 5, .sizes = 5, .overwritable = trial % 5};
     kind.zero_distances = trial % 3;
     Compare(random, kind, tally);
     if (testing::Test::HasFatalFailure()) FAIL() << "trial " << trial;
   }
   EXPECT_EQ(tally.optimal, tally.tried);
-  EXPECT_GT(tally.related, 4000 / kSlow);
+  EXPECT_GT(tally.related, 4000 / kFewer);
 }
 
 TEST(SearchExactly, IsOptimalWithAlignment) {
   std::mt19937 random(2);
   Tally tally;
-  for (int trial = 0; trial < 6000 / kSlow; trial++) {
+  for (int trial = 0; trial < 6000 / kFewer; trial++) {
     ProblemKind kind{.blocks = 2 + trial % 5, .times = 1 + trial / 6 % 4, .sizes = 12, .aligned = true};
     kind.overwritable = trial % 4;
     Compare(random, kind, tally);
@@ -86,7 +86,7 @@ TEST(SearchExactly, IsOptimalWithAlignment) {
 TEST(SearchExactly, IsOptimalAroundFixedBlocks) {
   std::mt19937 random(3);
   Tally tally;
-  for (int trial = 0; trial < 6000 / kSlow; trial++) {
+  for (int trial = 0; trial < 6000 / kFewer; trial++) {
     ProblemKind kind{.blocks = 2 + trial % 5, .times = 1 + trial / 6 % 4, .sizes = 6, .aligned = trial % 2 == 0};
     kind.overwritable = trial % 4, kind.fixed_blocks = 1 + trial % 3;
     Compare(random, kind, tally);
@@ -98,7 +98,7 @@ TEST(SearchExactly, IsOptimalAroundFixedBlocks) {
 TEST(SearchExactly, IsOptimalBetweenBoundaries) {
   std::mt19937 random(4);
   Tally tally;
-  for (int trial = 0; trial < 6000 / kSlow; trial++) {
+  for (int trial = 0; trial < 6000 / kFewer; trial++) {
     ProblemKind kind{.blocks = 2 + trial % 5, .times = 1 + trial / 6 % 4, .sizes = 6, .aligned = trial % 2 == 0};
     kind.overwritable = trial % 4;
     const int64_t unit = kind.aligned ? 8 : 1, first = unit * (1 + Below(random, 8));
@@ -115,7 +115,7 @@ TEST(SearchExactly, IsOptimalBetweenBoundaries) {
 TEST(SearchWindows, AreOptimalWhereTheySaySo) {
   std::mt19937 random(5);
   int optimal = 0;
-  for (int trial = 0; trial < 1500 / kSlow; trial++) {
+  for (int trial = 0; trial < 1500 / kFewer; trial++) {
     std::vector<Problem> parts;
     Problem whole;
     whole.work_limit = 50000;
@@ -140,7 +140,7 @@ TEST(SearchWindows, AreOptimalWhereTheySaySo) {
     };
     ASSERT_FALSE(std::all_of(parts.begin(), parts.end(), fits)) << WriteCsv(whole, &solution);
   }
-  EXPECT_GT(optimal, 1000 / kSlow);
+  EXPECT_GT(optimal, 1000 / kFewer);
 }
 
 // Distances in any direction: blocks may then follow one another at 0 in a circle, and the search must not claim more
@@ -148,7 +148,7 @@ TEST(SearchWindows, AreOptimalWhereTheySaySo) {
 TEST(SearchExactly, ClaimsNothingFalseInCircles) {
   std::mt19937 random(4);
   Tally tally;
-  for (int trial = 0; trial < 12000 / kSlow; trial++) {
+  for (int trial = 0; trial < 12000 / kFewer; trial++) {
     ProblemKind kind{.blocks = 3 + trial % 4, .times = 1 + trial % 2, .sizes = 8, .aligned = trial % 3 == 0};
     kind.overwritable = 2 + trial % 2, kind.in_time = false, kind.zero_distances = 1 + trial % 2;
     Compare(random, kind, tally);

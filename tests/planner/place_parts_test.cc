@@ -76,7 +76,7 @@ TEST(PlaceChain, SaysWhereThePartsDoNotFitTogether) {
 TEST(Placements, ChangeNoSolution) {
   std::mt19937 random(7);
   Placements known;
-  for (int trial = 0; trial < 40 / kSlow; trial++) {
+  for (int trial = 0; trial < 40 / kFewer; trial++) {
     const Problem problem = TransformerProblem(random, 2 + trial % 5, 4 + trial % 9);
     const Solution one = PlaceBlocks(problem), other = PlaceBlocks(problem, &known),
                    again = PlaceBlocks(problem, &known);

@@ -9,12 +9,14 @@
 
 namespace onnx2mcu {
 
-// How much slower the code is than in a release: fewer trials, more time.
+// How much slower the code is than in a release: limits of time are multiplied by it.
 #if defined(__SANITIZE_ADDRESS__) || !defined(NDEBUG)
 inline constexpr int kSlow = 10;
 #else
-inline constexpr int kSlow = 2;
+inline constexpr int kSlow = 1;
 #endif
+// Numbers of trials are divided by it, so that no test takes more than some seconds.
+inline constexpr int kFewer = kSlow > 1 ? kSlow : 2;
 
 struct ProblemKind {
   int blocks = 8, times = 5;

@@ -23,7 +23,7 @@ ProblemKind RandomKind(std::mt19937 &random) {
 TEST(Place, EverySolutionIsValidAboveTheBoundAndTheSameTwice) {
   std::mt19937 random(1);
   int optimal = 0, at_bound = 0;
-  for (int trial = 0; trial < 40000 / kSlow; trial++) {
+  for (int trial = 0; trial < 40000 / kFewer; trial++) {
     Problem problem = RandomProblem(random, RandomKind(random));
     problem.work_limit = trial % 4 ? 2000 : 200;
     const int64_t bound = BoundOf(problem);
@@ -36,8 +36,8 @@ TEST(Place, EverySolutionIsValidAboveTheBoundAndTheSameTwice) {
     ASSERT_EQ(solution.bytes, again.bytes);
     optimal += solution.optimal, at_bound += solution.bytes == bound;
   }
-  EXPECT_GT(optimal, 24000 / kSlow);
-  EXPECT_GT(at_bound, 16000 / kSlow);
+  EXPECT_GT(optimal, 24000 / kFewer);
+  EXPECT_GT(at_bound, 16000 / kFewer);
 }
 
 TEST(Place, LaysOneBlockOverAnotherAtTheDistance) {
@@ -107,7 +107,7 @@ TEST(Place, SaysHowMuchIsNeededWhereRegionsDoNotDo) {
 
 TEST(Place, MindsNoBoundaryAboveAll) {
   std::mt19937 random(11);
-  for (int trial = 0; trial < 2000 / kSlow; trial++) {
+  for (int trial = 0; trial < 2000 / kFewer; trial++) {
     Problem problem = RandomProblem(random, RandomKind(random));
     problem.work_limit = 2000;
     const Solution whole = PlaceBlocks(problem);
@@ -121,7 +121,7 @@ TEST(Place, MindsNoBoundaryAboveAll) {
 // Any problem, cut anywhere, is placed; the transformers also well.
 TEST(Place, LaysNothingAcrossABoundary) {
   std::mt19937 random(13);
-  for (int trial = 0; trial < 20000 / kSlow; trial++) {
+  for (int trial = 0; trial < 20000 / kFewer; trial++) {
     ProblemKind kind = RandomKind(random);
     kind.fixed_blocks = 0;
     Problem problem = RandomProblem(random, kind);

@@ -34,8 +34,8 @@ Graph MixedVit(std::mt19937 &random, int blocks, fake::VitSizes sizes = {}) {
 std::vector<Graph> Graphs() {
   std::mt19937 random(4);
   std::vector<Graph> graphs;
-  for (int i = 0; i < 60 / kSlow; i++) graphs.push_back(MixedVit(random, 1 + i % 8));
-  for (uint32_t seed = 0; seed < 60 / kSlow; seed++) graphs.push_back(RandomGraph().Make(seed));
+  for (int i = 0; i < 60 / kFewer; i++) graphs.push_back(MixedVit(random, 1 + i % 8));
+  for (uint32_t seed = 0; seed < 60 / kFewer; seed++) graphs.push_back(RandomGraph().Make(seed));
   graphs.push_back(graphs[0]);  // the same again
   for (size_t i = 0; i < graphs.size(); i += 5) graphs[i].tensors[graphs[i].inputs[0]].in_arena = true;
   return graphs;
@@ -112,8 +112,8 @@ TEST(PriceSchedules, IsWhatTheWholePlanComesTo) {
       optimal += price.arena_optimal;
     }
   }
-  EXPECT_GT(several, 30 / kSlow);
-  EXPECT_GT(optimal, 100 / kSlow);
+  EXPECT_GT(several, 30 / kFewer);
+  EXPECT_GT(optimal, 100 / kFewer);
 }
 
 // Where reads of flash take time, a schedule is found that loses less of it in the same RAM.
@@ -122,7 +122,7 @@ TEST(Price, WaitingForFlashCounts) {
   Host host;
   std::mt19937 random(7);
   int faster = 0;
-  for (int i = 0; i < 40 / kSlow; i++) {
+  for (int i = 0; i < 40 / kFewer; i++) {
     const Graph graph = MixedVit(random, 1 + i % 8);
     PlanCache cache, waiting;
     const auto kinds = *KindsOf(cache, graph, host, kTarget, {}), others = *KindsOf(waiting, graph, host, slow, {});
@@ -139,7 +139,7 @@ TEST(Price, WaitingForFlashCounts) {
     for (const PricedSchedule &other : frontier)
       EXPECT_EQ(other.price.time, TimeOf(other.price.instructions, other.price.flash_bytes_read, slow));
   }
-  EXPECT_GT(faster, 10 / kSlow);
+  EXPECT_GT(faster, 10 / kFewer);
 }
 
 TEST(PlanCache, ServesOneTargetOnly) {
