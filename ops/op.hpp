@@ -320,19 +320,24 @@ struct Table {
     return list.count();
   }
 
+  // Tables of cases are made where they are asked for: a compilation asks for none, and they are many.
   static const void *Extension(const char *id) {
     const auto is = [id](const char *name) { return std::strcmp(id, name) == 0; };
     if constexpr (requires(CaseList & list) { Op::Cases(list); }) {
-      static const o2m_cases cases = {CaseTable().count(), GetCase};
-      if (is("o2m.cases/1")) return &cases;
+      if (is("o2m.cases/1")) {
+        static const o2m_cases cases = {CaseTable().count(), GetCase};
+        return &cases;
+      }
     }
     if constexpr (requires(CaseList & list, Random & random) { Op::RandomCase(list, random); }) {
       static constexpr o2m_random_cases random_cases = {MakeRandomCase};
       if (is("o2m.random_cases/1")) return &random_cases;
     }
     if constexpr (requires(CaseList & list) { Op::WorstCases(list); }) {
-      static const o2m_cases cases = {WorstCaseTable().count(), GetWorstCase};
-      if (is("o2m.worst_cases/1")) return &cases;
+      if (is("o2m.worst_cases/1")) {
+        static const o2m_cases cases = {WorstCaseTable().count(), GetWorstCase};
+        return &cases;
+      }
     }
     if constexpr (requires(const o2m_node *n, o2m_split *s) { Op::Split(n, 0, s); }) {
       static constexpr o2m_splitter splitter = {Split};
@@ -359,8 +364,10 @@ struct Table {
       if (is("o2m.terms/1")) return &terms;
     }
     if constexpr (requires(CaseList & list) { Op::CostCases(list); }) {
-      static const o2m_cases cases = {CostCaseTable().count(), GetCostCase};
-      if (is("o2m.cost_cases/1")) return &cases;
+      if (is("o2m.cost_cases/1")) {
+        static const o2m_cases cases = {CostCaseTable().count(), GetCostCase};
+        return &cases;
+      }
     }
     if constexpr (requires(const o2m_node *n, o2m_quant_rule *r) { Op::QuantRule(n, r); }) {
       static constexpr o2m_quantizer quantizer = {Op::QuantRule};
