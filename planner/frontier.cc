@@ -1,6 +1,8 @@
 #include "planner/frontier.h"
 
 #include <algorithm>
+#include <deque>
+#include <map>
 #include <numeric>
 #include <tuple>
 #include <utility>
@@ -16,11 +18,30 @@ constexpr int64_t kFinest = 200;
 // Likewise for instructions, which are estimated.
 constexpr int64_t kFinestInstructions = 2000;
 
+// A graph and how it may be cut.
+struct Cuttable {
+  Graph graph;
+  StageSpace space;
+};
+
+// What a chain of rewrites makes of the segment, and that without duplicates: many cuts merge the same nodes.
+struct Chain {
+  std::vector<Rewrite> rewrites;
+  Graph graph;
+  std::map<std::vector<Duplicates>, Cuttable> merged;
+};
+
+struct Candidate {
+  Option option;
+  Chain *chain = nullptr;
+};
+
 struct SegmentSearch {
   const Segment &segment;
   const RewriteTools &tools;
   int32_t rows = 0;
-  std::vector<Option> options;
+  std::deque<Chain> chains;
+  std::vector<Candidate> candidates;
 };
 
 std::vector<NodeId> AsWritten(const Graph &graph) {
@@ -40,28 +61,27 @@ void SetPrice(const StageSpace &space, const StageCut &cut, Option &option) {
 }
 
 // From the fewest instructions down to the least live bytes.
-void AddCuts(const StageSpace &space, const std::vector<Rewrite> &chain, std::vector<Option> &options) {
+void AddCuts(const StageSpace &space, Chain &chain, std::vector<Candidate> &candidates) {
   for (int64_t limit = INT64_MAX;;) {
     const StageCut cut = CutStages(space, limit);
-    Option option;
-    option.chain = chain;
-    SetPrice(space, cut, option);
-    options.push_back(std::move(option));
+    Candidate &candidate = candidates.emplace_back();
+    candidate.chain = &chain;
+    SetPrice(space, cut, candidate.option);
     if (cut.live <= space.least_live) return;
     limit = std::max(std::min(cut.live - 1, cut.live * (kFinest - 1) / kFinest), space.least_live);
   }
 }
 
-void KeepFrontier(std::vector<Option> &options) {
-  std::stable_sort(options.begin(), options.end(), [](const Option &a, const Option &b) {
-    return std::make_pair(a.live, a.instructions) < std::make_pair(b.live, b.instructions);
+void KeepFrontier(std::vector<Candidate> &candidates) {
+  std::stable_sort(candidates.begin(), candidates.end(), [](const Candidate &a, const Candidate &b) {
+    return std::make_pair(a.option.live, a.option.instructions) < std::make_pair(b.option.live, b.option.instructions);
   });
-  std::vector<Option> kept;
-  for (Option &option : options)
-    if (kept.empty() ||
-        option.instructions * kFinestInstructions < kept.back().instructions * (kFinestInstructions - 1))
-      kept.push_back(std::move(option));
-  options = std::move(kept);
+  std::vector<Candidate> kept;
+  for (Candidate &candidate : candidates)
+    if (kept.empty() || candidate.option.instructions * kFinestInstructions <
+                            kept.back().option.instructions * (kFinestInstructions - 1))
+      kept.push_back(std::move(candidate));
+  candidates = std::move(kept);
 }
 
 absl::StatusOr<Graph> Apply(Graph graph, const std::vector<Rewrite> &chain, const RewriteTools &tools) {
@@ -71,32 +91,43 @@ absl::StatusOr<Graph> Apply(Graph graph, const std::vector<Rewrite> &chain, cons
   return graph;
 }
 
-absl::Status AddChain(SegmentSearch &search, const std::vector<Rewrite> &chain) {
-  const absl::StatusOr<Graph> applied = Apply(search.segment.graph, chain, search.tools);
-  if (!applied.ok()) return chain.empty() ? applied.status() : absl::OkStatus();
-  const Graph &graph = *applied;
+absl::Status AddChain(SegmentSearch &search, const std::vector<Rewrite> &rewrites) {
+  absl::StatusOr<Graph> applied = Apply(search.segment.graph, rewrites, search.tools);
+  if (!applied.ok()) return rewrites.empty() ? applied.status() : absl::OkStatus();
   const Graph &before = search.segment.graph;
-  if (!chain.empty() && graph.nodes.size() == before.nodes.size() && graph.tensors.size() == before.tensors.size())
+  if (!rewrites.empty() && applied->nodes.size() == before.nodes.size() &&
+      applied->tensors.size() == before.tensors.size())
     return absl::OkStatus();
-  O2M_ASSIGN_OR_RETURN(const StageSpace space, SpaceOf(search, graph));
-  AddCuts(space, chain, search.options);
+  Chain &chain = search.chains.emplace_back(Chain{rewrites, *std::move(applied), {}});
+  O2M_ASSIGN_OR_RETURN(const StageSpace space, SpaceOf(search, chain.graph));
+  AddCuts(space, chain, search.candidates);
   return absl::OkStatus();
 }
 
+// `before` without the last of those duplicates, which were found one round after the other.
+absl::StatusOr<const Cuttable *> Merged(const SegmentSearch &search, Chain &chain, const Graph &before,
+                                        const std::vector<Duplicates> &merges) {
+  const auto known = chain.merged.find(merges);
+  if (known != chain.merged.end()) return &known->second;
+  Graph graph = MergeDuplicates(before, merges.back());
+  O2M_ASSIGN_OR_RETURN(StageSpace space, SpaceOf(search, graph));
+  return &chain.merged.emplace(merges, Cuttable{std::move(graph), std::move(space)}).first->second;
+}
+
 // What was recomputed twice within one stage is merged, and the segment is cut again, until nothing merges.
-absl::Status Merge(const SegmentSearch &search, Option &option) {
-  O2M_ASSIGN_OR_RETURN(Graph graph, Apply(search.segment.graph, option.chain, search.tools));
+absl::Status Merge(const SegmentSearch &search, Candidate &candidate) {
+  Option &option = candidate.option;
   const int64_t limit = option.live;
+  const Graph *graph = &candidate.chain->graph;
   for (int round = 0; round < kMergeRounds; round++) {
-    bool changed = false;
-    Graph merged = MergeDuplicates(graph, option.stages, &changed);
-    if (!changed) break;
-    option.merges.push_back(option.stages);
-    graph = std::move(merged);
-    O2M_ASSIGN_OR_RETURN(const StageSpace space, SpaceOf(search, graph));
-    SetPrice(space, CutStages(space, limit), option);
+    Duplicates duplicates = DuplicatesIn(*graph, option.stages);
+    if (duplicates.empty()) break;
+    option.merges.push_back(std::move(duplicates));
+    O2M_ASSIGN_OR_RETURN(const Cuttable *merged, Merged(search, *candidate.chain, *graph, option.merges));
+    graph = &merged->graph;
+    SetPrice(merged->space, CutStages(merged->space, limit), option);
   }
-  option.graph = std::move(graph);
+  option.chain = candidate.chain->rewrites, option.graph = *graph;
   return absl::OkStatus();
 }
 
@@ -104,21 +135,21 @@ absl::Status Merge(const SegmentSearch &search, Option &option) {
 
 absl::StatusOr<std::vector<Option>> FrontierOf(const Segment &segment, const RewriteTools &all, int32_t rows) {
   const RewriteTools tools{all.host, all.target, all.copy, &segment.border};
-  SegmentSearch search{segment, tools, rows, {}};
+  SegmentSearch search{segment, tools, rows, {}, {}};
   for (const std::vector<Rewrite> &chain : RewriteChains(segment.graph, tools))
     O2M_RETURN_IF_ERROR(AddChain(search, chain));
-  KeepFrontier(search.options);
-  for (Option &option : search.options) O2M_RETURN_IF_ERROR(Merge(search, option));
-  KeepFrontier(search.options);
-  return search.options;
+  KeepFrontier(search.candidates);
+  for (Candidate &candidate : search.candidates) O2M_RETURN_IF_ERROR(Merge(search, candidate));
+  KeepFrontier(search.candidates);
+  std::vector<Option> options;
+  for (Candidate &candidate : search.candidates) options.push_back(std::move(candidate.option));
+  return options;
 }
 
 absl::StatusOr<Segment> Realize(Segment segment, const Option &option, const RewriteTools &all) {
   const RewriteTools tools{all.host, all.target, all.copy, &segment.border};
   O2M_ASSIGN_OR_RETURN(segment.graph, Apply(std::move(segment.graph), option.chain, tools));
-  bool changed = false;
-  for (const std::vector<Stage> &stages : option.merges)
-    segment.graph = MergeDuplicates(segment.graph, stages, &changed);
+  for (const Duplicates &duplicates : option.merges) segment.graph = MergeDuplicates(segment.graph, duplicates);
   return segment;
 }
 

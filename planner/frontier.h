@@ -11,10 +11,10 @@ namespace onnx2mcu {
 // One way to run a segment, told so that it can be done again on any segment of the same signature.
 struct Option {
   std::vector<Rewrite> chain;
-  std::vector<std::vector<Stage>> merges;  // the stages of each round of MergeDuplicates()
-  std::vector<Stage> stages;               // of the graph after all that
-  Graph graph;                             // the segment that was searched, after all that
-  int64_t live = 0, instructions = 0;      // the peak of the stages' live bytes, an estimate; the sum of TimeOf()
+  std::vector<Duplicates> merges;      // of each round of MergeDuplicates()
+  std::vector<Stage> stages;           // of the graph after all that
+  Graph graph;                         // the segment that was searched, after all that
+  int64_t live = 0, instructions = 0;  // the peak of the stages' live bytes, an estimate; the sum of TimeOf()
 };
 
 // Options by live bytes upward, each with fewer instructions than those before it; never empty.

@@ -78,25 +78,31 @@ std::vector<NodeId> FirstOfDuplicates(const Graph &graph) {
   return first;
 }
 
-Graph MergeDuplicates(const Graph &graph, const std::vector<Stage> &stages, bool *changed) {
-  Graph merged = graph;
+Duplicates DuplicatesIn(const Graph &graph, const std::vector<Stage> &stages) {
   const std::vector<NodeId> first = FirstOfDuplicates(graph);
-  std::set<NodeId> gone;
+  Duplicates duplicates;
   for (const Stage &stage : stages) {
     std::map<NodeId, NodeId> kept;  // by first of the duplicates: the one of this stage
     for (NodeId id : stage.nodes) {
       const auto [it, fresh] = kept.try_emplace(first[id], id);
-      if (fresh) continue;
-      const std::vector<TensorId> from = merged.nodes[id].outputs, to = merged.nodes[it->second].outputs;
-      for (size_t k = 0; k < from.size(); k++) Redirect(merged, from[k], to[k]);
-      gone.insert(id);
+      if (!fresh) duplicates.emplace_back(id, it->second);
     }
+  }
+  return duplicates;
+}
+
+Graph MergeDuplicates(const Graph &graph, const Duplicates &duplicates) {
+  Graph merged = graph;
+  std::set<NodeId> gone;
+  for (const auto &[id, kept] : duplicates) {
+    const std::vector<TensorId> from = merged.nodes[id].outputs, to = merged.nodes[kept].outputs;
+    for (size_t k = 0; k < from.size(); k++) Redirect(merged, from[k], to[k]);
+    gone.insert(id);
   }
   std::vector<Node> nodes;
   for (size_t id = 0; id < merged.nodes.size(); id++)
     if (!gone.count(static_cast<NodeId>(id))) nodes.push_back(std::move(merged.nodes[id]));
   merged.nodes = std::move(nodes);
-  *changed = !gone.empty();
   return merged;
 }
 

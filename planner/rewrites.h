@@ -48,8 +48,13 @@ Tensor WithoutData(const Tensor &tensor);
 // By node: the first node that computes the same from the same operands, or itself. Clones of a clone count as well.
 std::vector<NodeId> FirstOfDuplicates(const Graph &graph);
 
-// Merges nodes of one stage that compute the same (op, operands, attributes): recomputation that ended up in one loop
-// is done once. Exact. Ids of tensors stay; ids of later nodes move up.
-Graph MergeDuplicates(const Graph &graph, const std::vector<Stage> &stages, bool *changed);
+// Nodes that a stage computes again (same op, operands, attributes), each with the node of that stage that did so
+// first.
+using Duplicates = std::vector<std::pair<NodeId, NodeId>>;
+Duplicates DuplicatesIn(const Graph &graph, const std::vector<Stage> &stages);
+
+// Without those nodes: recomputation that ended up in one loop is done once. Exact. Ids of tensors stay; ids of later
+// nodes move up.
+Graph MergeDuplicates(const Graph &graph, const Duplicates &duplicates);
 
 }  // namespace onnx2mcu

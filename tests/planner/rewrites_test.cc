@@ -78,11 +78,13 @@ TEST(MergeDuplicates, UndoesRecomputationWithinAStage) {
     all.nodes.push_back(id);
     if (id < 3) front.nodes.push_back(id);
   }
-  bool changed = false;
-  EXPECT_EQ(CountNamed(MergeDuplicates(cloned, {all}, &changed), "norm"), 1);
-  EXPECT_TRUE(changed);
-  EXPECT_EQ(CountNamed(MergeDuplicates(cloned, {front}, &changed), "norm"), 2);
-  EXPECT_FALSE(changed);
+  const Duplicates twice = DuplicatesIn(cloned, {all});
+  ASSERT_EQ(twice.size(), 1u);
+  EXPECT_EQ(cloned.nodes[twice[0].first].name, "norm");
+  EXPECT_LT(twice[0].second, twice[0].first);
+  EXPECT_EQ(CountNamed(MergeDuplicates(cloned, twice), "norm"), 1);
+  EXPECT_TRUE(DuplicatesIn(cloned, {front}).empty());
+  EXPECT_EQ(CountNamed(MergeDuplicates(cloned, {}), "norm"), 2);
 }
 
 }  // namespace
