@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <span>
 
 namespace onnx2mcu {
 namespace {
@@ -84,13 +85,30 @@ Call CallOf(const Graph &graph, const Node &node, const o2m_target &target, int3
   return call;
 }
 
-// kUnknownCost where that of one of the terms is.
+// The rows of the table that are a kernel's.
+std::span<const CostEntry> EntriesOf(const char *kernel) {
+  const auto before = [](const CostEntry &entry, const char *name) { return std::strcmp(entry.kernel, name) < 0; };
+  const auto behind = [](const char *name, const CostEntry &entry) { return std::strcmp(name, entry.kernel) < 0; };
+  const CostEntry *begin = std::lower_bound(std::begin(kTable), std::end(kTable), kernel, before);
+  return {begin, std::upper_bound(begin, std::end(kTable), kernel, behind)};
+}
+
+int64_t CostAmong(std::span<const CostEntry> entries, int32_t core, const char *term) {
+  for (const CostEntry &entry : entries)
+    if (std::strcmp(entry.term, term) == 0) return entry.thousandths[core];
+  return kUnknownCost;
+}
+
+// kUnknownCost where that of one of the terms is. Most are of one kernel, which is looked up once.
 int64_t SumOf(int32_t core, const Call &call) {
   int64_t thousandths = 0;
-  for (int32_t i = 0; i < call.count; i++) {
-    const int64_t cost = CostOf(core, call.terms[i].kernel, call.terms[i].name);
+  const char *kernel = nullptr;
+  std::span<const CostEntry> entries;
+  for (const o2m_term &term : std::span(call.terms, call.count)) {
+    if (term.kernel != kernel) kernel = term.kernel, entries = EntriesOf(kernel);
+    const int64_t cost = CostAmong(entries, core, term.name);
     if (cost == kUnknownCost) return kUnknownCost;
-    thousandths += cost * call.terms[i].count;
+    thousandths += cost * term.count;
   }
   return thousandths;
 }
@@ -134,13 +152,7 @@ int32_t CostCoreOf(const std::string &target) {
   return kFallbackCore;
 }
 
-int64_t CostOf(int32_t core, const char *kernel, const char *term) {
-  const auto before = [](const CostEntry &entry, const char *name) { return std::strcmp(entry.kernel, name) < 0; };
-  const CostEntry *entry = std::lower_bound(std::begin(kTable), std::end(kTable), kernel, before);
-  for (; entry != std::end(kTable) && std::strcmp(entry->kernel, kernel) == 0; entry++)
-    if (std::strcmp(entry->term, term) == 0) return entry->thousandths[core];
-  return kUnknownCost;
-}
+int64_t CostOf(int32_t core, const char *kernel, const char *term) { return CostAmong(EntriesOf(kernel), core, term); }
 
 Work WorkOf(const Graph &graph, const Node &node, const o2m_target &target, int32_t steps, int32_t rows) {
   const int32_t core = CostCoreOf(target.id ? target.id : "");

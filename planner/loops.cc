@@ -21,6 +21,12 @@ constexpr int32_t kLongestStage = 48;
 // overhead alone.
 constexpr int64_t kStagesForAll = 20000, kTornForAll = 2000;
 
+// x dies and y is born at one node, which may write y over x step by step.
+struct Meeting {
+  const Span *x = nullptr, *y = nullptr;
+  std::map<int32_t, int64_t> saved;  // bytes, by rows
+};
+
 struct LoopBuilder {
   const Graph &graph;
   const o2m_target &target;
@@ -28,6 +34,7 @@ struct LoopBuilder {
   Spans spans;
   std::vector<int64_t> born, died;                              // bytes of spans with first < i, last < i
   std::vector<NodeId> first_same;                               // by NodeId; what a stage computes twice will be merged
+  std::vector<std::vector<Meeting>> meetings;                   // by position
   std::map<std::pair<int32_t, int32_t>, int64_t> instructions;  // (position, rows)
   int64_t all = 0;                                              // instructions of the graph, as few as may be
 };
@@ -38,6 +45,16 @@ void AddTotals(LoopBuilder &b) {
     for (size_t i = span.first + 1; i < b.born.size(); i++) b.born[i] += span.bytes;
     for (size_t i = span.last + 1; i < b.died.size(); i++) b.died[i] += span.bytes;
   }
+}
+
+void AddMeetings(LoopBuilder &b) {
+  b.meetings.resize(b.spans.order.size());
+  for (size_t k = 0; k < b.meetings.size(); k++)
+    for (const int32_t y : b.spans.at[k])
+      for (const int32_t x : b.spans.at[k])
+        if (const Span &dies = b.spans.all[x], &born = b.spans.all[y];
+            x != y && dies.last == static_cast<int32_t>(k) && born.first == static_cast<int32_t>(k))
+          b.meetings[k].push_back({&dies, &born, {}});
 }
 
 // TimeOf() a node: all of this file's instructions are those that it takes, those that waiting for flash costs, and
@@ -57,10 +74,17 @@ std::vector<Use> Within(const std::vector<Use> &uses, int32_t begin, int32_t end
   return within;
 }
 
+// A span that a run touches, and its uses there: reads of one that dies, writes of one that is born.
+struct Crossing {
+  const Span *span = nullptr;
+  std::vector<Use> uses;
+};
+
 // The spans that a run touches, by their part in it.
 struct Run {
   int32_t begin = 0, end = 0, steps = 0;
-  std::vector<const Span *> inner, dying, born;
+  std::vector<const Span *> inner;
+  std::vector<Crossing> dying, born;
 };
 
 Run RunOf(const LoopBuilder &b, int32_t begin, int32_t end) {
@@ -73,8 +97,9 @@ Run RunOf(const LoopBuilder &b, int32_t begin, int32_t end) {
     const Span &span = b.spans.all[id];
     const bool begins = span.first >= begin, ends = span.last < end;
     if (begins && ends) run.inner.push_back(&span);
-    if (begins && !ends) run.born.push_back(&span);
-    if (!begins && ends && Within(span.writes, begin, end).empty()) run.dying.push_back(&span);
+    if (begins && !ends) run.born.push_back({&span, Within(span.writes, begin, end)});
+    if (!begins && ends && Within(span.writes, begin, end).empty())
+      run.dying.push_back({&span, Within(span.reads, begin, end)});
   }
   return run;
 }
@@ -84,10 +109,9 @@ int64_t Overwritten(const Run &run, int32_t rows) {
   std::vector<std::tuple<int64_t, size_t, size_t>> pairs;  // (-saving, x, y)
   for (size_t x = 0; x < run.dying.size(); x++) {
     for (size_t y = 0; y < run.born.size(); y++) {
-      const int64_t distance = OverwriteDistance(run.steps, rows, Within(run.dying[x]->reads, run.begin, run.end),
-                                                 Within(run.born[y]->writes, run.begin, run.end));
-      const int64_t both = std::max(run.dying[x]->bytes + AlignUp(distance, kTensorAlign), run.born[y]->bytes);
-      const int64_t saving = run.dying[x]->bytes + run.born[y]->bytes - both;
+      const int64_t distance = OverwriteDistance(run.steps, rows, run.dying[x].uses, run.born[y].uses);
+      const int64_t dying = run.dying[x].span->bytes, born = run.born[y].span->bytes;
+      const int64_t saving = dying + born - std::max(dying + AlignUp(distance, kTensorAlign), born);
       if (saving > 0) pairs.emplace_back(-saving, x, y);
     }
   }
@@ -107,18 +131,19 @@ int64_t InnerBytes(const Span &span, int32_t rows) {
   return std::min(span.bytes, AlignUp(rows * span.tile_stride, kTensorAlign));
 }
 
-// x dies and y is born at node k, which may write y over x step by step.
-int64_t SavedAt(const Run &run, int32_t k, int32_t rows) {
+int64_t SavedBy(Meeting &meeting, int32_t rows) {
+  const auto [it, fresh] = meeting.saved.try_emplace(rows, 0);
+  if (!fresh) return it->second;
+  const int64_t distance = OverwriteDistance(rows, rows, meeting.x->reads, meeting.y->writes);
+  const int64_t a = InnerBytes(*meeting.x, rows), c = InnerBytes(*meeting.y, rows);
+  return it->second = a + c - std::max(a + AlignUp(distance, kTensorAlign), c);
+}
+
+// Where two spans of the run meet at node k: they share at most what the best of them share.
+int64_t SavedAt(LoopBuilder &b, const Run &run, int32_t k, int32_t rows) {
   int64_t best = 0;
-  for (const Span *y : run.inner) {
-    if (y->first != k) continue;
-    for (const Span *x : run.inner) {
-      if (x->last != k || x == y) continue;
-      const int64_t distance = OverwriteDistance(rows, rows, x->reads, y->writes);
-      const int64_t a = InnerBytes(*x, rows), c = InnerBytes(*y, rows);
-      best = std::max(best, a + c - std::max(a + AlignUp(distance, kTensorAlign), c));
-    }
-  }
+  for (Meeting &meeting : b.meetings[k])
+    if (meeting.x->first >= run.begin && meeting.y->last < run.end) best = std::max(best, SavedBy(meeting, rows));
   return best;
 }
 
@@ -135,7 +160,7 @@ int64_t LiveBytes(LoopBuilder &b, const Run &run, int32_t rows) {
   for (int32_t k = run.begin; k < run.end; k++) {
     const NodeId node = b.spans.order[k];
     const int64_t scratch = ScratchOf(b.graph, b.target, b.contracts, node, std::max(rows, 1));
-    const int64_t saved = run.steps > 0 ? SavedAt(run, k, rows) : 0;
+    const int64_t saved = run.steps > 0 ? SavedAt(b, run, k, rows) : 0;
     most = std::max(most, moving[k - run.begin] + AlignUp(scratch, kBlockAlign) - saved);
     whole += AlignUp(b.contracts.nodes[node].state_bytes, kBlockAlign);
   }
@@ -155,7 +180,7 @@ void AddChoices(LoopBuilder &b, StageSpace &space, int32_t begin, int32_t rows) 
     if (end - 1 > begin && (steps == 0 || space.steps[end - 1] != steps || b.spans.barrier[end - 1] > begin)) break;
     const Run run = RunOf(b, begin, end);
     int64_t torn = 0;
-    for (const Span *span : run.born) torn += span->one_loop;
+    for (const Crossing &born : run.born) torn += born.span->one_loop;
     for (int32_t r : RowChoices(steps, rows)) {
       StageChoice choice{begin, end, r, LiveBytes(b, run, r), torn * b.all / kTornForAll};
       for (int32_t k = begin; k < end; k++)
@@ -188,8 +213,10 @@ std::vector<int32_t> RowChoices(int32_t steps, int32_t rows) {
 StageSpace StageSpaceOf(const Graph &graph, const o2m_target &target, Contracts &contracts, std::vector<NodeId> order,
                         const Border &border, int32_t rows) {
   LoopBuilder b{
-      graph, target, contracts, SpansOf(contracts, std::move(order), border), {}, {}, FirstOfDuplicates(graph), {}, 0};
+      graph, target, contracts, SpansOf(contracts, std::move(order), border), {}, {}, FirstOfDuplicates(graph),
+      {},    {},     0};
   AddTotals(b);
+  AddMeetings(b);
   StageSpace space;
   space.order = b.spans.order;
   space.ending.resize(b.spans.order.size());

@@ -88,19 +88,28 @@ struct PlaceSearch {
   Conflicts conflicts;
   int64_t bound = 0, fixed_top = 0, work = 0;
   std::vector<int64_t> offsets;
-  Intervals forbidden;
   Solution best;
   std::vector<int32_t> order;  // that gave the best
 };
 
+// What is in the way pushes the block up, until nothing is: few things do, so nothing is sorted.
 int64_t LowestFor(PlaceSearch &s, int32_t block) {
-  s.forbidden.clear();
-  for (const Conflict &c : s.conflicts.Of(block))
-    if (s.offsets[c.other] >= 0) s.forbidden.emplace_back(s.offsets[c.other] - c.below, s.offsets[c.other] + c.above);
-  ForbidBoundaries(s.problem, s.problem.blocks[block].bytes, s.forbidden);
-  std::sort(s.forbidden.begin(), s.forbidden.end());
-  s.work += 1 + static_cast<int64_t>(s.conflicts.Of(block).size());
-  return LowestOutside(s.forbidden, s.problem.blocks[block].align, 0);
+  const std::span<const Conflict> conflicts = s.conflicts.Of(block);
+  const Block &b = s.problem.blocks[block];
+  int64_t offset = 0;
+  const auto clear = [&](int64_t low, int64_t high) {
+    if (offset <= low || offset >= high) return true;
+    offset = AlignUp(high, b.align);
+    return false;
+  };
+  for (bool free = false; !free;) {
+    free = true;
+    for (const Conflict &c : conflicts)
+      if (const int64_t at = s.offsets[c.other]; at >= 0) free &= clear(at - c.below, at + c.above);
+    for (const int64_t at : s.problem.boundaries) free &= clear(at - b.bytes, at);
+  }
+  s.work += 1 + static_cast<int64_t>(conflicts.size());
+  return offset;
 }
 
 // Fills s.offsets; returns the bytes needed, and keeps what is better than the best.
@@ -251,7 +260,7 @@ void Prove(PlaceSearch &s, int64_t work) {
 }
 
 PlaceSearch Begin(const Problem &problem) {
-  PlaceSearch s{problem, ConflictsOf(problem), problem.lower_bound, 0, 0, {}, {}, {}, {}};
+  PlaceSearch s{problem, ConflictsOf(problem), problem.lower_bound, 0, 0, {}, {}, {}};
   s.offsets.resize(problem.blocks.size());
   for (const Block &block : problem.blocks)
     if (block.fixed >= 0) s.fixed_top = std::max(s.fixed_top, block.fixed + block.bytes);
