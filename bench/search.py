@@ -1,7 +1,7 @@
 """The recorded search: bench/search FOLDER [--seeds=1,2,3] [--table=OUT.md] [OPTION of search_record ...].
 
 For each seed build/bin/search_record trains a supernet, searches under each limit by evolution, at random and for the largest
-network, and fine-tunes the winners and five random legal networks equally long; two seeds at a time, each on one thread.
+network, and fine-tunes the finalists and five random legal networks equally long; two seeds at a time, each on one thread.
 Where a run was broken off the next one goes on; what has ended is not done again.
 Every winner of evolution is then compiled for a Cortex-M4 within its limits, scored in integers on the 10,000 test images, and run
 on the emulated core. Fails where one does not keep within its limits, differs on the core, or loses more than 0.3 points to
@@ -13,6 +13,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from statistics import mean, stdev
@@ -30,18 +31,26 @@ KINDS = {"evolution": "evolution", "random": "random search", "maximal": "larges
 
 def search(folder, seed, options):
     """Nothing where a run has ended. A folder is of one set of options: rows and checkpoints of others would be mixed."""
-    log, asked, ended = (folder / f"{name}_{seed}.txt" for name in ("log", "options", "ended"))
+    log, asked, ended, times = (folder / f"{name}_{seed}.txt" for name in ("log", "options", "ended", "seconds"))
     if asked.exists() and asked.read_text() != " ".join(options):
         sys.exit(f"bench/search: {folder} holds a run with other options ({asked.read_text()}); give another folder")
     asked.write_text(" ".join(options))
     if ended.exists():
         return
+    start = time.monotonic()
     with open(log, "a") as file:
         done = subprocess.run([os.environ["SEARCH_RECORD"], str(SPACE), *(str(DATA / f) for f in FILES), str(folder), str(seed),
                                *options], stdout=file, stderr=file)
+    with open(times, "a") as file:
+        print(round(time.monotonic() - start), file=file)
     if done.returncode:
         sys.exit(f"bench/search: seed {seed} failed; see {log}")
     ended.touch()
+
+
+def minutes(folder, seed):
+    """Of wall time, of all runs that it took."""
+    return sum(int(line) for line in (folder / f"seconds_{seed}.txt").read_text().split()) / 60
 
 
 def rows_of(folder, seeds):
@@ -78,6 +87,13 @@ def spread(values, form="{:.2f}"):
     return form.format(mean(values)) + (f" ± {stdev(values):.2f}" if len(values) > 1 and form == "{:.2f}" else "")
 
 
+def ahead(rows, limit, other):
+    """Points of test accuracy by which evolution's winners are ahead, means over the seeds."""
+    def tests(kind):
+        return mean(float(r["test"]) for r in rows if r["limit"] == limit and r["kind"].startswith(kind))
+    return f"{tests('evolution') - tests(other):+.2f}"
+
+
 def lines_of(rows):
     limits = list(dict.fromkeys(r["limit"] for r in rows))
     lines = ["| limit | network | flash B | RAM B | instructions | held out, inherited | held out, tuned | test top-1 |",
@@ -89,6 +105,8 @@ def lines_of(rows):
                 column = {k: [float(r[k]) for r in some] for k in ("flash_bytes", "ram_bytes", "instructions", "inherited", "tuned", "test")}
                 lines.append(f"| {limit} | {name} | " + " | ".join(spread(column[k], "{:,.0f}") for k in ("flash_bytes", "ram_bytes", "instructions"))
                              + " | " + " | ".join(spread(column[k]) for k in ("inherited", "tuned", "test")) + " |")
+    lines += ["", "| limit | " + " | ".join(f"ahead of {name}" for kind, name in KINDS.items() if kind != "evolution") + " |", "|---|---|---|---|"]
+    lines += [f"| {limit} | " + " | ".join(ahead(rows, limit, kind) for kind in KINDS if kind != "evolution") + " |" for limit in limits]
     lines += ["", "| limit | legal share % | refused by RAM % | refused by flash % |", "|---|---|---|---|"]
     for limit in limits:
         some = [r for r in rows if r["limit"] == limit and r["kind"] == "evolution"]
@@ -117,9 +135,12 @@ def main():
     if args.table:
         head = ["# A recorded search on Fashion-MNIST", "", "Made by `bench/search FOLDER --seeds=" + args.seeds + " " + " ".join(options) + " --table="
                 + str(args.table) + "`: one supernet",
-                "for each seed, shared by the limits; each network fine-tuned equally long before it is scored on the 10,000 test images.",
+                "for each seed, shared by the limits; each network fine-tuned equally long before it is scored on the 10,000 test images,",
+                "and of the finalists of a search the best on held-out images taken, as `onnx2mcu search --finalists` has it.",
                 "Means and standard deviations over the seeds (of the random networks over all). RAM and flash of the first table are prices,",
-                "those of the last one are measured on the emulated Cortex-M4, which gives the host's bytes.", ""]
+                "those of the last one are measured on the emulated Cortex-M4, which gives the host's bytes.",
+                "Wall time: " + ", ".join(f"seed {seed} {minutes(args.folder, seed):.0f} minutes" for seed in seeds)
+                + f"; two seeds at a time, one thread each, {os.cpu_count()} cores, beside whatever else the machine did.", ""]
         args.table.write_text("\n".join(head + lines) + "\n", encoding="utf-8")
     sys.exit("\n".join(problems) if problems else 0)
 

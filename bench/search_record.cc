@@ -1,7 +1,8 @@
 // build/bin/search_record SPACE IMAGES LABELS TEST-IMAGES TEST-LABELS FOLDER SEED [options]: one seed of the recorded
 // search (docs/search_fmnist.md). Trains a supernet, which all limits share; under each limit searches by evolution and
-// at random, with equally many evaluations, and for the largest network; fine-tunes the winners and five random legal
-// networks equally long; writes each as ONNX and a row to FOLDER/rows_SEED.csv, from which a second run goes on.
+// at random, with equally many evaluations, and for the largest network; fine-tunes the finalists of each and five
+// random legal networks equally long; of the finalists the best on held-out images wins, as in `onnx2mcu search`.
+// Writes each winner and random network as ONNX and a row to FOLDER/rows_SEED.csv, from which a second run goes on.
 #include <CLI/CLI.hpp>
 #include <cstdio>
 #include <filesystem>
@@ -16,6 +17,7 @@
 #include "absl/strings/str_split.h"
 #include "importer/ir/text.h"
 #include "nas/cost.h"
+#include "nas/search/finalists.h"
 #include "nas/search/search.h"
 #include "nas/search/strategy.h"
 #include "nas/train/trainer.h"
@@ -29,7 +31,7 @@ struct Options {
   std::string space, images, labels, test_images, test_labels, folder;
   std::vector<std::string> limits = {"8K/96K", "4K/96K", "3K/48K"};
   uint64_t seed = 1;
-  int64_t steps = 6000, tuning = 600, held_out = 5000, randoms = 5;
+  int64_t steps = 6000, tuning = 600, held_out = 5000, randoms = 5, finalists = 3;
   int32_t generations = 6;
   size_t population = 20;
 };
@@ -56,6 +58,7 @@ struct Run {
   const Registry registry;
   std::map<int32_t, Learnt> learnt;   // of the pricer: limits do not change it
   std::map<Genes, double> inherited;  // held-out accuracy of inherited weights
+  std::map<Genes, Tuned> tuned;       // limits and strategies come to the same networks now and then
   std::set<std::string> done;         // rows that an earlier run wrote
 };
 
@@ -110,47 +113,62 @@ absl::StatusOr<History> SearchBy(const Run &run, const SearchProblem &problem, c
   return Search(problem, strategy, search);
 }
 
-struct Finalist {
+// What a row is about: the best of some networks after training.
+struct Contest {
   std::string kind;
-  Evaluation evaluation;
+  std::vector<Evaluation> finalists;  // most accurate with inherited weights first
 };
 
-absl::Status WriteRow(Run &run, const SearchProblem &problem, const std::string &limit, const Finalist &finalist,
+absl::StatusOr<const Tuned *> TunedOf(Run &run, const Genes &genes) {
+  const auto known = run.tuned.find(genes);
+  if (known != run.tuned.end()) return &known->second;
+  Tuned tuned;
+  O2M_ASSIGN_OR_RETURN(tuned.vit, FineTune(run.trainer.Subnet(ConfigOf(run.space, genes)), run.data.train, nullptr,
+                                           run.training, {0, run.options.tuning}));
+  O2M_ASSIGN_OR_RETURN(const Matrix held, Logits(tuned.vit, run.data.held_out));
+  tuned.accuracy = Top1(held, run.data.held_out.labels);
+  return &run.tuned.emplace(genes, std::move(tuned)).first->second;
+}
+
+absl::Status WriteRow(Run &run, const SearchProblem &problem, const std::string &limit, const Contest &contest,
                       const Refusals &drawn) {
   const Options &o = run.options;
-  const VitConfig config = ConfigOf(run.space, finalist.evaluation.genes);
-  O2M_ASSIGN_OR_RETURN(const Vit vit,
-                       FineTune(run.trainer.Subnet(config), run.data.train, nullptr, run.training, {0, o.tuning}));
-  O2M_ASSIGN_OR_RETURN(const Matrix held, Logits(vit, run.data.held_out));
-  O2M_ASSIGN_OR_RETURN(const Matrix test, Logits(vit, run.data.test));
+  const Evaluation *winner = nullptr;
+  const Tuned *best = nullptr;
+  for (const Evaluation &finalist : contest.finalists) {
+    O2M_ASSIGN_OR_RETURN(const Tuned *tuned, TunedOf(run, finalist.genes));
+    if (!best || tuned->accuracy > best->accuracy) best = tuned, winner = &finalist;
+  }
+  O2M_ASSIGN_OR_RETURN(const Matrix test, Logits(best->vit, run.data.test));
   const std::string file =
-      absl::StrCat(absl::StrReplaceAll(limit, {{"/", "_"}}), "_", finalist.kind, "_", o.seed, ".onnx");
-  O2M_RETURN_IF_ERROR(WriteVit(vit, MetadataOf(run), absl::StrCat(o.folder, "/", file)));
+      absl::StrCat(absl::StrReplaceAll(limit, {{"/", "_"}}), "_", contest.kind, "_", o.seed, ".onnx");
+  O2M_RETURN_IF_ERROR(WriteVit(best->vit, MetadataOf(run), absl::StrCat(o.folder, "/", file)));
   const auto percent = [](int64_t part, int64_t of) {
     return 100.0 * static_cast<double>(part) / static_cast<double>(of);
   };
-  const Cost &cost = finalist.evaluation.cost;
+  const Cost &cost = winner->cost;
   std::ofstream rows(RowsFile(o), std::ios::app);
-  rows << absl::StrFormat("%d,%s,%s,%.2f,%.2f,%.2f,%d,%d,%d,%.1f,%.1f,%.1f,%s,\"%s\"\n", o.seed, limit, finalist.kind,
-                          100 * finalist.evaluation.accuracy, 100 * Top1(held, run.data.held_out.labels),
-                          100 * Top1(test, run.data.test.labels), cost.ram_bytes(), cost.flash_bytes(),
-                          cost.instructions, percent(drawn.drawn - drawn.refused, drawn.drawn),
-                          percent(drawn.by_limit[0], drawn.drawn), percent(drawn.by_limit[1], drawn.drawn), file,
-                          Describe(problem.objective, finalist.evaluation.genes));
+  rows << absl::StrFormat("%d,%s,%s,%.2f,%.2f,%.2f,%d,%d,%d,%.1f,%.1f,%.1f,%s,\"%s\"\n", o.seed, limit, contest.kind,
+                          100 * winner->accuracy, 100 * best->accuracy, 100 * Top1(test, run.data.test.labels),
+                          cost.ram_bytes(), cost.flash_bytes(), cost.instructions,
+                          percent(drawn.drawn - drawn.refused, drawn.drawn), percent(drawn.by_limit[0], drawn.drawn),
+                          percent(drawn.by_limit[1], drawn.drawn), file, Describe(problem.objective, winner->genes));
   return rows.good() ? absl::OkStatus() : absl::InvalidArgumentError(absl::StrCat("cannot write ", RowsFile(o)));
 }
 
-// The winners of three strategies, and random legal networks: the first of the random search.
-absl::StatusOr<std::vector<Finalist>> FinalistsOf(Run &run, const SearchProblem &problem, const std::string &limit) {
-  std::vector<Finalist> finalists;
+// The finalists of three strategies, and random legal networks: the first of the random search.
+absl::StatusOr<std::vector<Contest>> ContestsOf(Run &run, const SearchProblem &problem, const std::string &limit) {
+  std::vector<Contest> contests;
   for (const std::string strategy : {"evolution", "random", "maximal"}) {
     O2M_ASSIGN_OR_RETURN(const History history, SearchBy(run, problem, limit, strategy));
-    finalists.push_back({strategy, history.evaluations[BestOf(history.evaluations)]});
+    Contest &contest = contests.emplace_back(Contest{strategy, {}});
+    for (const size_t index : MostAccurate(history.evaluations, static_cast<size_t>(run.options.finalists)))
+      contest.finalists.push_back(history.evaluations[index]);
     if (strategy != "random") continue;
     for (int64_t i = 0; i < run.options.randoms && i < std::ssize(history.evaluations); i++)
-      finalists.push_back({absl::StrCat("legal", i + 1), history.evaluations[i]});
+      contests.push_back({absl::StrCat("legal", i + 1), {history.evaluations[i]}});
   }
-  return finalists;
+  return contests;
 }
 
 absl::Status UnderLimit(Run &run, const std::string &limit) {
@@ -165,10 +183,10 @@ absl::Status UnderLimit(Run &run, const std::string &limit) {
   const SearchProblem problem = ProblemOf(run, *pricer);
   Prices prices;
   O2M_ASSIGN_OR_RETURN(const Refusals drawn, RefusedShare(problem, 1000, run.options.seed, &prices));
-  O2M_ASSIGN_OR_RETURN(const std::vector<Finalist> finalists, FinalistsOf(run, problem, limit));
-  for (const Finalist &finalist : finalists)
-    if (!run.done.count(absl::StrCat(limit, ",", finalist.kind)))
-      O2M_RETURN_IF_ERROR(WriteRow(run, problem, limit, finalist, drawn));
+  O2M_ASSIGN_OR_RETURN(const std::vector<Contest> contests, ContestsOf(run, problem, limit));
+  for (const Contest &contest : contests)
+    if (!run.done.count(absl::StrCat(limit, ",", contest.kind)))
+      O2M_RETURN_IF_ERROR(WriteRow(run, problem, limit, contest, drawn));
   std::swap(pricer->learnt, run.learnt);
   return absl::OkStatus();
 }
@@ -182,7 +200,7 @@ absl::Status RunSeed(const Options &o) {
   O2M_ASSIGN_OR_RETURN(Trainer trainer, Trainer::Create(space, data.train, training));
   O2M_RETURN_IF_ERROR(trainer.Train({0, o.steps}, {absl::StrCat(o.folder, "/supernet_", o.seed, ".npz"), true}));
   O2M_ASSIGN_OR_RETURN(Registry registry, LoadPlugins({}));
-  Run run{o, space, std::move(data), training, std::move(trainer), std::move(registry), {}, {}, RowsDone(o)};
+  Run run{o, space, std::move(data), training, std::move(trainer), std::move(registry), {}, {}, {}, RowsDone(o)};
   if (run.done.empty()) std::ofstream(RowsFile(o)) << kHeader << "\n";
   for (const std::string &limit : o.limits) O2M_RETURN_IF_ERROR(UnderLimit(run, limit));
   return absl::OkStatus();
@@ -200,6 +218,7 @@ void AddOptions(CLI::App &app, Options &o) {
   app.add_option("--steps", o.steps, "of the supernet");
   app.add_option("--tuning", o.tuning, "steps, of each finalist");
   app.add_option("--held-out", o.held_out, "images that the search looks at");
+  app.add_option("--finalists", o.finalists, "of evolution and of random search, tuned before the best of them wins");
   app.add_option("--generations", o.generations);
   app.add_option("--population", o.population);
 }
