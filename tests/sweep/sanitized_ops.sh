@@ -4,11 +4,17 @@
 . "$(dirname "$0")/../e2e/lib.sh"
 
 flags="-O1 -g1 -fsanitize=address,undefined -fno-sanitize=vptr -fno-sanitize-recover=all -fno-omit-frame-pointer"
+
+# kernels_of FOLDER: scalar ones, its own and those that its CMakeLists.txt takes from other folders, as ../OP/FILE
+kernels_of() {
+  (cd "$1" && realpath -q $(ls o2m_*.c $(grep -shoE '\.\./[a-z_]+/o2m_[a-z0-9_*]+\.c' CMakeLists.txt) 2>/dev/null)) |
+    grep -vE '_(mve|dsp|rv32|armv7m|armv6m)\.c$'
+}
+
 sanitized() { # OP
   local op=$1 folder=$O2M_SOURCE/ops/$1 kernels=() objects=() tests=()
-  mapfile -t kernels < <(ls "$folder"/o2m_*.c | grep -vE '_(mve|dsp|rv32|armv7m|armv6m)\.c$')
-  [ "$op" != low_rank_linear ] || kernels=("$O2M_SOURCE"/ops/linear/o2m_linear_s{8,16}.c)
-  local includes="-I$O2M_SOURCE -I$O2M_SOURCE/ops -I$folder -I$O2M_SOURCE/ops/linear -I$O2M_BUILD/op_$op.generated"
+  mapfile -t kernels < <(kernels_of "$folder")
+  local includes="-I$O2M_SOURCE -I$O2M_SOURCE/ops $(printf -- '-I%s ' "$O2M_SOURCE"/ops/*/) -I$O2M_BUILD/op_$op.generated"
   [ -d "$O2M_BUILD/op_$op.generated" ] || includes+=" -I$O2M_BUILD/ops/$op/op_$op.generated"
   for file in "${kernels[@]}"; do
     cc -std=c11 $flags -fPIC $includes -c "$file" -o "$op.$(basename "$file").o"
