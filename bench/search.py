@@ -53,11 +53,22 @@ def minutes(folder, seed):
     return sum(int(line) for line in (folder / f"seconds_{seed}.txt").read_text().split()) / 60
 
 
-def rows_of(folder, seeds):
+def table(folder, name, seeds):
     rows = []
     for seed in seeds:
-        with open(folder / f"rows_{seed}.csv") as file:
+        with open(folder / f"{name}_{seed}.csv") as file:
             rows += list(csv.DictReader(file))
+    return rows
+
+
+def rows_of(folder, seeds):
+    """With what holds evolution's winners back."""
+    binds = {(b["seed"], b["limit"]): b for b in table(folder, "binds", seeds)}
+    rows = table(folder, "rows", seeds)
+    for row in rows:
+        if row["kind"] == "evolution":
+            bind = binds[row["seed"], row["limit"]]
+            row["neighbours"], row["held_by_ram"], row["held_by_flash"] = bind["neighbours"], bind["by_ram"], bind["by_flash"]
     return rows
 
 
@@ -111,11 +122,13 @@ def lines_of(rows):
     for limit in limits:
         some = [r for r in rows if r["limit"] == limit and r["kind"] == "evolution"]
         lines.append(f"| {limit} | " + " | ".join(spread([float(r[k]) for r in some], "{:.1f}") for k in ("legal_share", "by_ram", "by_flash")) + " |")
-    lines += ["", "| limit | seed | winner | RAM B | flash B | instructions | float | integers |", "|---|---|---|---|---|---|---|---|"]
+    lines += ["", "| limit | seed | winner | RAM B | flash B | instructions | float | integers | neighbours | refused by RAM | by flash |",
+              "|---|---|---|---|---|---|---|---|---|---|---|"]
     for r in rows:
         if "int8" in r:
             lines.append(f"| {r['limit']} | {r['seed']} | {r['network']} | {r.get('ram_measured', '-')} | {r.get('flash_measured', '-')} | "
-                         f"{r['instructions']} | {r['int8'] + r['lost']:.2f} | {r['int8']:.2f} |")
+                         f"{r['instructions']} | {r['int8'] + r['lost']:.2f} | {r['int8']:.2f} | "
+                         f"{r['neighbours']} | {r['held_by_ram']} | {r['held_by_flash']} |")
     return lines
 
 
@@ -138,9 +151,10 @@ def main():
                 "for each seed, shared by the limits; each network fine-tuned equally long before it is scored on the 10,000 test images,",
                 "and of the finalists of a search the best on held-out images taken, as `onnx2mcu search --finalists` has it.",
                 "Means and standard deviations over the seeds (of the random networks over all). RAM and flash of the first table are prices,",
-                "those of the last one are measured on the emulated Cortex-M4, which gives the host's bytes.",
+                "those of the last one are measured on the emulated Cortex-M4, which gives the host's bytes. Neighbours of a winner are one step",
+                "of one gene away; those that a limit refuses are what holds it back.",
                 "Wall time: " + ", ".join(f"seed {seed} {minutes(args.folder, seed):.0f} minutes" for seed in seeds)
-                + f"; two seeds at a time, one thread each, {os.cpu_count()} cores, beside whatever else the machine did.", ""]
+                + f"; one thread each, {os.cpu_count()} cores, beside whatever else the machine did.", ""]
         args.table.write_text("\n".join(head + lines) + "\n", encoding="utf-8")
     sys.exit("\n".join(problems) if problems else 0)
 

@@ -2,7 +2,8 @@
 // search (docs/search_fmnist.md). Trains a supernet, which all limits share; under each limit searches by evolution and
 // at random, with equally many evaluations, and for the largest network; fine-tunes the finalists of each and five
 // random legal networks equally long; of the finalists the best on held-out images wins, as in `onnx2mcu search`.
-// Writes each winner and random network as ONNX and a row to FOLDER/rows_SEED.csv, from which a second run goes on.
+// Writes each winner and random network as ONNX and a row to FOLDER/rows_SEED.csv, from which a second run goes on;
+// what holds evolution's winners back to FOLDER/binds_SEED.csv.
 #include <CLI/CLI.hpp>
 #include <cstdio>
 #include <filesystem>
@@ -18,6 +19,7 @@
 #include "importer/ir/text.h"
 #include "nas/cost.h"
 #include "nas/search/finalists.h"
+#include "nas/search/reach.h"
 #include "nas/search/search.h"
 #include "nas/search/strategy.h"
 #include "nas/train/trainer.h"
@@ -171,6 +173,25 @@ absl::StatusOr<std::vector<Contest>> ContestsOf(Run &run, const SearchProblem &p
   return contests;
 }
 
+// How many networks one gene from evolution's winner each limit refuses: the winner is the finalist that the row names.
+absl::Status WriteBinding(const Run &run, const SearchProblem &problem, const std::string &limit,
+                          const Contest &contest, Prices *prices) {
+  const Options &o = run.options;
+  std::set<std::string> networks;
+  std::ifstream rows(RowsFile(o));
+  for (std::string line; std::getline(rows, line);)
+    if (absl::StrContains(line, absl::StrCat(",", limit, ",", contest.kind, ",")))
+      networks.insert(line.substr(line.find('"')));
+  std::ofstream file(absl::StrCat(o.folder, "/binds_", o.seed, ".csv"), std::ios::app);
+  for (const Evaluation &finalist : contest.finalists) {
+    if (!networks.count(absl::StrCat("\"", Describe(problem.objective, finalist.genes), "\""))) continue;
+    O2M_ASSIGN_OR_RETURN(const Binding binding, BindingOf(problem, finalist.genes, prices));
+    file << absl::StrFormat("%d,%s,%d,%d,%d\n", o.seed, limit, binding.neighbours, binding.refused[0],
+                            binding.refused[1]);
+  }
+  return file.good() ? absl::OkStatus() : absl::InvalidArgumentError(absl::StrCat("cannot write to ", o.folder));
+}
+
 absl::Status UnderLimit(Run &run, const std::string &limit) {
   const std::vector<std::string> parts = absl::StrSplit(limit, '/');
   PriceOptions price;
@@ -187,6 +208,7 @@ absl::Status UnderLimit(Run &run, const std::string &limit) {
   for (const Contest &contest : contests)
     if (!run.done.count(absl::StrCat(limit, ",", contest.kind)))
       O2M_RETURN_IF_ERROR(WriteRow(run, problem, limit, contest, drawn));
+  O2M_RETURN_IF_ERROR(WriteBinding(run, problem, limit, contests.front(), &prices));
   std::swap(pricer->learnt, run.learnt);
   return absl::OkStatus();
 }
@@ -202,6 +224,7 @@ absl::Status RunSeed(const Options &o) {
   O2M_ASSIGN_OR_RETURN(Registry registry, LoadPlugins({}));
   Run run{o, space, std::move(data), training, std::move(trainer), std::move(registry), {}, {}, {}, RowsDone(o)};
   if (run.done.empty()) std::ofstream(RowsFile(o)) << kHeader << "\n";
+  std::ofstream(absl::StrCat(o.folder, "/binds_", o.seed, ".csv")) << "seed,limit,neighbours,by_ram,by_flash\n";
   for (const std::string &limit : o.limits) O2M_RETURN_IF_ERROR(UnderLimit(run, limit));
   return absl::OkStatus();
 }
