@@ -371,7 +371,7 @@ absl::Status SearchVerb(const Words &words, const Supernet &supernet) {
   O2M_ASSIGN_OR_RETURN(const SearchCommand command, ParseSearch(words));
   if (!command.help.empty()) return std::fputs(command.help.c_str(), stdout), absl::OkStatus();
   O2M_ASSIGN_OR_RETURN(const Registry registry, LoadPlugins(command.plugins));
-  StartRanks();
+  O2M_RETURN_IF_ERROR(StartRanks());
   O2M_RETURN_IF_ERROR(command.model.empty() ? SearchSpace(command, registry, supernet)
                                             : SearchModel(command, registry, supernet));
   EndRanks();

@@ -3,6 +3,9 @@
 #include <algorithm>
 #include <cstdlib>
 #include <cstring>
+#include <string>
+
+#include "absl/strings/str_cat.h"
 
 #if O2M_MPI
 #define OMPI_SKIP_MPICXX 1  // the C bindings only
@@ -11,6 +14,16 @@
 #endif
 
 namespace onnx2mcu {
+namespace {
+
+// How many ranks a launcher says that it started: Open MPI in OMPI_COMM_WORLD_SIZE, MPICH and Slurm in PMI_SIZE.
+std::string Launched() {
+  for (const char *name : {"OMPI_COMM_WORLD_SIZE", "PMI_SIZE"})
+    if (const char *ranks = std::getenv(name)) return ranks;
+  return "";
+}
+
+}  // namespace
 
 #if O2M_MPI
 namespace {
@@ -54,11 +67,9 @@ absl::Status FirstError(size_t first_failed, size_t count, const absl::Status &m
 
 }  // namespace
 
-void StartRanks() {
-  // what Open MPI, MPICH and Slurm's PMI set
-  const bool launched = std::getenv("OMPI_COMM_WORLD_SIZE") != nullptr || std::getenv("PMI_SIZE") != nullptr ||
-                        std::getenv("PMIX_RANK") != nullptr;
-  if (launched) MPI_Init(nullptr, nullptr);
+absl::Status StartRanks() {
+  if (!Launched().empty() || std::getenv("PMIX_RANK") != nullptr) MPI_Init(nullptr, nullptr);
+  return absl::OkStatus();
 }
 
 void EndRanks() {
@@ -93,7 +104,12 @@ absl::StatusOr<std::vector<double>> OverRanks(size_t count, const Task &task) {
   return results;
 }
 #else
-void StartRanks() {}
+absl::Status StartRanks() {
+  if (const std::string ranks = Launched(); !ranks.empty() && ranks != "1")
+    return absl::FailedPreconditionError(absl::StrCat(
+        "started as ", ranks, " ranks, but this build has no MPI: install libopenmpi-dev, configure and build again"));
+  return absl::OkStatus();
+}
 void EndRanks() {}
 Peers ThisRank() { return {}; }
 absl::StatusOr<std::vector<double>> OverRanks(size_t count, const Task &task) { return OneAfterTheOther(count, task); }

@@ -11,8 +11,9 @@
 namespace onnx2mcu {
 
 // Where mpirun started this process; else nothing. Once each, before and after all that follows; a process that fails
-// leaves without EndRanks(), which tells mpirun.
-void StartRanks();
+// leaves without EndRanks(), which tells mpirun. FailedPrecondition: several ranks of a build without MPI, which would
+// be as many searches that write the same files.
+absl::Status StartRanks();
 void EndRanks();
 Peers ThisRank();
 
