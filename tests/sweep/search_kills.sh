@@ -1,6 +1,6 @@
 # A search of a trained supernet is killed at twenty random moments, of its learning, its training, its generations and its
 # finalists, and resumed each time: it ends with the files of a search that nobody disturbed. SEED makes other moments.
-. "$O2M_SOURCE/tests/e2e/lib.sh"
+. "$(dirname "$0")/../e2e/lib.sh"
 
 kills=20 seed=${SEED:-$$}
 RANDOM=$seed
@@ -25,10 +25,13 @@ while [ "$kills" -gt 0 ]; do
   search broken --resume >broken.txt 2>&1 &
   sleep "$((wait / 1000)).$(printf %03d $((wait % 1000)))"
   pkill -KILL -P $! || true  # the tool; $! is the shell that waits for it
-  if wait $! 2>/dev/null; then
+  code=0
+  wait $! 2>/dev/null || code=$?
+  if [ $code = 0 ]; then
     rm -rf broken  # it had ended: no kill
     continue
   fi
+  [ $code = 137 ] || { cat broken.txt; fail "exit code $code of a search that goes on"; }
   kills=$((kills - 1))
   echo "killed after $wait ms: $(ls broken 2>/dev/null | tr '\n' ' ')"
 done
